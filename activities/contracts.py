@@ -1,0 +1,87 @@
+"""The activities' names, messages and time limits: all that workflows may know of them.
+
+Every activity here is idempotent and retried for ever: what a case has decided is delivered, however long the
+other side is away. None may end in a failure that is not retried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from protocol.kernel import OpaqueId
+from protocol.messages import Actor, Fact, StartCase
+from protocol.state import Instant
+
+PROJECT = "project"
+START_LINKED = "start_linked_case"
+
+BATCH = 100
+"""Facts per projection; a fact has closed leaves of bounded size, so a batch stays under 200 kB."""
+
+PROJECT_TIMEOUT = timedelta(seconds=20)
+"""One attempt at a projection: longer than the store waits for a busy database."""
+
+LINK_TIMEOUT = timedelta(seconds=30)
+"""One attempt at starting a linked case."""
+
+FIRST_RETRY = timedelta(milliseconds=200)
+LONGEST_RETRY = timedelta(seconds=15)
+"""The pause between attempts doubles from the first to the longest; there is no last attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """A batch of a case's facts in order, for the read model."""
+
+    case_id: OpaqueId
+    protocol_hash: OpaqueId
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projected:
+    """Every fact of the case up to ``seq`` is in the read model."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A linked case to start, and whose act asked for it (None: the passing of time)."""
+
+    start: StartCase
+    actor: Actor | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedCase:
+    """A link of the case ``case_id``; the new case is pinned to the same protocol and clock ``shift``."""
+
+    case_id: OpaqueId
+    protocol: str
+    link: Link
+    shift: Instant = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedStarted:
+    """The linked case is open (now or since an earlier attempt)."""
+
+    case_id: OpaqueId
+
+
+__all__ = [
+    "BATCH",
+    "FIRST_RETRY",
+    "LINK_TIMEOUT",
+    "LONGEST_RETRY",
+    "PROJECT",
+    "PROJECT_TIMEOUT",
+    "START_LINKED",
+    "Link",
+    "LinkedCase",
+    "LinkedStarted",
+    "Projected",
+    "Projection",
+]

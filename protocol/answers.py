@@ -1,0 +1,386 @@
+"""What people's commands do: each is checked against the case, then applied, or refused with a code.
+
+``check`` never changes anything; ``apply`` is only called on what ``check`` let through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from protocol import clocks
+from protocol.kernel import Field, FieldType, Outcome, Slug, Step
+from protocol.messages import (
+    Actor,
+    Answer,
+    Claimed,
+    ClockPaused,
+    ClockResumed,
+    Ending,
+    EventHappened,
+    EventRecorded,
+    Input,
+    LogTry,
+    PageRead,
+    PageStopped,
+    PauseClock,
+    Reassign,
+    Refusal,
+    ResumeClock,
+    TakenUp,
+    TakeUp,
+    Tick,
+    TryLogged,
+)
+from protocol.points import calendar_of, due_of, truth
+from protocol.running import Occurrence, Running
+from protocol.state import Code, Instance, Instant, Phase, Status, Suspension, Value
+
+DAY = 24 * clocks.HOUR
+YEAR = 366 * DAY
+HOLD_FROM_AGE = DAY
+HOLD_AT_MOST = YEAR
+InstanceBody = Answer | TakeUp | LogTry | Reassign | PauseClock | ResumeClock
+
+
+def check(running: Running, command: Input) -> Refusal | None:
+    """Why the command cannot be taken now, or None."""
+    body = command.body
+    if isinstance(body, Tick):
+        return None
+    if running.status is Status.ENDED:
+        return Refusal(code=Code.CASE_ENDED)
+    if command.at is not None and command.at > running.now:
+        return Refusal(code=Code.IN_FUTURE)
+    if isinstance(body, EventHappened):
+        return _check_event(running, command, body)
+    if running.status is Status.NEW:
+        return Refusal(code=Code.NOT_STARTED)
+    if isinstance(body, PageRead):
+        found = any(page.number == body.page for each in running.instances.values() for page in each.pages)
+        return None if found else Refusal(code=Code.UNKNOWN_TASK)
+    return _check_task(running, command, body)
+
+
+def apply(running: Running, command: Input) -> int | None:
+    """Make the command's change; the instance it concerned, if any."""
+    body = command.body
+    at = running.now if command.at is None else command.at
+    if isinstance(body, Tick) or command.actor is None:
+        return None
+    if isinstance(body, EventHappened):
+        _happen(running, body, command.actor, at)
+        return None
+    if isinstance(body, PageRead):
+        _read_page(running, body.page, command.actor)
+        return None
+    instance = running.instances[body.instance]
+    match body:
+        case Answer():
+            _answer(running, instance, body, command.actor, at)
+        case TakeUp():
+            _take(running, instance, command.actor)
+        case LogTry():
+            _try(running, instance, body, command.actor, at)
+        case Reassign():
+            take_up(running, instance, command.actor)
+            current = running.instances[instance.n]
+            running.change_owners(current, (body.role,), body.person, None, running.now, keep=True)
+        case PauseClock():
+            _pause(running, instance, body, command.actor)
+        case ResumeClock():
+            _resume(running, instance, command.actor)
+    return body.instance
+
+
+# Events
+
+
+def _check_event(running: Running, command: Input, body: EventHappened) -> Refusal | None:
+    event = running.protocol.event.get(body.event)
+    if event is None:
+        return Refusal(code=Code.UNKNOWN_EVENT, place=body.event)
+    if running.status is Status.NEW and not event.starts:
+        return Refusal(code=Code.NOT_STARTED, place=body.event)
+    actor = command.actor
+    if actor is None or not (event.from_linked if actor.linked else actor.agency in event.sources):
+        return Refusal(code=Code.NOT_YOUR_EVENT, place=body.event)
+    allowed = {*event.brings, *event.may_bring}
+    for name in (*body.fields, *body.refs):
+        if name not in allowed:
+            return Refusal(code=Code.UNKNOWN_FIELD, place=name)
+    for name in event.brings:
+        if name not in body.fields and name not in body.refs:
+            return Refusal(code=Code.FIELD_REQUIRED, place=name)
+    return _check_hold(running, command, body) or _check_fields(running, body.fields)
+
+
+def _check_hold(running: Running, command: Input, body: EventHappened) -> Refusal | None:
+    """Only an old record may be held back: what happened today is delivered today."""
+    if body.hold_until is None:
+        return None
+    if command.at is None or command.at > running.now - HOLD_FROM_AGE:
+        return Refusal(code=Code.TOO_RECENT_TO_HOLD, place=body.event)
+    return Refusal(code=Code.HOLD_TOO_LONG) if body.hold_until > running.now + HOLD_AT_MOST else None
+
+
+def _happen(running: Running, body: EventHappened, actor: Actor, at: Instant) -> None:
+    event = running.protocol.event[body.event]
+    if running.status is Status.NEW:
+        running.start(body.event, at)
+    running.record(EventRecorded(event=body.event, agency=actor.agency, person=actor.person), at)
+    running.publish(
+        Occurrence(
+            refs=(f"event:{body.event}",),
+            effective=at,
+            agency=actor.agency,
+            acts=event.acts,
+            fields=body.fields,
+            slots=body.refs,
+            hold_until=body.hold_until,
+        )
+    )
+
+
+# Fields
+
+
+def _check_fields(running: Running, fields: dict[Slug, Value]) -> Refusal | None:
+    opened = running.now if running.status is Status.NEW else running.opened
+    for name, value in fields.items():
+        field = running.protocol.field.get(name)
+        if field is None:
+            return Refusal(code=Code.UNKNOWN_FIELD, place=name)
+        code = _field_fault(running, field, value, opened)
+        if code is not None:
+            return Refusal(code=code, place=name)
+    return None
+
+
+def _field_fault(running: Running, field: Field, value: Value, opened: Instant) -> Code | None:
+    number = isinstance(value, int) and not isinstance(value, bool)
+    match field.type:
+        case FieldType.YES_NO:
+            return None if isinstance(value, bool) else Code.FIELD_TYPE
+        case FieldType.ONE_OF:
+            return None if value in field.choices else Code.FIELD_TYPE
+        case FieldType.NUMBER if number:
+            return None if field.low <= int(value) <= field.high else Code.FIELD_RANGE
+        case FieldType.INSTANT if number:
+            # The span is narrow on purpose: no birth date fits (privacy note §2).
+            return None if opened - YEAR <= int(value) <= opened + 5 * YEAR else Code.FIELD_RANGE
+        case FieldType.ROLE:
+            return None if value in running.protocol.role else Code.UNKNOWN_ROLE
+        case FieldType.REFERENCE:
+            return None if isinstance(value, str) else Code.FIELD_TYPE
+    return Code.FIELD_TYPE
+
+
+# Tasks
+
+
+def _check_task(running: Running, command: Input, body: InstanceBody) -> Refusal | None:
+    instance = running.instances.get(body.instance)
+    actor = command.actor
+    if instance is None:
+        known = 0 < body.instance <= running.born
+        return Refusal(code=Code.TASK_ENDED if known else Code.UNKNOWN_TASK)
+    step = running.protocol.step[instance.step]
+    leads = running.protocol.agency[step.agency].leads
+    if actor is None or actor.agency != step.agency or actor.role is None:
+        return Refusal(code=Code.NOT_YOURS, place=step.id)
+    lead = actor.role in leads
+    if isinstance(body, ResumeClock) and lead and instance.held and instance.phase is Phase.WAITING:
+        return None
+    if instance.phase is Phase.WAITING:
+        return Refusal(code=Code.TASK_WAITING, place=step.id)
+    if isinstance(body, Reassign):
+        return _check_reassign(running, body, actor, instance, lead)
+    if isinstance(body, PauseClock | ResumeClock):
+        return _check_pause(running, body, instance, step, lead)
+    if not _owns(running, instance, actor):
+        return Refusal(code=Code.NOT_YOURS, place=step.id)
+    if isinstance(body, TakeUp):
+        taken = instance.person is not None and instance.person != actor.person
+        return Refusal(code=Code.TAKEN, place=step.id) if taken else None
+    if command.at is not None and not lead:
+        return Refusal(code=Code.LEAD_MUST_AGREE, place=step.id)
+    if command.at is not None and instance.delivered is not None and command.at < instance.delivered:
+        return Refusal(code=Code.TOO_EARLY, place=step.id)
+    if instance.receipt:
+        return Refusal(code=Code.RECEIPT_ONLY, place=step.id)
+    if isinstance(body, LogTry):
+        return None if step.tries is not None else Refusal(code=Code.NO_TRIES, place=step.id)
+    return _check_answer(running, body, instance, step)
+
+
+def _owns(running: Running, instance: Instance, actor: Actor) -> bool:
+    """An owner; an owner's deputy or the role an owner stands in for; or a lead of the agency.
+
+    So an advocate whose call moved to her deputy may still record what she did; a judge whose duty moved to the
+    magistrate, who is nobody's deputy, may not.
+    """
+    roles = running.protocol.role
+    role = roles.get(actor.role or "")
+    if role is None:
+        return False
+    return (
+        role.id in instance.owners
+        or role.deputy in instance.owners
+        or any(roles[each].deputy == role.id for each in instance.owners)
+        or role.id in running.protocol.agency[actor.agency].leads
+    )
+
+
+def _check_reassign(running: Running, body: Reassign, actor: Actor, instance: Instance, lead: bool) -> Refusal | None:
+    if not lead and actor.role not in instance.owners:
+        return Refusal(code=Code.NOT_YOURS, place=instance.step)
+    role = running.protocol.role.get(body.role)
+    if role is None or role.agency != actor.agency:
+        return Refusal(code=Code.UNKNOWN_ROLE, place=body.role)
+    return None
+
+
+def _check_pause(
+    running: Running, body: PauseClock | ResumeClock, instance: Instance, step: Step, lead: bool
+) -> Refusal | None:
+    paused = _paused(instance)
+    if not lead:
+        return Refusal(code=Code.NOT_YOURS, place=step.id)
+    if isinstance(body, ResumeClock):
+        return None if paused else Refusal(code=Code.NOT_PAUSED, place=step.id)
+    if not step.pausing.allowed or step.due is None or instance.receipt:
+        return Refusal(code=Code.NO_PAUSE, place=step.id)
+    if paused:
+        return Refusal(code=Code.PAUSED, place=step.id)
+    longest = clocks.shift(calendar_of(running.protocol, step.agency), running.now, step.pausing.most)
+    if not running.now < body.until <= longest:
+        return Refusal(code=Code.PAUSE_TOO_LONG, place=step.id, limit=longest)
+    return None
+
+
+def _paused(instance: Instance) -> bool:
+    return bool(instance.suspensions) and instance.suspensions[-1].until is None
+
+
+def _check_answer(running: Running, body: Answer, instance: Instance, step: Step) -> Refusal | None:
+    outcome = next((each for each in step.outcomes if each.id == body.outcome), None)
+    if outcome is None:
+        return Refusal(code=Code.UNKNOWN_OUTCOME, place=body.outcome)
+    if outcome.only_if is not None and truth(running.view(), outcome.only_if) is not True:
+        return Refusal(code=Code.OUTCOME_CLOSED, place=outcome.id)
+    tries = step.tries
+    if tries is not None and not tries.up_to and tries.then == outcome.id and instance.tries < tries.count:
+        return Refusal(code=Code.TRIES_FIRST, place=outcome.id, limit=tries.count)
+    return _check_form(running, outcome, body) or _check_fields(running, body.fields)
+
+
+def _check_form(running: Running, outcome: Outcome, body: Answer) -> Refusal | None:
+    asked = {each.name for each in outcome.asks}
+    for name in (*body.fields, *body.refs):
+        if name not in asked:
+            return Refusal(code=Code.UNKNOWN_FIELD, place=name)
+    for ask in outcome.asks:
+        given = ask.name in body.refs if ask.name in running.protocol.slot else ask.name in body.fields
+        if ask.required and not given:
+            return Refusal(code=Code.FIELD_REQUIRED, place=ask.name)
+    return None
+
+
+def take_up(running: Running, instance: Instance, actor: Actor) -> Instance:
+    """The agency's first act of any kind is its taking up; the present owner's first act acknowledges."""
+    if instance.taken is None:
+        running.record(
+            TakenUp(instance=instance.n, step=instance.step, by=actor.role, person=actor.person), running.now
+        )
+    return running.put(
+        replace(
+            instance, acknowledged=instance.acknowledged or running.now, taken=instance.taken or running.now, pages=()
+        )
+    )
+
+
+def _claim(running: Running, instance: Instance, actor: Actor) -> Instance:
+    if instance.person == actor.person or actor.role is None:
+        return instance
+    running.record(Claimed(instance=instance.n, step=instance.step, role=actor.role, person=actor.person), running.now)
+    return running.put(replace(instance, person=actor.person))
+
+
+def _take(running: Running, instance: Instance, actor: Actor) -> None:
+    current = _claim(running, take_up(running, instance, actor), actor)
+    if current.receipt:
+        running.end(current, None, Ending.ACKNOWLEDGED, running.now, role=actor.role, person=actor.person)
+
+
+def _answer(running: Running, instance: Instance, body: Answer, actor: Actor, at: Instant) -> None:
+    current = take_up(running, instance, actor)
+    running.end(
+        current,
+        body.outcome,
+        Ending.ANSWERED,
+        at,
+        role=actor.role,
+        person=actor.person,
+        fields=body.fields,
+        slots=body.refs,
+    )
+
+
+def _try(running: Running, instance: Instance, body: LogTry, actor: Actor, at: Instant) -> None:
+    step = running.protocol.step[instance.step]
+    current = take_up(running, instance, actor)
+    if current.person is None:
+        current = _claim(running, current, actor)
+    tries = step.tries
+    if tries is None:
+        return
+    calendar = calendar_of(running.protocol, step.agency)
+    counted = (
+        tries.apart is None or current.last_try is None or clocks.shift(calendar, current.last_try, tries.apart) <= at
+    )
+    if counted:
+        due, _ = due_of(running.view(), current)
+        in_time = tries.counts_as_on_time and (due is None or at <= due)
+        current = replace(current, tries=current.tries + 1, last_try=at, tried_in_time=current.tried_in_time or in_time)
+        running.put(current)
+    running.record(
+        TryLogged(instance=current.n, step=step.id, number=current.tries, counted=counted, person=actor.person),
+        at,
+    )
+    if counted and tries.up_to and current.tries >= tries.count:
+        running.end(current, tries.then, Ending.TRIES, at, role=actor.role, person=actor.person)
+
+
+def _pause(running: Running, instance: Instance, body: PauseClock, actor: Actor) -> None:
+    stretch = Suspension(start=running.now, cap=body.until, reason=body.reason)
+    current = take_up(running, instance, actor)
+    running.put(replace(current, suspensions=(*current.suspensions, stretch)))
+    running.record(
+        ClockPaused(instance=instance.n, step=instance.step, until=body.until, reason=body.reason, person=actor.person),
+        running.now,
+    )
+
+
+def _resume(running: Running, instance: Instance, actor: Actor) -> None:
+    if instance.phase is Phase.WAITING:
+        running.deliver(instance, running.now)
+        return
+    resume(running, instance, running.now, actor.person)
+
+
+def resume(running: Running, instance: Instance, at: Instant, person: str | None) -> None:
+    """Let the clock go on from ``at``; what was left of the window is left."""
+    last = replace(instance.suspensions[-1], until=at)
+    current = running.put(replace(instance, suspensions=(*instance.suspensions[:-1], last)))
+    due, _ = due_of(running.view(), current)
+    running.record(ClockResumed(instance=instance.n, step=instance.step, person=person, due=due), at)
+
+
+def _read_page(running: Running, number: int, actor: Actor) -> None:
+    for each in list(running.instances.values()):
+        if any(page.number == number for page in each.pages):
+            running.put(replace(each, pages=tuple(page for page in each.pages if page.number != number)))
+    running.record(PageStopped(page=number, person=actor.person), running.now)
+
+
+__all__ = ["apply", "check", "resume", "take_up"]

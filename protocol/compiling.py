@@ -1,0 +1,431 @@
+"""Text -> Spec -> Protocol: where the surface gets its meaning.
+
+``compile_text`` reads a text, gathers every finding it can (names, phrases, checks, labels), and either gives a
+compiled protocol with its canonical bytes and hash, or raises ``SpecError`` with all of them, each with a code, a
+line, a column and what to write instead. Pure: the day it is published is an argument, for holidays and agreements
+are judged on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from protocol import phrases
+from protocol.calendars import HORIZON_YEARS, calendar_of, closed_days
+from protocol.checks import check_protocol
+from protocol.errors import Finding, Place, SpecError
+from protocol.kernel import (
+    Agency,
+    Agreement,
+    Event,
+    Field,
+    FieldType,
+    Lane,
+    Protocol,
+    Role,
+    Slot,
+    Slug,
+    VaultType,
+    Words,
+)
+from protocol.labels import check_labels, mark_outside
+from protocol.phrases import Names, PhraseError, Said, listed
+from protocol.reading import Path, Table, place_of, plain, read
+from protocol.serial import dump_protocol, protocol_hash
+from protocol.spec import STEPS_IN, FieldSpec, Spec, StepSpec
+from protocol.steps import compile_step, with_late_causes
+
+T = TypeVar("T")
+NAME = re.compile(phrases.NAME)
+NOT_IN_RECORD = {"name", "dob", "birth-date", "phone", "address", "ssn", "email", "lat", "lon", "notes"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A protocol ready to publish: its kernel, canonical bytes, hash, source text, and warnings."""
+
+    protocol: Protocol
+    data: bytes
+    hash: str
+    source: str
+    findings: tuple[Finding, ...]
+
+
+def compile_text(text: str | bytes, *, today: date) -> Compiled:
+    """Compile a protocol text as of a day.
+
+    Raises:
+        SpecError: the text cannot be published; carries every finding.
+    """
+    root = read(text)
+    spec = _model(root)
+    compiler = Compiler(spec, root, today)
+    protocol = compiler.run()
+    if not any(each.level == "error" for each in compiler.findings):
+        protocol = mark_outside(protocol)
+        compiler.findings.extend(check_protocol(protocol, compiler.place, today))
+        compiler.findings.extend(check_labels(protocol, compiler.place))
+    errors = tuple(each for each in compiler.findings if each.level == "error")
+    if errors:
+        raise SpecError(tuple(sorted(errors, key=lambda each: (each.place.line, each.place.column))))
+    data = dump_protocol(protocol)
+    source = text if isinstance(text, str) else text.decode()
+    return Compiled(
+        protocol=protocol, data=data, hash=protocol_hash(data), source=source, findings=tuple(compiler.findings)
+    )
+
+
+def _model(root: Table) -> Spec:
+    """The surface model of a tree, or every misplaced and missing key."""
+    top: dict[str, object] = {}
+    lanes: dict[str, object] = {}
+    for key, node in root.items:
+        if key.text.startswith(STEPS_IN):
+            lanes[key.text.removeprefix(STEPS_IN)] = plain(node)
+        else:
+            top[key.text] = plain(node)
+    try:
+        return Spec.model_validate({**top, "lanes": lanes}, by_alias=True)
+    except ValidationError as error:
+        raise SpecError(_misplaced(error, root)) from None
+
+
+def _misplaced(error: ValidationError, root: Table) -> tuple[Finding, ...]:
+    found: dict[tuple[int, int, str], Finding] = {}
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        loc = tuple(part for part in each["loc"] if not (isinstance(part, str) and part.endswith("Spec")))
+        path = (f"{STEPS_IN}{loc[1]}", *loc[2:]) if len(loc) > 1 and loc[0] == "lanes" else loc
+        place, key = place_of(root, path), str(path[-1]) if path else ""
+        code, says, write = _shape_words(each["type"], key)
+        found.setdefault((place.line, place.column, code), Finding(code=code, says=says, place=place, write=write))
+    return tuple(found.values())
+
+
+def _shape_words(kind: str, key: str) -> tuple[str, str, str]:
+    if kind == "extra_forbidden":
+        known = {
+            field.alias or name for model in (Spec, StepSpec, FieldSpec) for name, field in model.model_fields.items()
+        }
+        return "UNKNOWN_KEY", f"{key} is not a key here.", phrases.did_you_mean(key, known)
+    if key == "when":
+        return "WHEN_LIST", "when takes one cause.", "Write when any of, or when all of."
+    if kind == "missing":
+        return "MISSING_KEY", f"{key} is missing here.", f"Add {key}."
+    return (
+        "WRONG_SHAPE",
+        f"{key} does not have the shape it needs.",
+        "Write it as in the reference, one phrase or a list.",
+    )
+
+
+class Compiler:
+    """One compilation: the spec, where everything stands, and what was found on the way."""
+
+    def __init__(self, spec: Spec, root: Table, today: date) -> None:
+        self.spec = spec
+        self.root = root
+        self.today = today
+        self.names = Names()
+        self.findings: list[Finding] = []
+        self.words: dict[str, Words] = {}
+        self.lead_of: dict[Slug, tuple[Slug, ...]] = {}
+        self.confidential: set[Slug] = set()
+
+    def place(self, path: Path) -> Place:
+        """Where an entry stands (see ``reading.place_of``)."""
+        return place_of(self.root, path)
+
+    def fail(self, code: str, says: str, path: Path, write: str = "", level: str = "error") -> None:
+        """Note a finding."""
+        self.findings.append(Finding(code=code, says=says, place=place_of(self.root, path), write=write, level=level))
+
+    def read(self, path: Path, reader: Callable[[], T], default: T) -> T:
+        """What a phrase reader gives, or the default with its error noted."""
+        try:
+            return reader()
+        except PhraseError as error:
+            self.fail(error.code, error.says, path, error.write)
+            return default
+
+    def run(self) -> Protocol:
+        """Compile everything; findings tell whether the result may be used."""
+        spec = self.spec
+        self._check_names()
+        agencies, roles = self._agencies()
+        self._declare()
+        closed = closed_days(self, agencies)
+        calendars = tuple(calendar_of(self, name, closed[name]) for name in spec.agencies)
+        fields = tuple(self._field(name, value) for name, value in spec.record.items())
+        slots = tuple(self._slot(name, value) for name, value in spec.vault.items())
+        events = tuple(self._event(name) for name in spec.events)
+        steps = tuple(
+            compile_step(self, lane, name, step, position)
+            for position, (lane, name, step) in enumerate(
+                (lane, name, step) for lane, steps in spec.lanes.items() for name, step in steps.items()
+            )
+        )
+        self.words[f"protocol:{spec.protocol}"] = Words(title=spec.title or spec.protocol)
+        return Protocol(
+            id=spec.protocol,
+            title=spec.title or spec.protocol,
+            zone=spec.timezone,
+            horizon=date(self.today.year + HORIZON_YEARS, 12, 31).toordinal(),
+            agencies=agencies,
+            roles=roles,
+            calendars=calendars,
+            agreements=tuple(self._agreement(name) for name in spec.agreements),
+            fields=fields,
+            vault=slots,
+            events=events,
+            lanes=tuple(self._lane(name) for name in spec.lanes),
+            steps=with_late_causes(steps, self.names),
+            waits=tuple(self.names.waits.values()),
+            words=self.words,
+        )
+
+    # Names
+
+    def _check_names(self) -> None:
+        spec = self.spec
+        if spec.language != "1":
+            self.fail("LANGUAGE", f"Language {spec.language} is not known.", ("language",), "Write language: 1")
+        places: list[tuple[str, Path]] = [(spec.protocol, ("protocol",))]
+        for key, table in (
+            ("agencies", spec.agencies),
+            ("agreements", spec.agreements),
+            ("record", spec.record),
+            ("vault", spec.vault),
+            ("events", spec.events),
+            ("ladders", spec.ladders),
+        ):
+            places.extend((name, (key, name)) for name in table)
+        for agency, found in spec.agencies.items():
+            places.extend((name, ("agencies", agency, "roles", name)) for name in found.roles)
+        for lane, steps in spec.lanes.items():
+            places.append((lane, (STEPS_IN + lane,)))
+            for name, step in steps.items():
+                places.append((name, (STEPS_IN + lane, name)))
+                places.extend((each, (STEPS_IN + lane, name, "outcomes", each)) for each in step.outcomes or {})
+        for name, path in places:
+            if NAME.fullmatch(name) is None or len(name) > 64:
+                joined = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+                self.fail("NAME", f"{name} is not a name.", path, f"Use lower case and hyphens: {joined}")
+
+    def _declare(self) -> None:
+        spec, names = self.spec, self.names
+        names.agencies = set(spec.agencies)
+        names.vault = set(spec.vault)
+        names.events = set(spec.events)
+        names.lanes = set(spec.lanes)
+        for name, value in spec.record.items():
+            names.fields[name] = _field_type(value if isinstance(value, str) else value.type)[0]
+        for lane, steps in spec.lanes.items():
+            for name, step in steps.items():
+                if name in names.steps:
+                    self.fail("DUPLICATE_STEP", f"{name} stands in two lanes.", (STEPS_IN + lane, name), "Rename one.")
+                shared = ("shared", "not-shared") if step.shares else ("done",)
+                names.steps[name] = tuple(step.outcomes or dict.fromkeys(shared))
+        for name in set(spec.record) & set(spec.vault):
+            self.fail("DUPLICATE_FIELD", f"{name} is in record and in vault.", ("vault", name), "Rename one.")
+
+    # Agencies
+
+    def _agencies(self) -> tuple[tuple[Agency, ...], tuple[Role, ...]]:
+        agencies, roles = [], []
+        for name, spec in self.spec.agencies.items():
+            leads = listed(spec.lead)
+            if spec.confidential not in (None, "yes", "no"):
+                self.fail("YES_OR_NO", "Write yes or no.", ("agencies", name, "confidential"))
+            confidential = spec.confidential == "yes"
+            declared = {**dict.fromkeys(leads), **spec.roles}
+            for role, phrase in declared.items():
+                if role in self.names.roles:
+                    self.fail(
+                        "DUPLICATE_ROLE",
+                        f"{role} is in two agencies.",
+                        ("agencies", name, "roles", role),
+                        "Rename one.",
+                    )
+                self.names.roles.add(role)
+                roles.append(self._role(name, role, phrase))
+            self.lead_of[name] = leads
+            if confidential:
+                self.confidential.add(name)
+            agencies.append(Agency(id=name, confidential=confidential, leads=leads, roles=tuple(declared)))
+            self.words[f"agency:{name}"] = Words(title=name.replace("-", " "))
+        known = {each.id for each in roles}
+        for declared_role in roles:
+            if declared_role.deputy is not None and declared_role.deputy not in known:
+                hint = phrases.did_you_mean(declared_role.deputy, known)
+                path = ("agencies", declared_role.agency, "roles", declared_role.id)
+                self.fail("UNKNOWN_ROLE", f"No such role: {declared_role.deputy}.", path, hint)
+        return tuple(agencies), tuple(roles)
+
+    def _role(self, agency: Slug, name: Slug, phrase: str | None) -> Role:
+        always, by_rota, deputy = False, False, None
+        for part in [each.strip() for each in (phrase or "").split(",") if each.strip()]:
+            if part in ("always", "in open hours"):
+                always = part == "always"
+            elif part == "by rota":
+                by_rota = True
+            elif part.startswith("deputy "):
+                deputy = part.removeprefix("deputy ")
+            else:
+                path = ("agencies", agency, "roles", name)
+                self.fail(
+                    "ROLE",
+                    f"{part} says nothing about a role.",
+                    path,
+                    "Write always, in open hours, by rota, or deputy R.",
+                )
+        return Role(id=name, agency=agency, always=always, by_rota=by_rota, deputy=deputy)
+
+    def _agreement(self, name: Slug) -> Agreement:
+        spec = self.spec.agreements[name]
+        between = tuple(self.spec.agencies) if spec.between == "all" else listed(spec.between)
+        for each in between:
+            if each not in self.spec.agencies:
+                hint = phrases.did_you_mean(each, self.spec.agencies)
+                self.fail("UNKNOWN_AGENCY", f"{each} is no agency.", ("agreements", name, "between"), hint)
+        signed = self.day(spec.signed, ("agreements", name, "signed"))
+        return Agreement(
+            id=name,
+            between=between,
+            signed=signed,
+            review_by=self.day(spec.review_by, ("agreements", name, "review by")),
+        )
+
+    def day(self, text: str, path: Path) -> int:
+        """A date as an ordinal."""
+        try:
+            return date.fromisoformat(text).toordinal()
+        except ValueError:
+            self.fail("DATE", f"{text} is not a date.", path, "Write year-month-day: 2026-01-15")
+            return self.today.toordinal()
+
+    # Fields, vault, events, lanes
+
+    def _field(self, name: Slug, value: str | FieldSpec) -> Field:
+        spec = value if isinstance(value, FieldSpec) else None
+        phrase = spec.type if spec is not None else str(value)
+        if name in NOT_IN_RECORD:
+            self.fail(
+                "RECORD_PROTECTED", f"{name} may name a person.", ("record", name), f"Move it to vault: {name}: text"
+            )
+        if spec is not None:
+            self.words[f"field:{name}"] = Words(
+                title=spec.question or name, question=spec.question or "", help=spec.help or ""
+            )
+        kind, choices, low, high = _field_type(phrase)
+        if kind is FieldType.REFERENCE and phrase != "reference":
+            word = phrase.split()[0] if phrase.split() else phrase
+            if word in {each.value.replace("-", " ").split()[0] for each in VaultType}:
+                self.fail("RECORD_TEXT", "Record holds closed types.", ("record", name), "Move it to vault.")
+            else:
+                self.fail(
+                    "FIELD_TYPE",
+                    f"{phrase} is no type.",
+                    ("record", name),
+                    "Write yes or no, one of a, b, number from 0 to 10, date and time, or yes if ..",
+                )
+        if len(choices) > 32 or high - low > 100_000:
+            self.fail("FIELD_RANGE", "At most 32 choices, and numbers span at most 100,000.", ("record", name))
+        expr = None
+        if kind is FieldType.DERIVED:
+            words = phrase.removeprefix("yes if ")
+            expr = self.read(("record", name), lambda: phrases.condition(words, self.names), None)
+        return Field(
+            id=name,
+            type=kind,
+            choices=choices,
+            low=low,
+            high=high,
+            expr=expr,
+            show_always=spec is not None and spec.show == "always",
+        )
+
+    def _slot(self, name: Slug, phrase: str) -> Slot:
+        kind, _, keeper = phrase.partition(", kept by ")
+        types = {each.value.replace("-", " "): each for each in VaultType}
+        if kind not in types:
+            self.fail(
+                "VAULT_TYPE", f"{kind} is no kind of protected value.", ("vault", name), f"Write {', '.join(types)}."
+            )
+        if not keeper:
+            keeper = next(iter(self.confidential)) if len(self.confidential) == 1 else next(iter(self.spec.agencies))
+            if len(self.confidential) != 1:
+                self.fail("VAULT_KEEPER", f"Who keeps {name}?", ("vault", name), f"Write {kind}, kept by AGENCY.")
+        elif keeper not in self.spec.agencies:
+            self.fail(
+                "UNKNOWN_AGENCY",
+                f"{keeper} is no agency.",
+                ("vault", name),
+                phrases.did_you_mean(keeper, self.spec.agencies),
+            )
+        return Slot(id=name, type=types.get(kind, VaultType.TEXT), keeper=keeper)
+
+    def _event(self, name: Slug) -> Event:
+        spec, path = self.spec.events[name], ("events", name)
+        sources = listed(spec.sources)
+        linked = "linked cases" in sources
+        sources = tuple(each for each in sources if each != "linked cases")
+        if sources == ("all",):
+            sources = tuple(self.spec.agencies)
+        for each in sources:
+            if each not in self.spec.agencies:
+                hint = phrases.did_you_mean(each, self.spec.agencies)
+                self.fail("UNKNOWN_AGENCY", f"{each} is no agency.", (*path, "from"), hint)
+        for key, brought in (("brings", spec.brings), ("may bring", spec.may_bring)):
+            for each in listed(brought):
+                if each not in self.names.fields and each not in self.names.vault:
+                    known = (*self.names.fields, *self.names.vault)
+                    self.fail("UNKNOWN_FIELD", f"{each} is no field.", (*path, key), phrases.did_you_mean(each, known))
+        # A text is one act (its names may hold commas and "and"); several acts are a list.
+        said = spec.then if isinstance(spec.then, list) else [spec.then] if spec.then else []
+        acts, _, starts = self.read((*path, "then"), lambda: phrases.acts(said, self.names, None), Said())
+        return Event(
+            id=name,
+            sources=sources,
+            from_linked=linked,
+            brings=listed(spec.brings),
+            may_bring=listed(spec.may_bring),
+            acts=acts,
+            starts=starts,
+        )
+
+    def _lane(self, name: Slug) -> Lane:
+        owners = {self.agency_of(step.who) for step in self.spec.lanes[name].values()} - {None}
+        inside = owners & self.confidential
+        if inside and len(owners) > 1:
+            says = f"{name} mixes {next(iter(inside))}'s steps with others'."
+            self.fail("LANE_MIXED", says, (STEPS_IN + name,), "Give a confidential agency a lane of its own.")
+        return Lane(id=name, agency=next(iter(inside)) if len(owners) == 1 and inside else None)
+
+    def agency_of(self, role: str) -> Slug | None:
+        """The agency of a role, if there is such a role."""
+        for name, spec in self.spec.agencies.items():
+            if role in listed(spec.lead) or role in spec.roles:
+                return name
+        return None
+
+
+def _field_type(phrase: str) -> tuple[FieldType, tuple[Slug, ...], int, int]:
+    """Type, choices, and range of a field's phrase; REFERENCE for what is not a type (refused by the caller)."""
+    if phrase.startswith("yes if "):
+        return FieldType.DERIVED, (), 0, 0
+    if phrase.startswith("one of "):
+        return FieldType.ONE_OF, phrases.names_in(phrase.removeprefix("one of ")), 0, 0
+    number = re.fullmatch(r"number from (\d+) to (\d+)", phrase)
+    if number is not None:
+        return FieldType.NUMBER, (), int(number.group(1)), int(number.group(2))
+    fixed = {"yes or no": FieldType.YES_NO, "date and time": FieldType.INSTANT, "role": FieldType.ROLE}
+    return fixed.get(phrase, FieldType.REFERENCE), (), 0, 0
+
+
+__all__ = ["Compiled", "Compiler", "compile_text"]

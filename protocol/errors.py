@@ -1,0 +1,52 @@
+"""What goes wrong, in words a person can act on.
+
+Every error has a stable ``code`` (for programs and searches) and a ``message`` (for people).
+HTTP statuses and exit codes are mapped once, at the edge, never here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class HandoffError(Exception):
+    """Base of every error Handoff raises on purpose."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a protocol text something stands; line and column count from 1."""
+
+    line: int
+    column: int
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing the reader or a check has to say about a protocol text.
+
+    ``says`` is the problem in one sentence, ``write`` what to write instead.
+    An ``error`` stops publishing; a ``warning`` is shown and published.
+    """
+
+    code: str
+    says: str
+    place: Place
+    write: str = ""
+    level: str = "error"
+    run: tuple[str, ...] = ()
+
+
+class SpecError(HandoffError):
+    """A protocol text that cannot be published, with every finding that stops it."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        first = findings[0]
+        super().__init__(first.code, f"line {first.place.line}, column {first.place.column}: {first.says}")

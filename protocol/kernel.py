@@ -1,0 +1,503 @@
+"""The kernel: what a protocol text compiles to, and all that the engine, checks and drivers see.
+
+Frozen tables, no behaviour beyond look-ups. The surface text is gone here: "lead", "2 hours late",
+"or within D if sooner" have become roles, points and rungs. A compiled protocol is a value: it
+travels inside each case as canonical JSON and is known by the SHA-256 of that JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import StringConstraints
+
+Slug: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=64)]
+"""A name a council chose: lower-case words joined by hyphens. The only strings a case may hold."""
+
+Ref: TypeAlias = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(event|ended|outcome|opened|late|cancelled|settled|wait):[a-z][a-z0-9-]*(/[a-z0-9-]+)?$",
+        max_length=160,
+    ),
+]
+"""The name of an occurrence: ``event:released``, ``outcome:first-call/talked``, ``late:serve/2-hours``."""
+
+RungId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$", max_length=80)]
+OpaqueId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+"""A random or keyed identifier (command, person, case, vault reference, hash): says nothing by itself."""
+
+Minute: TypeAlias = int
+"""Minutes after local midnight, 0 to 1440."""
+
+DayOrdinal: TypeAlias = int
+"""A local date as its proleptic Gregorian ordinal."""
+
+
+class Unit(StrEnum):
+    """What a length is counted in. Weeks are 7n days; months clip to the month's last day."""
+
+    SECOND = "second"
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Length:
+    """A length of time: elapsed when ``calendar`` is None, else open hours or counted days of that agency."""
+
+    count: int
+    unit: Unit
+    calendar: Slug | None = None
+
+
+class Edge(StrEnum):
+    """Which moment of a counted day is meant."""
+
+    END = "end"
+    START = "start"
+    AT = "at"
+
+
+class AnchorKind(StrEnum):
+    """What a point is measured from. Refs and fields use their effective instant."""
+
+    DELIVERY = "delivery"
+    DUE = "due"
+    FIELD = "field"
+    REF = "ref"
+    LAST_RUNG = "last-rung"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offset:
+    """Anchor plus or minus a length; for day lengths, ``edge`` (and ``at`` minute) of the day reached."""
+
+    kind: Literal["offset"] = "offset"
+    anchor: AnchorKind
+    name: Ref | Slug | None = None
+    length: Length
+    before: bool = False
+    edge: Edge = Edge.END
+    at: Minute | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extreme:
+    """The earliest or the latest of those points that are known."""
+
+    kind: Literal["extreme"] = "extreme"
+    pick: Literal["earliest", "latest"]
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Either:
+    """One point if the condition is true, else the other."""
+
+    kind: Literal["either"] = "either"
+    test: Expr
+    then: Point
+    otherwise: Point
+
+
+Point: TypeAlias = Offset | Extreme | Either
+
+
+class TestKind(StrEnum):
+    """What a condition may ask. Three-valued: an unset field makes its test unknown."""
+
+    TRUE = "true"
+    KNOWN = "known"
+    IS = "is"
+    AT_LEAST = "at-least"
+    AT_MOST = "at-most"
+    OVER = "over"
+    UNDER = "under"
+    PASSED = "passed"
+    HAPPENED = "happened"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Test:
+    """One question about a field (``name`` a field), an occurrence (a ref) or a step (``open``)."""
+
+    __test__ = False
+
+    kind: Literal["test"] = "test"
+    test: TestKind
+    name: Slug | Ref
+    value: bool | int | Slug | None = None
+    negate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Tests joined by one word: all of them, or any of them."""
+
+    kind: Literal["joined"] = "joined"
+    word: Literal["and", "or"]
+    parts: tuple[Expr, ...]
+
+
+Expr: TypeAlias = Test | Joined
+
+
+class FieldType(StrEnum):
+    """Closed types a record field may have; free text is not among them (it belongs in the vault)."""
+
+    YES_NO = "yes-no"
+    ONE_OF = "one-of"
+    NUMBER = "number"
+    INSTANT = "instant"
+    ROLE = "role"
+    REFERENCE = "reference"
+    DERIVED = "derived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One fact about a case that the engine may read. ``derived`` fields are named conditions, never stored."""
+
+    id: Slug
+    type: FieldType
+    choices: tuple[Slug, ...] = ()
+    low: int = 0
+    high: int = 0
+    expr: Expr | None = None
+    show_always: bool = False
+    agency: Slug | None = None
+    """The confidential agency whose people alone may see it; None: every agency with a step."""
+
+
+class VaultType(StrEnum):
+    """Kinds of protected value; the engine handles references to them only."""
+
+    TEXT = "text"
+    NAME = "name"
+    PHONE_NUMBERS = "phone-numbers"
+    ADDRESS = "address"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One protected value of a case and the agency whose custodian keeps it."""
+
+    id: Slug
+    type: VaultType
+    keeper: Slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """One agency's hours in its zone, with the days it is closed frozen in at publishing.
+
+    ``week`` holds, Monday first, each day's opening intervals in minutes; ``always`` means 24 hours a day.
+    ``closed`` are local dates up to the protocol's ``horizon``.
+    """
+
+    id: Slug
+    zone: str
+    always: bool
+    week: tuple[tuple[tuple[Minute, Minute], ...], ...]
+    closed: tuple[DayOrdinal, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A duty-holder in an agency; ``always`` cover or in open hours; by rota; with a deputy role."""
+
+    id: Slug
+    agency: Slug
+    always: bool = False
+    by_rota: bool = False
+    deputy: Slug | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agency:
+    """An agency, its chain of leads, and whether what happens inside it stays inside."""
+
+    id: Slug
+    confidential: bool
+    leads: tuple[Slug, ...]
+    roles: tuple[Slug, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """A signed working agreement between agencies and the date it must be reviewed by."""
+
+    id: Slug
+    between: tuple[Slug, ...]
+    signed: DayOrdinal
+    review_by: DayOrdinal
+
+
+class ActKind(StrEnum):
+    """Everything a rung, an outcome or an event may do besides being an occurrence."""
+
+    TELL = "tell"
+    PAGE = "page"
+    REMIND = "remind"
+    ADD = "add"
+    MOVE = "move"
+    CANCEL = "cancel"
+    END_AS = "end-as"
+    CLOSE = "close"
+    REOPEN = "reopen"
+    START_LINKED = "start-linked"
+    STOP_REPEATING = "stop-repeating"
+    END_CASE = "end-case"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One act on its targets: roles (or ``owner``, ``lead``, ``leads``, ``deputy``), steps, a lane, an outcome, an event."""
+
+    act: ActKind
+    targets: tuple[Slug, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happens outside: who may report it, what it brings, what it does."""
+
+    id: Slug
+    sources: tuple[Slug, ...]
+    from_linked: bool
+    brings: tuple[Slug, ...] = ()
+    may_bring: tuple[Slug, ...] = ()
+    acts: tuple[Act, ...] = ()
+    starts: bool = False
+
+
+class Guard(StrEnum):
+    """What must still be true of the instance for a rung to fire.
+
+    A duty that moves must be acknowledged again (``unacknowledged``); an agency takes a handoff up once, by its
+    first act of any kind (``not-taken-up``): the only guard whose telling may leave a confidential agency.
+    """
+
+    NONE = "none"
+    UNACKNOWLEDGED = "unacknowledged"
+    NOT_TAKEN_UP = "not-taken-up"
+    UNTRIED = "untried"
+    NOT_TRIED_IN_TIME = "not-tried-in-time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rung:
+    """One unprompted move of a ladder: at a point, once; or ``every`` length, first ``after`` that rung fired."""
+
+    id: RungId
+    at: Point
+    acts: tuple[Act, ...] = ()
+    guard: Guard = Guard.NONE
+    only_if: Expr | None = None
+    every: Length | None = None
+    after: RungId | None = None
+    publishes: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A field or vault slot that the form of an outcome asks for."""
+
+    name: Slug
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One way a step may end: when it may be chosen, what its form asks, what it does."""
+
+    id: Slug
+    only_if: Expr | None = None
+    asks: tuple[Ask, ...] = ()
+    acts: tuple[Act, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """What opens a step: any of the refs of one arm, or one of each arm (a join), under conditions.
+
+    ``latest`` is the wait that opens a join with what has come.
+    """
+
+    arms: tuple[tuple[Ref, ...], ...]
+    latest: Ref | None = None
+    only_if: tuple[Expr, ...] = ()
+    unless: tuple[Expr, ...] = ()
+
+
+class Again(StrEnum):
+    """What another cause does while an instance is live."""
+
+    ONLY_WHEN_ENDED = "only-when-ended"
+    START_OVER = "start-over"
+    ONE_MORE = "one-more"
+    ONCE = "once"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tries:
+    """Bounded tries: ``up_to`` n ends the step as ``then``; otherwise ``then`` is refused before n."""
+
+    count: int
+    up_to: bool
+    then: Slug
+    apart: Length | None = None
+    counts_as_on_time: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Further rounds of a step: one at each of ``after`` from the opening, or every ``every`` until a ref."""
+
+    after: tuple[Length, ...] = ()
+    every: Length | None = None
+    until: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pausing:
+    """Whether a lead may stop the clock by hand, and for how long at most."""
+
+    allowed: bool
+    most: Length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One duty of one role. ``outside`` marks a confidential agency's step that only outsiders' acts open:
+    of it alone others may see *delivered*, *taken up*, *not taken up*."""
+
+    id: Slug
+    lane: Slug
+    agency: Slug
+    role: Slug
+    when: When
+    again: Again = Again.ONLY_WHEN_ENDED
+    not_before: Point | None = None
+    due: Point | None = None
+    tries: Tries | None = None
+    series: Series | None = None
+    pausing: Pausing
+    rungs: tuple[Rung, ...]
+    outcomes: tuple[Outcome, ...]
+    shares: tuple[Slug, ...] = ()
+    shares_with: tuple[Slug, ...] = ()
+    outside: bool = False
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """A group of steps that closes together; ``agency`` is its confidentiality owner, if any."""
+
+    id: Slug
+    agency: Slug | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A step nobody owns: armed when one of ``armed_by`` occurs, it publishes ``wait:id`` at its point."""
+
+    id: Slug
+    armed_by: tuple[Ref, ...]
+    at: Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What people read about one thing of the protocol; never read by the engine."""
+
+    title: str = ""
+    because: str = ""
+    question: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """A compiled protocol: frozen tables by id. ``words`` is for people; everything else is for the engine."""
+
+    id: Slug
+    title: str
+    zone: str
+    horizon: DayOrdinal
+    agencies: tuple[Agency, ...]
+    roles: tuple[Role, ...]
+    calendars: tuple[Calendar, ...]
+    agreements: tuple[Agreement, ...]
+    fields: tuple[Field, ...]
+    vault: tuple[Slot, ...]
+    events: tuple[Event, ...]
+    lanes: tuple[Lane, ...]
+    steps: tuple[Step, ...]
+    waits: tuple[Wait, ...]
+    words: dict[str, Words] = field(default_factory=dict)
+    """Keyed ``kind:id``, for example ``step:first-call`` or ``field:spoken-language``."""
+
+    @cached_property
+    def agency(self) -> dict[Slug, Agency]:
+        return {each.id: each for each in self.agencies}
+
+    @cached_property
+    def role(self) -> dict[Slug, Role]:
+        return {each.id: each for each in self.roles}
+
+    @cached_property
+    def calendar(self) -> dict[Slug, Calendar]:
+        return {each.id: each for each in self.calendars}
+
+    @cached_property
+    def field(self) -> dict[Slug, Field]:
+        return {each.id: each for each in self.fields}
+
+    @cached_property
+    def slot(self) -> dict[Slug, Slot]:
+        return {each.id: each for each in self.vault}
+
+    @cached_property
+    def event(self) -> dict[Slug, Event]:
+        return {each.id: each for each in self.events}
+
+    @cached_property
+    def step(self) -> dict[Slug, Step]:
+        return {each.id: each for each in self.steps}
+
+    @cached_property
+    def lane(self) -> dict[Slug, Lane]:
+        return {each.id: each for each in self.lanes}
+
+    @cached_property
+    def wait(self) -> dict[Slug, Wait]:
+        return {each.id: each for each in self.waits}
+
+    @cached_property
+    def opens(self) -> dict[Ref, tuple[tuple[Step, int], ...]]:
+        """For each occurrence: the steps it may open and the arm of the join it fills, in text order."""
+        table: dict[Ref, list[tuple[Step, int]]] = {}
+        for each in self.steps:
+            for number, arm in enumerate(each.when.arms):
+                for ref in arm:
+                    table.setdefault(ref, []).append((each, number))
+        return {ref: tuple(found) for ref, found in table.items()}
+
+    @cached_property
+    def arms_waits(self) -> dict[Ref, tuple[Wait, ...]]:
+        table: dict[Ref, list[Wait]] = {}
+        for each in self.waits:
+            for ref in each.armed_by:
+                table.setdefault(ref, []).append(each)
+        return {ref: tuple(found) for ref, found in table.items()}

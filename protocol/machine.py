@@ -1,0 +1,259 @@
+"""step(protocol, state, input, now): the one function that changes a case.
+
+Every rule that changes a case is in this package and is driven through here: by the Temporal workflow, the
+rehearsal, the scenarios and the property tests alike. Pure, deterministic, total: an input that cannot be taken
+gives back the original state and a refusal, never an exception.
+
+Order (reference §4): known command -> its stored reply; fire what was due before now; check the input on that
+state; apply it; fire what is due at now; end the case if nothing lives. So an answer at the due instant is on
+time, and no accepted answer is followed by its own escalation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from protocol import answers
+from protocol.kernel import Act, ActKind, Guard, Protocol, Rung, RungId, Step
+from protocol.messages import Arm, Effect, Ending, Fact, Input, Refusal, Telling, Tick, Told, WindowMissed
+from protocol.points import View, due_of, resolve, truth
+from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Occurrence, Running
+from protocol.state import CaseState, Instance, Instant, Phase, Reply, Status
+
+LATE = "late"
+"""The id of the rung every step with a due time has: at the due instant its window is missed."""
+
+
+class Result(NamedTuple):
+    """What one input did. ``reply`` is the command's answer; with a ``refusal`` nothing changed."""
+
+    state: CaseState
+    effects: tuple[Effect, ...]
+    facts: tuple[Fact, ...]
+    reply: Reply | None
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Deadline:
+    """Something the case will do unprompted, ordered as reference §4 orders ties."""
+
+    at: Instant
+    kind: int
+    ladder: int
+    step: int
+    instance: int
+    rung: RungId = ""
+
+
+PAUSE_CAP, RUNG, PAGE, DELIVERY, WAIT = range(5)
+
+
+def step(protocol: Protocol, state: CaseState, command: Input, now: Instant) -> Result:
+    """Apply one input to a case at an instant.
+
+    Args:
+        protocol: the compiled protocol the case is pinned to.
+        state: the case; ``CaseState()`` for a new one, whose first input must be an event that starts a case.
+        command: the input; a ``Tick`` only lets due time pass.
+        now: when it is recorded, in microseconds UTC; an earlier instant than the state's counts as the state's.
+    """
+    known = state.replies.get(command.command)
+    if known is not None:
+        return Result(state, (), (), known, None)
+    running = Running(protocol, state, max(now, state.now))
+    _catch_up(running, inclusive=False)
+    refusal = answers.check(running, command)
+    if refusal is not None:
+        return Result(state, (), (), None, refusal)
+    instance = answers.apply(running, command)
+    running.settle()
+    _catch_up(running, inclusive=True)
+    running.finish()
+    reply = None
+    if not isinstance(command.body, Tick):
+        reply = Reply(seq=running.seq, instance=instance)
+        running.replies[command.command] = reply
+    frozen = running.freeze()
+    return Result(frozen, (*running.effects, Arm(at=earliest(protocol, frozen))), tuple(running.facts), reply, None)
+
+
+def earliest(protocol: Protocol, state: CaseState) -> Instant | None:
+    """The next instant at which the case does something by itself; None when nothing is due."""
+    found = _next(Running(protocol, state, state.now))
+    return None if found is None else found.at
+
+
+def _catch_up(running: Running, *, inclusive: bool) -> None:
+    """Fire, in order, every deadline before now (or at now), each at its own instant."""
+    while running.status is Status.OPEN:
+        found = _next(running)
+        if found is None or found.at > running.now or (found.at == running.now and not inclusive):
+            return
+        _fire(running, found)
+        running.settle()
+        running.finish()
+
+
+def _next(running: Running) -> Deadline | None:
+    if running.status is not Status.OPEN:
+        return None
+    return min(_deadlines(running), default=None)
+
+
+def _deadlines(running: Running) -> list[Deadline]:
+    found: list[Deadline] = []
+    for armed in running.waits:
+        at = running.wait_at(armed)
+        if at is not None:
+            found.append(Deadline(at, WAIT, 0, 0, 0, armed.wait))
+    for each in running.instances.values():
+        step = running.protocol.step[each.step]
+        if each.phase is Phase.WAITING:
+            found.append(Deadline(each.starts or each.born, DELIVERY, 0, step.position, each.n))
+            continue
+        for page in each.pages:
+            found.append(Deadline(page.next, PAGE, page.number, step.position, each.n))
+        if each.suspensions and each.suspensions[-1].until is None:
+            found.append(Deadline(each.suspensions[-1].cap, PAUSE_CAP, 0, step.position, each.n))
+            continue
+        found.extend(_rungs(running, each, step))
+    return found
+
+
+def _rungs(running: Running, instance: Instance, step: Step) -> list[Deadline]:
+    view = running.view()
+    due, _ = due_of(view, instance)
+    found: list[Deadline] = []
+    for ladder, rung in enumerate(step.rungs):
+        fired = instance.fired.get(rung.id)
+        at = _rung_at(view, instance, rung, due)
+        if at is None or (fired is not None and at <= fired) or not _guarded(rung, instance):
+            continue
+        found.append(Deadline(at, RUNG, ladder, step.position, instance.n, rung.id))
+    return found
+
+
+def _rung_at(view: View, instance: Instance, rung: Rung, due: Instant | None) -> Instant | None:
+    """When the rung is to fire: at its point but not before delivery; an ``every`` after its own or its base rung."""
+    if rung.every is None:
+        at = resolve(view, rung.at, instance, due=due)
+        return None if at is None else max(at, instance.delivered or at)
+    last = instance.fired.get(rung.id, instance.fired.get(rung.after or ""))
+    return None if last is None else resolve(view, rung.at, instance, due=due, last_rung=last)
+
+
+def _guarded(rung: Rung, instance: Instance) -> bool:
+    """Whether the rung may still fire for this instance."""
+    if instance.receipt and rung.guard not in (Guard.UNACKNOWLEDGED, Guard.NOT_TAKEN_UP):
+        return False
+    return {
+        Guard.NONE: True,
+        Guard.UNACKNOWLEDGED: instance.acknowledged is None,
+        Guard.NOT_TAKEN_UP: instance.taken is None,
+        Guard.UNTRIED: instance.tries == 0,
+        Guard.NOT_TRIED_IN_TIME: not instance.tried_in_time,
+    }[rung.guard]
+
+
+def _fire(running: Running, deadline: Deadline) -> None:
+    if deadline.kind == WAIT:
+        running.waits = [each for each in running.waits if each.wait != deadline.rung]
+        running.publish(Occurrence(refs=(f"wait:{deadline.rung}",), effective=deadline.at, agency=None))
+        return
+    instance = running.instances[deadline.instance]
+    match deadline.kind:
+        case 0:
+            answers.resume(running, instance, deadline.at, None)
+        case 1:
+            _fire_rung(running, instance, deadline)
+        case 2:
+            _repeat_page(running, instance, deadline)
+        case _:
+            running.deliver(instance, deadline.at)
+
+
+def _repeat_page(running: Running, instance: Instance, deadline: Deadline) -> None:
+    page = next(each for each in instance.pages if each.number == deadline.ladder)
+    rest = tuple(each for each in instance.pages if each is not page)
+    # Pages missed while the system was down are one page.
+    missed = (running.now - page.next) // PAGE_EVERY
+    left = page.left - 1 - missed
+    again = () if left <= 0 else (replace(page, next=page.next + (missed + 1) * PAGE_EVERY, left=left),)
+    running.put(replace(instance, pages=(*rest, *again)))
+    repeat = PAGES_AT_MOST - page.left
+    running.record(
+        Told(
+            instance=instance.n,
+            step=instance.step,
+            rung=page.rung,
+            how=Telling.PAGE,
+            roles=(page.role,),
+            page=page.number,
+            repeat=repeat,
+        ),
+        deadline.at,
+    )
+
+
+def _fire_rung(running: Running, instance: Instance, deadline: Deadline) -> None:
+    step = running.protocol.step[instance.step]
+    rung = next(each for each in step.rungs if each.id == deadline.rung)
+    fired = _last_missed(running, instance, rung, deadline.at) if rung.every is not None else deadline.at
+    current = running.put(replace(instance, fired={**instance.fired, rung.id: fired}))
+    if rung.only_if is not None and truth(running.view(), rung.only_if) is not True:
+        return
+    if rung.id == LATE:
+        _miss(running, current, deadline.at)
+        return
+    if rung.publishes is not None:
+        running.publish(Occurrence(refs=(rung.publishes,), effective=deadline.at, agency=step.agency))
+    for act in rung.acts:
+        found = running.instances.get(instance.n)
+        if found is None:
+            return
+        _act(running, found, rung, act, deadline.at)
+
+
+def _act(running: Running, instance: Instance, rung: Rung, act: Act, at: Instant) -> None:
+    match act.act:
+        case ActKind.TELL | ActKind.PAGE | ActKind.REMIND:
+            running.tell(instance, act, rung.id, at)
+        case ActKind.MOVE | ActKind.ADD:
+            adds = act.act is ActKind.ADD
+            roles = tuple(role for target in act.targets for role in running.roles_of(instance, target))
+            owners = tuple(dict.fromkeys((*instance.owners, *roles))) if adds else roles
+            if roles and owners != instance.owners:
+                person = instance.person if adds else None
+                running.change_owners(instance, owners, person, rung.id, at, keep=adds)
+        case ActKind.END_AS:
+            running.end(instance, act.targets[0], Ending.RUNG, at)
+        case ActKind.CANCEL:
+            for each in [found for found in running.instances.values() if found.step in act.targets]:
+                running.cancel(each, at)
+
+
+def _miss(running: Running, instance: Instance, at: Instant) -> None:
+    """The window is missed, unless it was already over when it was delivered or when we learned it had moved."""
+    due, raw = due_of(running.view(), instance)
+    if due is None or raw is None or raw < instance.floor:
+        return
+    running.put(replace(instance, missed=True))
+    running.record(WindowMissed(instance=instance.n, step=instance.step, due=due), at)
+    step = running.protocol.step[instance.step]
+    running.publish(Occurrence(refs=(f"late:{instance.step}",), effective=at, agency=step.agency))
+
+
+def _last_missed(running: Running, instance: Instance, rung: Rung, at: Instant) -> Instant:
+    """Of the repeats of an ``every`` rung that lie before now, the last: those missed in an outage are one."""
+    view = running.view()
+    due, _ = due_of(view, instance)
+    while True:
+        following = resolve(view, rung.at, instance, due=due, last_rung=at)
+        if following is None or following >= running.now or following <= at:
+            return at
+        at = following
+
+
+__all__ = ["LATE", "Deadline", "Result", "earliest", "step"]

@@ -1,0 +1,495 @@
+"""What goes into the engine and what comes out: inputs, facts, effects. Frozen, closed, without text.
+
+An input either becomes one occurrence (or a smaller act such as taking up) or is refused and changes nothing.
+Facts are numbered per case, never edited, and are the only source of the read model; each keeps two times:
+``at`` when it took effect by the rules, ``recorded`` when the engine learned it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field as Bound
+
+from protocol.kernel import OpaqueId, Ref, RungId, Slug
+from protocol.state import Code, Instant, PauseReason, Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts: a person (or a records system) in one role of one agency. ``linked`` marks another case."""
+
+    person: OpaqueId
+    role: Slug | None
+    agency: Slug
+    linked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventHappened:
+    """Something happened outside. ``refs`` name vault values sealed beside the case.
+
+    ``hold_until`` is for old records entered late: what a start event opens is delivered then, not tonight.
+    """
+
+    kind: Literal["event"] = "event"
+    event: Slug
+    fields: dict[Slug, Value] = field(default_factory=dict)
+    refs: dict[Slug, OpaqueId] = field(default_factory=dict)
+    hold_until: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A task is answered with an outcome and what its form asked."""
+
+    kind: Literal["answer"] = "answer"
+    instance: int
+    outcome: Slug
+    fields: dict[Slug, Value] = field(default_factory=dict)
+    refs: dict[Slug, OpaqueId] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeUp:
+    """ "I have it": acknowledges, and makes the task this person's."""
+
+    kind: Literal["take"] = "take"
+    instance: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogTry:
+    """A try was made to reach somebody."""
+
+    kind: Literal["try"] = "try"
+    instance: int
+    refs: dict[Slug, OpaqueId] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reassign:
+    """An owner or a lead hands the task to a role (and person) of the same agency; the clock runs on."""
+
+    kind: Literal["reassign"] = "reassign"
+    instance: int
+    role: Slug
+    person: OpaqueId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseClock:
+    """A lead stops a task's clock until an instant at the latest."""
+
+    kind: Literal["pause"] = "pause"
+    instance: int
+    until: Instant
+    reason: PauseReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeClock:
+    """A lead lets the clock go on."""
+
+    kind: Literal["resume"] = "resume"
+    instance: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRead:
+    """The person paged has seen it: the page is not repeated."""
+
+    kind: Literal["page-read"] = "page-read"
+    page: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """Time has passed; the engine's own timer sends this, never a person."""
+
+    kind: Literal["tick"] = "tick"
+
+
+Body: TypeAlias = Annotated[
+    EventHappened | Answer | TakeUp | LogTry | Reassign | PauseClock | ResumeClock | PageRead | Tick,
+    Bound(discriminator="kind"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """One command or notice. The same ``command`` id gives the same answer for ever.
+
+    ``at`` is when it happened, if earlier than now (approved late entry); None means now.
+    """
+
+    command: OpaqueId
+    actor: Actor | None
+    body: Body
+    at: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why an input changed nothing: a stable code, the place it concerns, and the name it was about."""
+
+    code: Code
+    place: Slug | Ref | None = None
+    limit: int | None = None
+
+
+class NotOpened(StrEnum):
+    """Why a cause did not open a step."""
+
+    LANE_CLOSED = "lane-closed"
+    CONDITION = "condition"
+    ALREADY_OPEN = "already-open"
+    ONCE = "once"
+    UNFILLED = "unfilled"
+
+
+class Ending(StrEnum):
+    """How an instance came to its end."""
+
+    ANSWERED = "answered"
+    TRIES = "tries"
+    RUNG = "rung"
+    ACKNOWLEDGED = "acknowledged"
+
+
+class Telling(StrEnum):
+    """How somebody is told."""
+
+    TELL = "tell"
+    PAGE = "page"
+    REMIND = "remind"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseOpened:
+    """The case began with this event."""
+
+    kind: Literal["case-opened"] = "case-opened"
+    event: Slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecorded:
+    """An event from outside was recorded."""
+
+    kind: Literal["event-recorded"] = "event-recorded"
+    event: Slug
+    agency: Slug
+    person: OpaqueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSet:
+    """A record field got a value."""
+
+    kind: Literal["field-set"] = "field-set"
+    field: Slug
+    value: Value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotFilled:
+    """A vault slot got a value, known here by reference only."""
+
+    kind: Literal["slot-filled"] = "slot-filled"
+    slot: Slug
+    ref: OpaqueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepScheduled:
+    """An instance exists but is delivered later (``starts``; None: not known yet)."""
+
+    kind: Literal["step-scheduled"] = "step-scheduled"
+    instance: int
+    step: Slug
+    starts: Instant | None
+    cause: Ref
+    held: bool
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDelivered:
+    """A task stands in its owner's list; its clock starts. ``from_agency`` is whose act opened it."""
+
+    kind: Literal["step-delivered"] = "step-delivered"
+    instance: int
+    step: Slug
+    owners: tuple[Slug, ...]
+    from_agency: Slug | None
+    cause: Ref
+    due: Instant | None
+    short_notice: bool
+    receipt: bool
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepNotOpened:
+    """A cause came and did not open the step; this says why."""
+
+    kind: Literal["step-not-opened"] = "step-not-opened"
+    step: Slug
+    cause: Ref
+    why: NotOpened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueMoved:
+    """A due time changed because something it is measured from did."""
+
+    kind: Literal["due-moved"] = "due-moved"
+    instance: int
+    step: Slug
+    due: Instant | None
+    was: Instant | None
+    cause: Ref | None
+    short_notice: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenUp:
+    """The owning agency has it. ``by`` is None when closing the lane took it up."""
+
+    kind: Literal["taken-up"] = "taken-up"
+    instance: int
+    step: Slug
+    by: Slug | None
+    person: OpaqueId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A person made the task their own."""
+
+    kind: Literal["claimed"] = "claimed"
+    instance: int
+    step: Slug
+    role: Slug
+    person: OpaqueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryLogged:
+    """A try was made; one too soon after the last is noted but not counted."""
+
+    kind: Literal["try-logged"] = "try-logged"
+    instance: int
+    step: Slug
+    number: int
+    counted: bool
+    person: OpaqueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowMissed:
+    """The due instant passed without an answer."""
+
+    kind: Literal["window-missed"] = "window-missed"
+    instance: int
+    step: Slug
+    due: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Somebody was told. ``rung`` None: an outcome's own telling. ``page`` and ``repeat`` number repeated pages."""
+
+    kind: Literal["told"] = "told"
+    instance: int
+    step: Slug
+    rung: RungId | None
+    how: Telling
+    roles: tuple[Slug, ...]
+    page: int | None = None
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnersChanged:
+    """The task moved to a role, got a co-owner, or was reassigned; its clock runs on."""
+
+    kind: Literal["owners-changed"] = "owners-changed"
+    instance: int
+    step: Slug
+    owners: tuple[Slug, ...]
+    person: OpaqueId | None
+    rung: RungId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockPaused:
+    """A clock was stopped by hand."""
+
+    kind: Literal["clock-paused"] = "clock-paused"
+    instance: int
+    step: Slug
+    until: Instant
+    reason: PauseReason
+    person: OpaqueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockResumed:
+    """A clock goes on; ``person`` None: the pause ran out."""
+
+    kind: Literal["clock-resumed"] = "clock-resumed"
+    instance: int
+    step: Slug
+    person: OpaqueId | None
+    due: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnded:
+    """An instance ended with an outcome (None: a receipt). On time: at or before its due instant."""
+
+    kind: Literal["step-ended"] = "step-ended"
+    instance: int
+    step: Slug
+    outcome: Slug | None
+    how: Ending
+    on_time: bool
+    role: Slug | None
+    person: OpaqueId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCancelled:
+    """An instance was withdrawn: a lane closed, something cancelled it, a newer one took its place."""
+
+    kind: Literal["step-cancelled"] = "step-cancelled"
+    instance: int
+    step: Slug
+    superseded: bool
+    cause: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneClosed:
+    """A lane closed; its steps no longer open."""
+
+    kind: Literal["lane-closed"] = "lane-closed"
+    lane: Slug
+    cause: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneReopened:
+    """A lane opened again; nothing that was cancelled comes back."""
+
+    kind: Literal["lane-reopened"] = "lane-reopened"
+    lane: Slug
+    cause: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """A ``shares`` step ended as shared: the store checks the release; the engine knows none."""
+
+    kind: Literal["shared"] = "shared"
+    instance: int
+    step: Slug
+    slots: tuple[Slug, ...]
+    roles: tuple[Slug, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedCaseStarted:
+    """A linked case begins with this event."""
+
+    kind: Literal["linked-case-started"] = "linked-case-started"
+    event: Slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageStopped:
+    """A repeated page was read."""
+
+    kind: Literal["page-stopped"] = "page-stopped"
+    page: int
+    person: OpaqueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseEnded:
+    """Nothing is live any more; ``unfinished`` counts joins left half filled."""
+
+    kind: Literal["case-ended"] = "case-ended"
+    unfinished: int
+
+
+FactBody: TypeAlias = Annotated[
+    CaseOpened
+    | EventRecorded
+    | FieldSet
+    | SlotFilled
+    | StepScheduled
+    | StepDelivered
+    | StepNotOpened
+    | DueMoved
+    | TakenUp
+    | Claimed
+    | TryLogged
+    | WindowMissed
+    | Told
+    | OwnersChanged
+    | ClockPaused
+    | ClockResumed
+    | StepEnded
+    | StepCancelled
+    | LaneClosed
+    | LaneReopened
+    | Shared
+    | LinkedCaseStarted
+    | PageStopped
+    | CaseEnded,
+    Bound(discriminator="kind"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One thing the engine recorded: its number in the case, when it took effect, when it was learned."""
+
+    seq: int
+    at: Instant
+    recorded: Instant
+    body: FactBody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """Wake the case at this instant (None: nothing is due)."""
+
+    kind: Literal["arm"] = "arm"
+    at: Instant | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartCase:
+    """Open a linked case with this event; ``seq`` makes the new case's id derivable, so it starts once."""
+
+    kind: Literal["start-case"] = "start-case"
+    seq: int
+    event: Slug
+    fields: dict[Slug, Value]
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCase:
+    """The case is over; its durable run may finish once everything has been delivered."""
+
+    kind: Literal["end-case"] = "end-case"
+
+
+Effect: TypeAlias = Annotated[Arm | StartCase | EndCase, Bound(discriminator="kind")]

@@ -1,0 +1,166 @@
+"""Where a point of the protocol lies for one instance, and what a condition says of a case.
+
+Both read the same view of a case. A point is derived each time it is needed and never stored as truth; it is
+None while something it is measured from is not known. Conditions are three-valued: None means "not known".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from protocol import clocks
+from protocol.clocks import Stretch
+from protocol.kernel import (
+    AnchorKind,
+    Calendar,
+    Expr,
+    Extreme,
+    FieldType,
+    Joined,
+    Offset,
+    Point,
+    Protocol,
+    Ref,
+    Slug,
+    Test,
+    TestKind,
+)
+from protocol.state import Instance, Instant, Mark, Phase, Value
+
+
+@dataclass(slots=True)
+class View:
+    """What points and conditions may read of a case at an instant."""
+
+    protocol: Protocol
+    fields: Mapping[Slug, Value]
+    last: Mapping[Ref, Mark]
+    instances: tuple[Instance, ...]
+    now: Instant
+
+
+def stretches(instance: Instance) -> tuple[Stretch, ...]:
+    """The suspended stretches of an instance, each ending at its cap if nobody ended it before."""
+    return tuple(
+        (each.start, each.cap if each.until is None else min(each.until, each.cap)) for each in instance.suspensions
+    )
+
+
+def calendar_of(protocol: Protocol, agency: Slug) -> Calendar:
+    """The calendar of an agency."""
+    return protocol.calendar[agency]
+
+
+def resolve(
+    view: View, point: Point, instance: Instance, *, due: Instant | None = None, last_rung: Instant | None = None
+) -> Instant | None:
+    """The instant of a point for an instance, or None while it is not known."""
+    if isinstance(point, Offset):
+        return _offset(view, point, instance, due, last_rung)
+    if isinstance(point, Extreme):
+        found = [resolve(view, each, instance, due=due, last_rung=last_rung) for each in point.points]
+        known = [each for each in found if each is not None]
+        if not known:
+            return None
+        return min(known) if point.pick == "earliest" else max(known)
+    chosen = point.then if truth(view, point.test) is True else point.otherwise
+    return resolve(view, chosen, instance, due=due, last_rung=last_rung)
+
+
+def _offset(
+    view: View, point: Offset, instance: Instance, due: Instant | None, last_rung: Instant | None
+) -> Instant | None:
+    anchor = _anchor(view, point, instance, due, last_rung)
+    if anchor is None:
+        return None
+    owner = view.protocol.step[instance.step].agency
+    calendar = calendar_of(view.protocol, point.length.calendar or owner)
+    pausable = point.anchor in (AnchorKind.DELIVERY, AnchorKind.DUE)
+    suspended = stretches(instance) if pausable and instance.suspensions else ()
+    return clocks.shift(
+        calendar, anchor, point.length, before=point.before, edge=point.edge, at=point.at, suspended=suspended
+    )
+
+
+def _anchor(
+    view: View, point: Offset, instance: Instance, due: Instant | None, last_rung: Instant | None
+) -> Instant | None:
+    match point.anchor:
+        case AnchorKind.DELIVERY:
+            return instance.born if instance.delivered is None else instance.delivered
+        case AnchorKind.DUE:
+            return due
+        case AnchorKind.LAST_RUNG:
+            return last_rung
+        case AnchorKind.FIELD:
+            value = view.fields.get(point.name or "")
+            return value if isinstance(value, int) and not isinstance(value, bool) else None
+        case AnchorKind.REF:
+            mark = view.last.get(point.name or "")
+            return None if mark is None else mark.effective
+
+
+def due_of(view: View, instance: Instance) -> tuple[Instant | None, Instant | None]:
+    """The instance's (due, raw) instants; due is raw, but never before the instance's floor."""
+    point = view.protocol.step[instance.step].due
+    if point is None or instance.delivered is None:
+        return None, None
+    raw = resolve(view, point, instance)
+    return (None, None) if raw is None else (max(raw, instance.floor), raw)
+
+
+def truth(view: View, expr: Expr) -> bool | None:
+    """True, False, or None when what the condition reads is not known (Kleene's three values)."""
+    if isinstance(expr, Test):
+        return _test(view, expr)
+    return _joined(view, expr)
+
+
+def _joined(view: View, expr: Joined) -> bool | None:
+    deciding = expr.word == "or"
+    unknown = False
+    for part in expr.parts:
+        found = truth(view, part)
+        if found is deciding:
+            return deciding
+        unknown = unknown or found is None
+    return None if unknown else not deciding
+
+
+def _test(view: View, test: Test) -> bool | None:
+    found = _plain_test(view, test)
+    return found if found is None or not test.negate else not found
+
+
+def _plain_test(view: View, test: Test) -> bool | None:
+    if test.test is TestKind.HAPPENED:
+        return test.name in view.last
+    if test.test is TestKind.OPEN:
+        return any(each.step == test.name and each.phase is Phase.OPEN for each in view.instances)
+    field = view.protocol.field[test.name]
+    if field.type is FieldType.DERIVED and field.expr is not None:
+        derived = truth(view, field.expr)
+        return derived is not None if test.test is TestKind.KNOWN else derived
+    value = view.fields.get(test.name)
+    if test.test is TestKind.KNOWN:
+        return value is not None
+    return None if value is None else _compare(test, value, view.now)
+
+
+def _compare(test: Test, value: Value, now: Instant) -> bool:
+    if test.test is TestKind.TRUE:
+        return value is True
+    if test.test is TestKind.IS:
+        return value == test.value
+    if not isinstance(value, int):
+        return False
+    if test.test is TestKind.PASSED:
+        return value <= now
+    bound = test.value if isinstance(test.value, int) else 0
+    return {
+        TestKind.AT_LEAST: value >= bound,
+        TestKind.AT_MOST: value <= bound,
+        TestKind.OVER: value > bound,
+        TestKind.UNDER: value < bound,
+    }[test.test]

@@ -1,0 +1,594 @@
+"""The working copy of a case while one input runs to completion: occurrences, openings, closings, endings.
+
+Every change to a case is made here or in ``answers`` (what people's commands do) and nowhere else; ``machine``
+decides only the order. An occurrence is processed in the order of reference §4: marks, fields, lanes close and
+reopen, cancels, waits, openings, linked cases, the end of the case. So closing beats opening.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from protocol import clocks
+from protocol.kernel import (
+    Act,
+    ActKind,
+    Again,
+    AnchorKind,
+    Edge,
+    Length,
+    Offset,
+    OpaqueId,
+    Protocol,
+    Ref,
+    RungId,
+    Series,
+    Slug,
+    Step,
+    When,
+)
+from protocol.messages import (
+    CaseEnded,
+    CaseOpened,
+    DueMoved,
+    Effect,
+    EndCase,
+    Ending,
+    Fact,
+    FactBody,
+    FieldSet,
+    LaneClosed,
+    LaneReopened,
+    LinkedCaseStarted,
+    NotOpened,
+    OwnersChanged,
+    Shared,
+    SlotFilled,
+    StartCase,
+    StepCancelled,
+    StepDelivered,
+    StepEnded,
+    StepNotOpened,
+    StepScheduled,
+    TakenUp,
+    Telling,
+    Told,
+)
+from protocol.points import View, calendar_of, due_of, resolve, truth
+from protocol.state import Armed, CaseState, Instance, Instant, Mark, Page, Phase, Status, Value
+
+PAGE_EVERY = 5 * 60 * 1_000_000
+PAGES_AT_MOST = 12
+TELLINGS = {ActKind.TELL: Telling.TELL, ActKind.PAGE: Telling.PAGE, ActKind.REMIND: Telling.REMIND}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occurrence:
+    """Something that happened: the names it goes by, when it took effect, and what it brings and does."""
+
+    refs: tuple[Ref, ...]
+    effective: Instant
+    agency: Slug | None
+    acts: tuple[Act, ...] = ()
+    fields: dict[Slug, Value] = field(default_factory=dict)
+    slots: dict[Slug, OpaqueId] = field(default_factory=dict)
+    instance: Instance | None = None
+    hold_until: Instant | None = None
+
+
+class Running:
+    """One case being changed by one input at ``now`` (the instant it is recorded)."""
+
+    def __init__(self, protocol: Protocol, state: CaseState, now: Instant) -> None:
+        self.protocol = protocol
+        self.now = now
+        self.state = state
+        self.status = state.status
+        self.opened = state.opened
+        self.seq = state.seq
+        self.born = state.born
+        self.paged = state.paged
+        self.fields = dict(state.fields)
+        self.slots = list(state.slots)
+        self.last = dict(state.last)
+        self.closed = list(state.closed)
+        self.arms = dict(state.arms)
+        self.waits = list(state.waits)
+        self.instances = {each.n: each for each in state.instances}
+        self.replies = dict(state.replies)
+        self.queue: deque[Occurrence] = deque()
+        self.facts: list[Fact] = []
+        self.effects: list[Effect] = []
+        self.cause: Ref | None = None
+        self.end_asked = False
+
+    def view(self) -> View:
+        """What points and conditions may read now."""
+        return View(self.protocol, self.fields, self.last, tuple(self.instances.values()), self.now)
+
+    def freeze(self) -> CaseState:
+        """The case after this input, as a value."""
+        return CaseState(
+            status=self.status,
+            opened=self.opened,
+            now=self.now,
+            seq=self.seq,
+            born=self.born,
+            paged=self.paged,
+            fields=self.fields,
+            slots=tuple(self.slots),
+            last=self.last,
+            closed=tuple(self.closed),
+            arms=self.arms,
+            waits=tuple(self.waits),
+            instances=tuple(self.instances.values()),
+            replies=self.replies,
+        )
+
+    def record(self, body: FactBody, at: Instant) -> None:
+        """Number a fact and keep it."""
+        self.seq += 1
+        self.facts.append(Fact(seq=self.seq, at=at, recorded=self.now, body=body))
+
+    def put(self, instance: Instance) -> Instance:
+        """Keep a changed instance."""
+        self.instances[instance.n] = instance
+        return instance
+
+    # Occurrences
+
+    def publish(self, occurrence: Occurrence) -> None:
+        """Queue an occurrence; ``settle`` runs the queue, first in first out."""
+        self.queue.append(occurrence)
+
+    def settle(self) -> None:
+        """Run every queued occurrence and all that follow from it, then announce due times that moved."""
+        while self.queue:
+            self._process(self.queue.popleft())
+        self._announce()
+
+    def _process(self, occurrence: Occurrence) -> None:
+        at = occurrence.effective
+        self.cause = occurrence.refs[-1]
+        for ref in occurrence.refs:
+            self.last[ref] = Mark(seq=self.seq, effective=at)
+        for name, value in occurrence.fields.items():
+            self.fields[name] = value
+            self.record(FieldSet(field=name, value=value), at)
+        for name, slot in occurrence.slots.items():
+            if name not in self.slots:
+                self.slots.append(name)
+            self.record(SlotFilled(slot=name, ref=slot), at)
+        acts = occurrence.acts
+        self._lanes(acts, at)
+        self._cancels(acts, at)
+        self._stop_series(occurrence.refs, at)
+        self._tellings(occurrence, at)
+        self._arm_waits(occurrence)
+        self._openings(occurrence)
+        for act in acts:
+            if act.act is ActKind.START_LINKED:
+                self._start_linked(act.targets[0], occurrence)
+        if any(act.act is ActKind.END_CASE for act in acts):
+            self.end_asked = True
+
+    def _lanes(self, acts: Iterable[Act], at: Instant) -> None:
+        for act in acts:
+            if act.act is ActKind.CLOSE and act.targets[0] not in self.closed:
+                self._close_lane(act.targets[0], at)
+            if act.act is ActKind.REOPEN and act.targets[0] in self.closed:
+                self.closed.remove(act.targets[0])
+                self.record(LaneReopened(lane=act.targets[0], cause=self.cause or ""), at)
+
+    def _close_lane(self, lane: Slug, at: Instant) -> None:
+        """Latch the lane; its open handoffs from outside count as taken up, so the closing cannot be seen there."""
+        self.closed.append(lane)
+        self.record(LaneClosed(lane=lane, cause=self.cause or ""), at)
+        for each in [found for found in self.instances.values() if self.protocol.step[found.step].lane == lane]:
+            step = self.protocol.step[each.step]
+            if each.phase is Phase.OPEN and step.outside and each.taken is None:
+                self.record(TakenUp(instance=each.n, step=each.step, by=None, person=None), at)
+            self.cancel(each, at)
+
+    def _cancels(self, acts: Iterable[Act], at: Instant) -> None:
+        for act in acts:
+            if act.act is ActKind.CANCEL:
+                for each in [found for found in self.instances.values() if found.step in act.targets]:
+                    self.cancel(each, at)
+            if act.act is ActKind.STOP_REPEATING:
+                self._drop_rounds(act.targets, at)
+
+    def _stop_series(self, refs: tuple[Ref, ...], at: Instant) -> None:
+        stopped = [
+            step.id for step in self.protocol.steps if step.series is not None and set(refs) & set(step.series.until)
+        ]
+        if stopped:
+            self._drop_rounds(tuple(stopped), at)
+
+    def _drop_rounds(self, steps: tuple[Slug, ...], at: Instant) -> None:
+        """End a series: rounds not yet delivered are withdrawn, the open one stays."""
+        for each in [found for found in self.instances.values() if found.step in steps]:
+            if each.phase is Phase.WAITING and each.round > 0:
+                self.cancel(each, at)
+
+    def cancel(self, instance: Instance, at: Instant, *, superseded: bool = False) -> None:
+        """Withdraw an instance. A superseded one leaves without an occurrence."""
+        del self.instances[instance.n]
+        self.record(
+            StepCancelled(instance=instance.n, step=instance.step, superseded=superseded, cause=self.cause or ""), at
+        )
+        if not superseded and not instance.receipt:
+            agency = self.protocol.step[instance.step].agency
+            refs: tuple[Ref, ...] = (f"cancelled:{instance.step}", f"settled:{instance.step}")
+            self.publish(Occurrence(refs=refs, effective=at, agency=agency))
+
+    def _tellings(self, occurrence: Occurrence, at: Instant) -> None:
+        """An outcome's own tellings; an ended duty is not paged for again, so its page is told once."""
+        if occurrence.instance is not None:
+            for act in occurrence.acts:
+                if act.act in TELLINGS:
+                    self.tell(occurrence.instance, act, None, at, repeat=False)
+
+    def _arm_waits(self, occurrence: Occurrence) -> None:
+        for ref in occurrence.refs:
+            for wait in self.protocol.arms_waits.get(ref, ()):
+                self.waits = [each for each in self.waits if each.wait != wait.id]
+                self.waits.append(Armed(wait=wait.id, anchor=occurrence.effective))
+
+    def _start_linked(self, event: Slug, occurrence: Occurrence) -> None:
+        known = self.protocol.event[event]
+        brought = {
+            name: value for name, value in occurrence.fields.items() if name in (*known.brings, *known.may_bring)
+        }
+        self.record(LinkedCaseStarted(event=event), occurrence.effective)
+        self.effects.append(StartCase(seq=self.seq, event=event, fields=brought, at=occurrence.effective))
+
+    # Openings
+
+    def _openings(self, occurrence: Occurrence) -> None:
+        found: dict[Slug, tuple[Step, int, Ref]] = {}
+        for ref in occurrence.refs:
+            for step, arm in self.protocol.opens.get(ref, ()):
+                found.setdefault(step.id, (step, arm, ref))
+        for step, arm, ref in sorted(found.values(), key=lambda each: each[0].position):
+            if len(step.when.arms) == 1 or self._join(step, arm, ref):
+                self._open(step, ref, occurrence)
+
+    def _join(self, step: Step, arm: int, ref: Ref) -> bool:
+        """Fill one arm of a join; true when it may open now. Arms beyond ``late`` came after a time-out."""
+        when: When = step.when
+        late = len(when.arms)
+        filled = set(self.arms.get(step.id, ()))
+        if ref == when.latest:
+            opened = bool(filled)
+            missing = {late + number for number in range(late - 1) if number not in filled}
+            self.arms[step.id] = tuple(sorted(missing)) if opened else ()
+            return opened
+        if late + arm in filled:
+            self.arms[step.id] = tuple(sorted(filled - {late + arm}))
+            return False
+        filled.add(arm)
+        wanted = late - (1 if when.latest is not None else 0)
+        full = len([each for each in filled if each < late]) == wanted
+        self.arms[step.id] = () if full else tuple(sorted(filled))
+        return full
+
+    def _open(self, step: Step, cause: Ref, occurrence: Occurrence) -> None:
+        at = occurrence.effective
+        live = [
+            each
+            for each in self.instances.values()
+            if each.step == step.id and not each.receipt and not (each.phase is Phase.WAITING and each.round > 0)
+        ]
+        why = self._shut(step, bool(live))
+        if why is not None:
+            self.record(StepNotOpened(step=step.id, cause=cause, why=why), at)
+            if step.outside:
+                self._create(step, cause, occurrence, receipt=True)
+            return
+        if step.again is Again.START_OVER:
+            for each in live:
+                self.cancel(each, at, superseded=True)
+        if step.series is not None:
+            for each in [found for found in self.instances.values() if found.step == step.id and found.round > 0]:
+                if each.phase is Phase.WAITING:
+                    self.cancel(each, at, superseded=True)
+        self._create(step, cause, occurrence)
+
+    def _shut(self, step: Step, live: bool) -> NotOpened | None:
+        if step.lane in self.closed:
+            return NotOpened.LANE_CLOSED
+        if not self._condition(step):
+            return NotOpened.CONDITION
+        if step.again is Again.ONCE and f"opened:{step.id}" in self.last:
+            return NotOpened.ONCE
+        if live and step.again in (Again.ONLY_WHEN_ENDED, Again.ONCE):
+            return NotOpened.ALREADY_OPEN
+        return None
+
+    def _condition(self, step: Step) -> bool:
+        view = self.view()
+        return all(truth(view, each) is True for each in step.when.only_if) and not any(
+            truth(view, each) is True for each in step.when.unless
+        )
+
+    def _create(self, step: Step, cause: Ref, occurrence: Occurrence, *, receipt: bool = False) -> None:
+        self.born += 1
+        instance = Instance(
+            n=self.born,
+            step=step.id,
+            phase=Phase.WAITING,
+            born=self.now,
+            cause=cause,
+            cause_effective=occurrence.effective,
+            from_agency=occurrence.agency,
+            owners=(step.role,),
+            receipt=receipt,
+            base=self.now,
+        )
+        starts = None
+        if step.not_before is not None:
+            starts = resolve(self.view(), step.not_before, instance)
+        if occurrence.hold_until is not None:
+            starts = max(starts or 0, occurrence.hold_until)
+            instance = replace(instance, held=True)
+        if starts is None or starts <= self.now:
+            self.deliver(self.put(instance), self.now)
+        else:
+            self.schedule(instance, starts)
+
+    def schedule(self, instance: Instance, starts: Instant) -> None:
+        """Keep an instance for later delivery."""
+        self.put(replace(instance, starts=starts))
+        self.record(
+            StepScheduled(
+                instance=instance.n,
+                step=instance.step,
+                starts=starts,
+                cause=instance.cause,
+                held=instance.held,
+                round=instance.round,
+            ),
+            instance.born,
+        )
+
+    def deliver(self, instance: Instance, at: Instant) -> None:
+        """Put the task before its owner: its clock starts now, when they can see it, whatever was planned."""
+        step = self.protocol.step[instance.step]
+        if instance.round > 0 and not self._round_wanted(instance, step, at):
+            return
+        opened = replace(instance, phase=Phase.OPEN, delivered=self.now, floor=self.now)
+        due, raw = (None, None) if instance.receipt else due_of(self.view(), opened)
+        opened = self.put(replace(opened, announced=due, raw=raw, fired=self._spent(opened, step, due)))
+        self.record(
+            StepDelivered(
+                instance=opened.n,
+                step=step.id,
+                owners=opened.owners,
+                from_agency=opened.from_agency,
+                cause=opened.cause,
+                due=due,
+                short_notice=raw is not None and raw < self.now,
+                receipt=opened.receipt,
+                round=opened.round,
+            ),
+            at,
+        )
+        if not opened.receipt:
+            self.publish(Occurrence(refs=(f"opened:{step.id}",), effective=self.now, agency=step.agency))
+            if step.series is not None:
+                self._next_round(opened, step.series)
+
+    def _round_wanted(self, instance: Instance, step: Step, at: Instant) -> bool:
+        """Conditions are tested at each round of a series; a round they keep shut passes, the next still comes."""
+        if step.lane not in self.closed and self._condition(step):
+            return True
+        del self.instances[instance.n]
+        why = NotOpened.LANE_CLOSED if step.lane in self.closed else NotOpened.CONDITION
+        self.record(StepNotOpened(step=step.id, cause=instance.cause, why=why), at)
+        if step.series is not None and step.lane not in self.closed:
+            self._next_round(instance, step.series)
+        return False
+
+    def _next_round(self, instance: Instance, series: Series) -> None:
+        number = instance.round + 1
+        length = series.every or (series.after[number - 1] if number <= len(series.after) else None)
+        if length is None:
+            return
+        if series.every is not None:
+            length = replace(length, count=length.count * number)
+        self.born += 1
+        following = Instance(
+            n=self.born,
+            step=instance.step,
+            phase=Phase.WAITING,
+            born=self.now,
+            cause=instance.cause,
+            cause_effective=instance.cause_effective,
+            from_agency=instance.from_agency,
+            owners=(self.protocol.step[instance.step].role,),
+            round=number,
+            base=instance.base,
+        )
+        starts = self.round_start(following, length)
+        self.schedule(following, starts)
+
+    def round_start(self, instance: Instance, length: Length) -> Instant:
+        """When a later round of a series is delivered: its length after the series began."""
+        calendar = calendar_of(self.protocol, self.protocol.step[instance.step].agency)
+        return clocks.shift(calendar, instance.base, length, edge=Edge.START)
+
+    def _spent(self, instance: Instance, step: Step, due: Instant | None) -> dict[RungId, Instant]:
+        """Rungs whose moment lay before delivery (``before due`` of a short window) never fire."""
+        view = self.view()
+        spent: dict[RungId, Instant] = {}
+        for rung in step.rungs:
+            if isinstance(rung.at, Offset) and rung.at.anchor is AnchorKind.DUE and rung.at.before:
+                at = resolve(view, rung.at, instance, due=due)
+                if at is not None and at < self.now:
+                    spent[rung.id] = at
+        return spent
+
+    # Endings
+
+    def end(
+        self,
+        instance: Instance,
+        outcome: Slug | None,
+        how: Ending,
+        at: Instant,
+        *,
+        role: Slug | None = None,
+        person: OpaqueId | None = None,
+        fields: dict[Slug, Value] | None = None,
+        slots: dict[Slug, OpaqueId] | None = None,
+    ) -> None:
+        """End an instance and publish ``S ends`` and ``S outcome`` as one occurrence."""
+        del self.instances[instance.n]
+        step = self.protocol.step[instance.step]
+        due, _ = due_of(self.view(), instance)
+        on_time = due is None or at <= due or instance.tried_in_time
+        self.record(
+            StepEnded(
+                instance=instance.n,
+                step=step.id,
+                outcome=outcome,
+                how=how,
+                on_time=on_time and how is not Ending.RUNG,
+                role=role,
+                person=person,
+            ),
+            at,
+        )
+        if outcome is None:
+            return
+        found = next(each for each in step.outcomes if each.id == outcome)
+        if step.shares and outcome == "shared":
+            self.record(Shared(instance=instance.n, step=step.id, slots=step.shares, roles=step.shares_with), at)
+        refs: tuple[Ref, ...] = (f"ended:{step.id}", f"outcome:{step.id}/{outcome}", f"settled:{step.id}")
+        self.publish(
+            Occurrence(
+                refs=refs,
+                effective=at,
+                agency=step.agency,
+                acts=found.acts,
+                fields=fields or {},
+                slots=slots or {},
+                instance=instance,
+            )
+        )
+
+    # Telling and owners
+
+    def roles_of(self, instance: Instance, target: Slug) -> tuple[Slug, ...]:
+        """The roles a target word means for an instance: owner, lead, leads, deputy, or the role itself."""
+        agency = self.protocol.agency[self.protocol.step[instance.step].agency]
+        if target == "owner":
+            return instance.owners
+        others = tuple(each for each in agency.leads if each not in instance.owners)
+        if target == "lead":
+            return others[:1] or self._above(agency.confidential)
+        if target == "leads":
+            return others or self._above(agency.confidential)
+        if target == "deputy":
+            found = tuple(self.protocol.role[each].deputy for each in instance.owners)
+            return tuple(each for each in found if each is not None)
+        return (target,)
+
+    def _above(self, confidential: bool) -> tuple[Slug, ...]:
+        return () if confidential or "coordinator" not in self.protocol.role else ("coordinator",)
+
+    def tell(self, instance: Instance, act: Act, rung: RungId | None, at: Instant, *, repeat: bool = True) -> None:
+        """Tell, page or remind; a page is repeated every 5 minutes until read, 12 times at most."""
+        roles = tuple(dict.fromkeys(role for target in act.targets for role in self.roles_of(instance, target)))
+        if not roles:
+            return
+        how = TELLINGS[act.act]
+        number = None
+        if how is Telling.PAGE and repeat and instance.n in self.instances:
+            self.paged += 1
+            number = self.paged
+            page = Page(
+                number=number, rung=rung or "outcome", role=roles[0], next=at + PAGE_EVERY, left=PAGES_AT_MOST - 1
+            )
+            current = self.instances[instance.n]
+            self.put(replace(current, pages=(*current.pages, page)))
+        self.record(Told(instance=instance.n, step=instance.step, rung=rung, how=how, roles=roles, page=number), at)
+
+    def change_owners(
+        self,
+        instance: Instance,
+        owners: tuple[Slug, ...],
+        person: OpaqueId | None,
+        rung: RungId | None,
+        at: Instant,
+        *,
+        keep: bool,
+    ) -> None:
+        """Give the duty to other owners in the same agency; its clock runs on."""
+        acknowledged = instance.acknowledged if keep else None
+        self.put(replace(instance, owners=owners, person=person, acknowledged=acknowledged))
+        self.record(OwnersChanged(instance=instance.n, step=instance.step, owners=owners, person=person, rung=rung), at)
+
+    # After each run
+
+    def _announce(self) -> None:
+        """Say which due times moved. One that moved into the past falls due now, at short notice."""
+        view = self.view()
+        for each in list(self.instances.values()):
+            if each.phase is not Phase.OPEN or each.receipt:
+                continue
+            _, raw = due_of(view, each)
+            if raw == each.raw:
+                continue
+            short = raw is not None and raw < self.now
+            floor = self.now if short else (each.delivered or self.now)
+            due = None if raw is None else max(raw, floor)
+            self.put(replace(each, raw=raw, floor=floor, announced=due, missed=each.missed and due == each.announced))
+            if due != each.announced:
+                self.record(
+                    DueMoved(
+                        instance=each.n,
+                        step=each.step,
+                        due=due,
+                        was=each.announced,
+                        cause=self.cause,
+                        short_notice=short,
+                    ),
+                    self.now,
+                )
+
+    def start(self, event: Slug, at: Instant) -> None:
+        """Begin the case."""
+        self.status = Status.OPEN
+        self.opened = self.now
+        self.record(CaseOpened(event=event), at)
+
+    def finish(self) -> None:
+        """End the case when nothing is live any more (or an act asked for it)."""
+        if self.status is not Status.OPEN or not (self.end_asked or not self._live()):
+            return
+        for each in list(self.instances.values()):
+            self.cancel(each, self.now, superseded=True)
+        self.waits.clear()
+        half = [step for step in self.protocol.steps if self.arms.get(step.id)]
+        for step in half:
+            self.record(StepNotOpened(step=step.id, cause=self.cause or "", why=NotOpened.UNFILLED), self.now)
+            leads = self.protocol.agency[step.agency].leads
+            self.record(Told(instance=0, step=step.id, rung=None, how=Telling.TELL, roles=leads), self.now)
+        self.status = Status.ENDED
+        self.record(CaseEnded(unfinished=len(half)), self.now)
+        self.effects.append(EndCase())
+
+    def _live(self) -> bool:
+        return bool(self.instances) or any(self.wait_at(each) is not None for each in self.waits)
+
+    def wait_at(self, armed: Armed) -> Instant | None:
+        """When an armed wait is over."""
+        point = self.protocol.wait[armed.wait].at
+        if not isinstance(point, Offset):
+            return None
+        calendar = calendar_of(self.protocol, point.length.calendar or self.protocol.calendars[0].id)
+        return clocks.shift(calendar, armed.anchor, point.length, before=point.before, edge=point.edge, at=point.at)

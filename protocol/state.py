@@ -1,0 +1,184 @@
+"""The state of one case: everything the engine remembers, in closed types without any text.
+
+A frozen value. ``step`` takes one and returns another; continue-as-new carries it whole.
+Ended instances leave the state (their occurrences stay in ``last``); facts tell their story.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+from pydantic import Field as Bound
+
+from protocol.kernel import OpaqueId, Ref, RungId, Slug
+
+Instant: TypeAlias = int
+"""Microseconds since 1970-01-01T00:00Z. Compared exactly, never rounded."""
+
+Value: TypeAlias = bool | Annotated[int, Bound(ge=-(2**53), le=2**53)] | Slug
+"""A record field's value: yes or no; a number or an instant; a choice, role or reference."""
+
+
+class Code(StrEnum):
+    """Why an input was refused. Stable: programs and documents rely on these words."""
+
+    NOT_STARTED = "NOT_STARTED"
+    CASE_ENDED = "CASE_ENDED"
+    UNKNOWN_EVENT = "UNKNOWN_EVENT"
+    UNKNOWN_TASK = "UNKNOWN_TASK"
+    UNKNOWN_OUTCOME = "UNKNOWN_OUTCOME"
+    UNKNOWN_FIELD = "UNKNOWN_FIELD"
+    UNKNOWN_ROLE = "UNKNOWN_ROLE"
+    TASK_ENDED = "TASK_ENDED"
+    TASK_WAITING = "TASK_WAITING"
+    NOT_YOURS = "NOT_YOURS"
+    NOT_YOUR_EVENT = "NOT_YOUR_EVENT"
+    TAKEN = "TAKEN"
+    FIELD_REQUIRED = "FIELD_REQUIRED"
+    FIELD_TYPE = "FIELD_TYPE"
+    FIELD_RANGE = "FIELD_RANGE"
+    OUTCOME_CLOSED = "OUTCOME_CLOSED"
+    TRIES_FIRST = "TRIES_FIRST"
+    NO_TRIES = "NO_TRIES"
+    RECEIPT_ONLY = "RECEIPT_ONLY"
+    LEAD_MUST_AGREE = "LEAD_MUST_AGREE"
+    IN_FUTURE = "IN_FUTURE"
+    TOO_RECENT_TO_HOLD = "TOO_RECENT_TO_HOLD"
+    HOLD_TOO_LONG = "HOLD_TOO_LONG"
+    TOO_EARLY = "TOO_EARLY"
+    NO_PAUSE = "NO_PAUSE"
+    PAUSE_TOO_LONG = "PAUSE_TOO_LONG"
+    NOT_PAUSED = "NOT_PAUSED"
+    PAUSED = "PAUSED"
+
+
+class Phase(StrEnum):
+    """Where an instance stands: waiting to be delivered, or open (delivered, its clock live)."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+
+
+class Status(StrEnum):
+    """Where the case stands."""
+
+    NEW = "new"
+    OPEN = "open"
+    ENDED = "ended"
+
+
+class PauseReason(StrEnum):
+    """Why a clock was stopped by hand; free words belong in the vault."""
+
+    WAITING_FOR_OTHERS = "waiting-for-others"
+    ACTIVE_INVESTIGATION = "active-investigation"
+    APPROVED_LEAVE = "approved-leave"
+    UNSAFE_NOW = "unsafe-now"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The last time an occurrence happened: its fact number and when it took effect."""
+
+    seq: int
+    effective: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspension:
+    """A stretch in which an instance's clock stands still; open while ``until`` is None, never past ``cap``."""
+
+    start: Instant
+    cap: Instant
+    until: Instant | None = None
+    reason: PauseReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page that is repeated until somebody has read it."""
+
+    number: int
+    rung: RungId
+    role: Slug
+    next: Instant
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One opening of a step.
+
+    The due instant is derived from the protocol's point and these anchors; ``announced`` only remembers what
+    people were last told, and ``floor`` the earliest instant a due time may have (nothing can be missed before
+    it was delivered, or before we learned that it had moved). ``acknowledged`` is the present owner's, ``taken``
+    the agency's first act of any kind. ``receipt`` marks an instance that only confirms a handoff whose lane or
+    condition kept the step shut, so that outsiders cannot tell.
+    """
+
+    n: int
+    step: Slug
+    phase: Phase
+    born: Instant
+    cause: Ref
+    cause_effective: Instant
+    from_agency: Slug | None = None
+    starts: Instant | None = None
+    delivered: Instant | None = None
+    owners: tuple[Slug, ...]
+    person: OpaqueId | None = None
+    acknowledged: Instant | None = None
+    taken: Instant | None = None
+    tries: int = 0
+    last_try: Instant | None = None
+    tried_in_time: bool = False
+    floor: Instant = 0
+    announced: Instant | None = None
+    raw: Instant | None = None
+    missed: bool = False
+    receipt: bool = False
+    held: bool = False
+    round: int = 0
+    base: Instant = 0
+    fired: dict[RungId, Instant] = field(default_factory=dict)
+    suspensions: tuple[Suspension, ...] = ()
+    pages: tuple[Page, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Armed:
+    """A wait that has been armed and its anchor."""
+
+    wait: Slug
+    anchor: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to a command, the same for ever: the last fact it produced and the task it concerned."""
+
+    seq: int
+    instance: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseState:
+    """One case. ``arms`` holds, per join, the arms filled so far; ``born`` numbers instances."""
+
+    status: Status = Status.NEW
+    opened: Instant = 0
+    now: Instant = 0
+    seq: int = 0
+    born: int = 0
+    paged: int = 0
+    fields: dict[Slug, Value] = field(default_factory=dict)
+    slots: tuple[Slug, ...] = ()
+    last: dict[Ref, Mark] = field(default_factory=dict)
+    closed: tuple[Slug, ...] = ()
+    arms: dict[Slug, tuple[int, ...]] = field(default_factory=dict)
+    waits: tuple[Armed, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    replies: dict[OpaqueId, Reply] = field(default_factory=dict)

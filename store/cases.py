@@ -1,0 +1,150 @@
+"""Cases: the list, and one case with its fields, protected slots and tasks, as a subject may see them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, or_, select
+
+from protocol.kernel import OpaqueId, Slug
+from protocol.state import Instant, Value
+from store import ids
+from store.paging import Cursor, Page, after, page
+from store.policy import Subject, is_party, unknown
+from store.tables import case_file, field_value, slot_ref, task
+from store.task_view import TaskView, tasks_seen, views
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSummary:
+    """One case in a list.
+
+    ``status`` (open, ended) is None where its end would tell what happened inside a confidential agency; ``part`` is
+    the subject's own agency's: open while it has a task open or waiting, else finished.
+    """
+
+    case_id: OpaqueId
+    code: str
+    slug: Slug
+    protocol_hash: str
+    opened_at: Instant
+    status: str | None
+    part: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldView:
+    """A record field of a case and when it got its value."""
+
+    field: Slug
+    value: Value
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotView:
+    """A protected value, by reference; only its keeper's people learn that it is there."""
+
+    slot: Slug
+    ref: OpaqueId
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseView:
+    """One case. Tasks are in the order they were delivered, those not delivered yet last."""
+
+    case: CaseSummary
+    fields: tuple[FieldView, ...]
+    slots: tuple[SlotView, ...]
+    tasks: tuple[TaskView, ...]
+
+
+def recent(
+    connection: Connection, subject: Subject, *, slug: Slug | None = None, cursor: Cursor | None = None, limit: int = 50
+) -> Page[CaseSummary]:
+    """Cases of protocols in which the subject's agency has a part, newest first."""
+    statement = _summaries(subject)
+    if slug is not None:
+        statement = statement.where(case_file.c.slug == slug)
+    order: tuple[ColumnElement[Any], ...] = (-case_file.c.opened_at, case_file.c.code)
+    rows = connection.execute(after(statement, order, cursor, limit)).all()
+    return page([_summary(row) for row in rows], limit, lambda found: (-found.opened_at, found.code))
+
+
+def seen(connection: Connection, subject: Subject, id_or_code: str) -> CaseSummary:
+    """One case by its id, or by the code people say.
+
+    Raises:
+        HandoffError: ``NOT_FOUND``, the same for a case of others and for none.
+    """
+    case_id = ids.case_of_code(connection, id_or_code) or id_or_code
+    row = connection.execute(_summaries(subject).where(case_file.c.case_id == case_id)).first()
+    if row is None:
+        raise unknown("case")
+    return _summary(row)
+
+
+def one(connection: Connection, subject: Subject, id_or_code: str) -> CaseView:
+    """One case with all of it that the subject may see.
+
+    Raises:
+        HandoffError: ``NOT_FOUND``.
+    """
+    found = seen(connection, subject, id_or_code)
+    tasks = connection.execute(
+        tasks_seen(subject)
+        .where(task.c.case_id == found.case_id)
+        .order_by(task.c.delivered_at.is_(None), task.c.delivered_at, task.c.step, task.c.id)
+    ).all()
+    return CaseView(
+        case=found,
+        fields=_fields(connection, subject, found.case_id),
+        slots=_slots(connection, subject, found.case_id),
+        tasks=tuple(views(connection, tasks)),
+    )
+
+
+def _summaries(subject: Subject) -> Select[Any]:
+    knows = or_(case_file.c.status_owner.is_(None), case_file.c.status_owner == subject.agency)
+    own = exists().where(
+        and_(
+            task.c.case_id == case_file.c.case_id,
+            task.c.agency == subject.agency,
+            task.c.status.in_(("open", "waiting")),
+        )
+    )
+    return select(
+        case_file.c.case_id,
+        case_file.c.code,
+        case_file.c.slug,
+        case_file.c.protocol_hash,
+        case_file.c.opened_at,
+        case((knows, case_file.c.status), else_=None).label("status"),
+        case((own, "open"), else_="finished").label("part"),
+    ).where(is_party(subject, case_file.c.protocol_hash))
+
+
+def _summary(row: Row[Any]) -> CaseSummary:
+    return CaseSummary(**row._mapping)
+
+
+def _fields(connection: Connection, subject: Subject, case_id: OpaqueId) -> tuple[FieldView, ...]:
+    rows = connection.execute(
+        select(field_value.c.field, field_value.c.value, field_value.c.at)
+        .where(field_value.c.case_id == case_id)
+        .where(or_(field_value.c.owner.is_(None), field_value.c.owner == subject.agency))
+        .order_by(field_value.c.field)
+    )
+    return tuple(FieldView(field=row.field, value=json.loads(row.value), at=row.at) for row in rows)
+
+
+def _slots(connection: Connection, subject: Subject, case_id: OpaqueId) -> tuple[SlotView, ...]:
+    rows = connection.execute(
+        select(slot_ref.c.slot, slot_ref.c.ref, slot_ref.c.at)
+        .where(slot_ref.c.case_id == case_id, slot_ref.c.keeper == subject.agency)
+        .order_by(slot_ref.c.slot, slot_ref.c.seq)
+    )
+    return tuple(SlotView(slot=row.slot, ref=row.ref, at=row.at) for row in rows)

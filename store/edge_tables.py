@@ -1,0 +1,154 @@
+"""Tables that no fact fills: people and rotas, what the edge remembers, and the vault."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from store.tables import HASH, OPAQUE, SLUG, metadata
+
+# People.
+
+agency = Table(
+    "agency",
+    metadata,
+    Column("id", SLUG, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("confidential", Boolean, nullable=False),
+)
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", OPAQUE, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("agency", SLUG, ForeignKey("agency.id"), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("email", Text),
+    Column("sources", Text, nullable=False),
+    Column("token_hash", HASH, unique=True),
+    Column("active", Boolean, nullable=False),
+    Index(None, "agency"),
+)
+
+person_role = Table(
+    "person_role",
+    metadata,
+    Column("person_id", OPAQUE, ForeignKey("person.id"), nullable=False),
+    Column("role", SLUG, nullable=False),
+    PrimaryKeyConstraint("person_id", "role"),
+)
+
+rota = Table(
+    "rota",
+    metadata,
+    Column("id", OPAQUE, primary_key=True),
+    Column("role", SLUG, nullable=False),
+    Column("person_id", OPAQUE, ForeignKey("person.id"), nullable=False),
+    Column("starts_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Index(None, "role", "starts_at"),
+)
+
+notice_receipt = Table(
+    "notice_receipt",
+    metadata,
+    Column("notice_id", String(26), primary_key=True),
+    Column("person_id", OPAQUE, nullable=False),
+    Column("read_at", BigInteger, nullable=False),
+)
+"""Who read a notice and when; no fact says so, so it is not part of the read model."""
+
+# At the edge.
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("scope", String(128), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("body_hash", HASH, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("response", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("scope", "key"),
+    Index(None, "created_at"),
+)
+
+source_key = Table(
+    "source_key",
+    metadata,
+    Column("hash", HASH, primary_key=True),
+    Column("case_id", OPAQUE, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+"""A keyed hash of a source agency and its own number, and the case it opened."""
+
+# The vault.
+
+key_card = Table(
+    "key_card",
+    metadata,
+    Column("agency", SLUG, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("suite", String(48), nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("agency", "epoch"),
+)
+
+vault_record = Table(
+    "vault_record",
+    metadata,
+    Column("id", OPAQUE, primary_key=True),
+    Column("case_id", OPAQUE, nullable=False),
+    Column("keeper", SLUG, nullable=False),
+    Column("command_id", OPAQUE, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("suite", String(48), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+vault_value = Table(
+    "vault_value",
+    metadata,
+    Column("ref", OPAQUE, primary_key=True),
+    Column("record_id", OPAQUE, ForeignKey("vault_record.id"), nullable=False),
+    Column("case_id", OPAQUE, nullable=False),
+    Column("command_id", OPAQUE, nullable=False),
+    Column("field", SLUG, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("commitment", LargeBinary, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    UniqueConstraint("case_id", "command_id", "field"),
+    Index(None, "record_id"),
+    Index(None, "state", "created_at"),
+)
+
+read_audit = Table(
+    "read_audit",
+    metadata,
+    Column("id", OPAQUE, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("person_id", OPAQUE, nullable=False),
+    Column("agency", SLUG, nullable=False),
+    Column("case_id", OPAQUE, nullable=False),
+    Column("field", SLUG, nullable=False),
+    Column("ref", OPAQUE, nullable=False),
+    Column("why", SLUG, nullable=False),
+    Index(None, "case_id", "at"),
+)
+"""One row per protected value asked for, committed before the value is opened."""

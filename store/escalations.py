@@ -1,0 +1,125 @@
+"""Who was told what, when and why: every unprompted telling of a ladder but reminders to the owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+
+from protocol.kernel import OpaqueId, RungId, Slug
+from protocol.state import Instant
+from store.edge_tables import notice_receipt
+from store.paging import Cursor, Page, after, page
+from store.policy import Subject, notice_visible, only_if
+from store.tables import case_file, notice, task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeView:
+    """One telling of one role.
+
+    ``agency`` has the task, ``told_agency`` was told. ``why`` is one word: not-taken-up, unacknowledged, before-due,
+    due, late, elapsed, untried, not-tried-in-time or outcome. ``at`` is when the rules asked for it, ``recorded`` when
+    it was done: later after an outage. ``paged`` marks a page that is repeated until read. With ``full`` false (a
+    confidential agency's handoff seen from outside) the due time, repeats and the reader are empty.
+    """
+
+    id: str
+    full: bool
+    case_id: OpaqueId
+    code: str
+    slug: Slug
+    protocol_hash: str
+    step: Slug
+    task_id: str | None
+    agency: Slug | None
+    role: Slug
+    told_agency: Slug
+    how: str
+    why: str
+    rung: RungId | None
+    at: Instant
+    recorded: Instant
+    delivered_at: Instant | None
+    taken_at: Instant | None
+    due_at: Instant | None
+    missed_at: Instant | None
+    repeat: int | None
+    stopped_at: Instant | None
+    read_at: Instant | None
+    read_by: OpaqueId | None
+
+
+def escalations(
+    connection: Connection,
+    subject: Subject,
+    *,
+    case_id: OpaqueId | None = None,
+    since: Instant | None = None,
+    cursor: Cursor | None = None,
+    limit: int = 50,
+) -> Page[NoticeView]:
+    """Escalations the subject may see, newest first.
+
+    Args:
+        connection: from ``Database.read()``.
+        subject: who is asking.
+        case_id: only those of one case.
+        since: only those recorded at or after this instant.
+        cursor: the ``next`` of the page before.
+        limit: rows on a page.
+    """
+    statement = notices_seen(subject).where(notice.c.rung.is_not(None), notice.c.how != "remind")
+    if case_id is not None:
+        statement = statement.where(notice.c.case_id == case_id)
+    if since is not None:
+        statement = statement.where(notice.c.recorded >= since)
+    rows = connection.execute(after(statement, NEWEST, cursor, limit)).all()
+    return page([NoticeView(**row._mapping) for row in rows], limit, position)
+
+
+NEWEST: tuple[ColumnElement[Any], ...] = (-notice.c.recorded, notice.c.id)
+
+
+def position(view: NoticeView) -> Cursor:
+    """The cursor behind a notice, newest first."""
+    return (-view.recorded, view.id)
+
+
+def notices_seen(subject: Subject) -> Select[Any]:
+    """Every notice the subject may see, masked."""
+    full = or_(notice.c.owner.is_(None), notice.c.owner == subject.agency)
+    own = or_(full, notice.c.agency == subject.agency)
+    return (
+        select(
+            notice.c.id,
+            full.label("full"),
+            notice.c.case_id,
+            case_file.c.code,
+            case_file.c.slug,
+            case_file.c.protocol_hash,
+            notice.c.step,
+            notice.c.task_id,
+            task.c.agency,
+            notice.c.role,
+            notice.c.agency.label("told_agency"),
+            notice.c.how,
+            notice.c.why,
+            notice.c.rung,
+            notice.c.at,
+            notice.c.recorded,
+            task.c.delivered_at,
+            task.c.taken_at,
+            only_if(full, task.c.due_at),
+            only_if(full, task.c.missed_at),
+            only_if(full, notice.c.repeat),
+            only_if(own, notice.c.stopped_at),
+            only_if(own, notice_receipt.c.read_at),
+            only_if(own, notice_receipt.c.person_id).label("read_by"),
+        )
+        .join_from(notice, case_file, notice.c.case_id == case_file.c.case_id)
+        .outerjoin(task, and_(task.c.case_id == notice.c.case_id, task.c.instance == notice.c.instance))
+        .outerjoin(notice_receipt, notice_receipt.c.notice_id == notice.c.id)
+        .where(notice_visible(notice, subject, case_file.c.protocol_hash))
+    )

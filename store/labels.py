@@ -1,0 +1,85 @@
+"""Whose a thing is: the confidential agency that alone may see it, or nobody's in particular.
+
+Derived from the compiled protocol only, never from what happened, so a label itself tells nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from protocol.kernel import Act, ActKind, AnchorKind, Guard, Offset, Protocol, Rung, RungId, Slug
+
+NOBODY = "-"
+"""The owner of what no agency may see alone: with two confidential agencies, whether the case has ended."""
+
+
+def step_owner(protocol: Protocol, step: Slug) -> Slug | None:
+    """The confidential agency a step belongs to, by its own agency or by its lane; None if it is no secret."""
+    known = protocol.step[step]
+    return known.agency if protocol.agency[known.agency].confidential else protocol.lane[known.lane].agency
+
+
+def lane_owner(protocol: Protocol, lane: Slug) -> Slug | None:
+    """The confidential agency of a lane: its own, or that of the steps in it."""
+    owners = {step_owner(protocol, each.id) for each in protocol.steps if each.lane == lane}
+    found = sorted({each for each in owners if each is not None} | {protocol.lane[lane].agency or ""} - {""})
+    return _only(tuple(found))
+
+
+def agency_owner(protocol: Protocol, agency: Slug) -> Slug | None:
+    """The agency itself if it is confidential."""
+    known = protocol.agency.get(agency)
+    return agency if known is not None and known.confidential else None
+
+
+def ending_owner(protocol: Protocol) -> Slug | None:
+    """Who alone may know that the case has ended: its end waits for confidential steps."""
+    return _only(tuple(each.id for each in protocol.agencies if each.confidential))
+
+
+def linked_owner(protocol: Protocol, event: Slug) -> Slug | None:
+    """Who alone may know that a linked case began: the confidential agencies whose acts can begin one."""
+    found = {owner for owner, act in _acts(protocol) if act.act is ActKind.START_LINKED and event in act.targets}
+    return _only(tuple(sorted(each for each in found if each is not None)))
+
+
+def event_is_public(protocol: Protocol, event: Slug) -> bool:
+    """Whether only agencies that are not confidential report this event."""
+    known = protocol.event.get(event)
+    return known is not None and all(agency_owner(protocol, each) is None for each in known.sources)
+
+
+def rung_of(protocol: Protocol, step: Slug, rung: RungId | None) -> Rung | None:
+    """The rung a telling came from; None for an outcome's own telling."""
+    return next((each for each in protocol.step[step].rungs if each.id == rung), None)
+
+
+def reason(rung: Rung | None, *, missed: bool) -> str:
+    """Why a rung spoke, in one word of the field."""
+    if rung is None:
+        return "outcome"
+    if rung.guard is not Guard.NONE:
+        return rung.guard.value
+    due = isinstance(rung.at, Offset) and rung.at.anchor is AnchorKind.DUE
+    if missed:
+        return "late"
+    if not due:
+        return "elapsed"
+    return "before-due" if isinstance(rung.at, Offset) and rung.at.before else "due"
+
+
+def _only(agencies: tuple[Slug, ...]) -> Slug | None:
+    if not agencies:
+        return None
+    return agencies[0] if len(agencies) == 1 else NOBODY
+
+
+def _acts(protocol: Protocol) -> Iterator[tuple[Slug | None, Act]]:
+    for event in protocol.events:
+        owners = [agency_owner(protocol, each) for each in event.sources]
+        owner = next((each for each in owners if each is not None), None)
+        yield from ((owner, act) for act in event.acts)
+    for step in protocol.steps:
+        owner = step_owner(protocol, step.id)
+        for group in (*step.rungs, *step.outcomes):
+            yield from ((owner, act) for act in group.acts)

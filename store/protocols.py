@@ -1,0 +1,145 @@
+"""Published protocol versions: texts and their compiled form, never changed once they are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, func, insert, select
+
+from protocol.errors import HandoffError
+from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.serial import dump_protocol, load_protocol, protocol_hash
+from protocol.state import Instant
+from store.tables import protocol_version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One published version. ``source`` is the text as the council wrote it, ``compiled`` what cases run on."""
+
+    slug: Slug
+    version: int
+    hash: str
+    source: str
+    compiled: bytes
+    published_at: Instant
+    published_by: OpaqueId
+
+    @property
+    def protocol(self) -> Protocol:
+        """The compiled protocol as a value; one per process and content."""
+        return load_protocol(self.compiled)
+
+
+def publish(
+    connection: Connection,
+    protocol: Protocol,
+    source: str,
+    *,
+    published_at: Instant,
+    published_by: OpaqueId,
+    version: int | None = None,
+) -> Version:
+    """Publish a protocol text and its compiled form.
+
+    The same text again is the version it already is, whatever compiles from it today. ``version`` is the number the
+    text claims for itself, if any; otherwise it gets the next one.
+
+    Raises:
+        HandoffError: ``VERSION_TAKEN`` when that number holds another text; ``TEXT_CHANGED`` when the text differs
+            but compiles to a version already published; ``VERSION_SKIPPED`` when numbers before it are missing.
+    """
+    same = connection.execute(
+        select(protocol_version)
+        .where(protocol_version.c.slug == protocol.id, protocol_version.c.source == source)
+        .order_by(protocol_version.c.version.desc())
+        .limit(1)
+    ).first()
+    if same is not None and version in (None, same.version):
+        return _version(same)
+    compiled = dump_protocol(protocol)
+    found = Version(
+        slug=protocol.id,
+        version=_free_number(connection, protocol.id, version),
+        hash=protocol_hash(compiled),
+        source=source,
+        compiled=compiled,
+        published_at=published_at,
+        published_by=published_by,
+    )
+    twin = connection.execute(select(protocol_version).where(protocol_version.c.hash == found.hash)).first()
+    if twin is not None:
+        message = f"this text differs from version {twin.version} of {twin.slug} but says the same; nothing to publish"
+        raise HandoffError("TEXT_CHANGED", message)
+    connection.execute(
+        insert(protocol_version).values(
+            slug=found.slug,
+            version=found.version,
+            hash=found.hash,
+            source=found.source,
+            compiled=found.compiled,
+            published_at=found.published_at,
+            published_by=found.published_by,
+        )
+    )
+    return found
+
+
+def current(connection: Connection, slug: Slug) -> Version:
+    """The newest version of a protocol.
+
+    Raises:
+        HandoffError: ``UNKNOWN_PROTOCOL``.
+    """
+    row = connection.execute(
+        select(protocol_version)
+        .where(protocol_version.c.slug == slug)
+        .order_by(protocol_version.c.version.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        raise HandoffError("UNKNOWN_PROTOCOL", f"no protocol called {slug} has been published")
+    return _version(row)
+
+
+def by_hash(connection: Connection, hash_: str) -> Version:
+    """The version that compiles to this hash: what a case is pinned to.
+
+    Raises:
+        HandoffError: ``UNKNOWN_PROTOCOL``.
+    """
+    row = connection.execute(select(protocol_version).where(protocol_version.c.hash == hash_)).first()
+    if row is None:
+        raise HandoffError("UNKNOWN_PROTOCOL", f"no published protocol has the hash {hash_[:12]}")
+    return _version(row)
+
+
+def versions(connection: Connection, slug: Slug | None = None) -> tuple[Version, ...]:
+    """Every published version, or those of one protocol, newest first within each."""
+    wanted = select(protocol_version).order_by(protocol_version.c.slug, protocol_version.c.version.desc())
+    if slug is not None:
+        wanted = wanted.where(protocol_version.c.slug == slug)
+    return tuple(_version(row) for row in connection.execute(wanted))
+
+
+def _free_number(connection: Connection, slug: Slug, wanted: int | None) -> int:
+    newest = connection.execute(
+        select(func.coalesce(func.max(protocol_version.c.version), 0)).where(protocol_version.c.slug == slug)
+    ).scalar_one()
+    if wanted is None or wanted == newest + 1:
+        return int(newest) + 1
+    if wanted <= newest:
+        raise HandoffError("VERSION_TAKEN", f"version {wanted} of {slug} is published; a changed text needs a new one")
+    raise HandoffError("VERSION_SKIPPED", f"the next version of {slug} is {newest + 1}, not {wanted}")
+
+
+def _version(row: Row[tuple[object, ...]]) -> Version:
+    return Version(
+        slug=row.slug,
+        version=row.version,
+        hash=row.hash,
+        source=row.source,
+        compiled=bytes(row.compiled),
+        published_at=row.published_at,
+        published_by=row.published_by,
+    )

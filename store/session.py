@@ -1,0 +1,127 @@
+"""One database, two ways in: ``read()`` and ``write()``. What a block wrote is committed when it ends, or not at all.
+
+The edge (a request, an activity, a command line) opens the block; nothing below it commits or rolls back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from sqlite3 import Connection as SQLiteConnection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from protocol.errors import HandoffError
+
+BUSY_MS = 15_000
+"""How long a write waits for another process's write on SQLite, in milliseconds."""
+
+Row = Mapping[str, Any]
+"""One row to be written: values are whatever the column's type takes."""
+
+
+class Database:
+    """A SQLite file or a PostgreSQL database.
+
+    Args:
+        url: ``sqlite:////absolute/path.db`` or ``postgresql://user@host/name``.
+
+    Raises:
+        HandoffError: ``DATABASE_URL`` for any other kind of database.
+    """
+
+    def __init__(self, url: str) -> None:
+        made = make_url(url)
+        kind = made.get_backend_name()
+        if kind == "postgresql":
+            made = made.set(drivername="postgresql+psycopg")
+        elif kind != "sqlite" or made.database in (None, "", ":memory:"):
+            raise HandoffError("DATABASE_URL", "the database must be a SQLite file or a PostgreSQL database")
+        self.url = made.render_as_string(hide_password=False)
+        self.sqlite = kind == "sqlite"
+        self.engine: Engine = create_engine(made, pool_pre_ping=not self.sqlite)
+        if self.sqlite:
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._reader = self.engine.execution_options(handoff_mode="read")
+        if not self.sqlite:
+            self._reader = self._reader.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._writer = self.engine.execution_options(handoff_mode="write")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent picture of the database; nothing in the block may write."""
+        with _plainly(), self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed when the block ends without an error.
+
+        Raises:
+            HandoffError: ``DATABASE_BUSY`` when another process kept the database for too long.
+        """
+        with _plainly(), self._writer.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: SQLiteConnection, _record: object) -> None:
+    # The driver's own BEGIN comes too late (at the first write) and is not IMMEDIATE.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {BUSY_MS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+        "secure_delete = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("handoff_mode", "write")
+    connection.exec_driver_sql("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if mode == 'read' else 'OFF'}")
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Say in plain words what the driver says in its own; a statement's parameters never reach a message."""
+    try:
+        yield
+    except OperationalError as error:
+        if "locked" in str(error.orig) or "busy" in str(error.orig):
+            raise HandoffError("DATABASE_BUSY", "another process is writing to the database; try again") from None
+        raise HandoffError("DATABASE_DOWN", f"the database does not answer: {type(error.orig).__name__}") from None
+    except IntegrityError as error:
+        raise HandoffError("DATABASE_CONFLICT", f"the database refused a row: {type(error.orig).__name__}") from None
+
+
+def add_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows; one whose key is already there is left as it is."""
+    if rows:
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), list(rows))
+
+
+def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows, or overwrite those whose primary key is already there."""
+    if not rows:
+        return
+    statement = _insert(connection, table)
+    keys = [column.name for column in table.primary_key]
+    rest = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=rest), list(rows))
+
+
+def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)

@@ -1,0 +1,225 @@
+"""Facts, protocol versions, and the read model, for SQLite and PostgreSQL alike; the rest is in ``edge_tables``.
+
+Instants are microseconds UTC in BIGINT columns; JSON is kept as text, so what was written is what is read.
+``READ_MODEL`` names the tables that are a fold over ``fact`` and may be dropped and built again; nothing else is.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+SLUG = String(64)
+OPAQUE = String(64)
+HASH = String(64)
+RUNG = String(80)
+REF = String(160)
+
+# Kept for good: what the read model is folded from, and what no fact can tell.
+
+site = Table(
+    "site",
+    metadata,
+    Column("site_id", OPAQUE, primary_key=True),
+    Column("id_key", LargeBinary, nullable=False),
+)
+"""One row: the name of this installation, and the key that public ids are derived with."""
+
+protocol_version = Table(
+    "protocol_version",
+    metadata,
+    Column("slug", SLUG, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("hash", HASH, nullable=False, unique=True),
+    Column("source", Text, nullable=False),
+    Column("compiled", LargeBinary, nullable=False),
+    Column("published_at", BigInteger, nullable=False),
+    Column("published_by", OPAQUE, nullable=False),
+    PrimaryKeyConstraint("slug", "version"),
+)
+
+case_code = Table(
+    "case_code",
+    metadata,
+    Column("case_id", OPAQUE, primary_key=True),
+    Column("code", String(8), nullable=False, unique=True),
+)
+"""The code people say for a case. Given once and kept: it must survive a rebuild and a change of keys."""
+
+fact = Table(
+    "fact",
+    metadata,
+    Column("case_id", OPAQUE, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("recorded", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("protocol_hash", HASH, nullable=False),
+    Column("body", Text, nullable=False),
+    # Derived from body and protocol, so that what a subject may see can be told in SQL.
+    Column("lane", SLUG),
+    Column("agency", SLUG),
+    Column("owner", SLUG),
+    Column("outside", Boolean, nullable=False),
+    Column("step", SLUG),
+    Column("task_id", String(26)),
+    PrimaryKeyConstraint("case_id", "seq"),
+)
+"""``owner`` is the agency whose people alone see the fact (NULL: every party); ``outside`` lets others see its bare
+existence: delivered, taken up, not taken up."""
+
+# The read model.
+
+case_file = Table(
+    "case_file",
+    metadata,
+    Column("case_id", OPAQUE, primary_key=True),
+    Column("code", String(8), nullable=False, unique=True),
+    Column("slug", SLUG, nullable=False),
+    Column("protocol_hash", HASH, nullable=False),
+    Column("status", String(8), nullable=False),
+    Column("status_owner", SLUG),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("seq", Integer, nullable=False),
+    Index(None, "opened_at", "code"),
+)
+"""``seq`` is the last fact folded in. ``status_owner``: who alone may know whether the case has ended."""
+
+party = Table(
+    "party",
+    metadata,
+    Column("protocol_hash", HASH, nullable=False),
+    Column("agency", SLUG, nullable=False),
+    PrimaryKeyConstraint("protocol_hash", "agency"),
+)
+"""The agencies that have a step in a protocol."""
+
+task = Table(
+    "task",
+    metadata,
+    Column("case_id", OPAQUE, nullable=False),
+    Column("instance", Integer, nullable=False),
+    Column("id", String(26), nullable=False, unique=True),
+    Column("step", SLUG, nullable=False),
+    Column("lane", SLUG, nullable=False),
+    Column("agency", SLUG, nullable=False),
+    Column("owner", SLUG),
+    Column("outside", Boolean, nullable=False),
+    Column("from_agency", SLUG),
+    Column("person", OPAQUE),
+    Column("status", String(12), nullable=False),
+    Column("cause", REF, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("held", Boolean, nullable=False),
+    Column("receipt", Boolean, nullable=False),
+    Column("starts_at", BigInteger),
+    Column("delivered_at", BigInteger),
+    Column("due_at", BigInteger),
+    Column("was_due_at", BigInteger),
+    Column("due_cause", REF),
+    Column("short_notice", Boolean, nullable=False),
+    Column("taken_at", BigInteger),
+    Column("missed_at", BigInteger),
+    Column("tries", Integer, nullable=False),
+    Column("last_try_at", BigInteger),
+    Column("paused_until", BigInteger),
+    Column("pause_reason", String(32)),
+    Column("outcome", SLUG),
+    Column("ending", String(16)),
+    Column("on_time", Boolean),
+    Column("ended_at", BigInteger),
+    Column("withdrawn_at", BigInteger),
+    Column("last_progress_at", BigInteger),
+    PrimaryKeyConstraint("case_id", "instance"),
+    Index(None, "agency", "status", "due_at"),
+    Index(None, "outside", "delivered_at"),
+)
+"""One row per instance. ``owner`` is the confidential agency it belongs to, if any; ``withdrawn_at`` says that an
+outsider's own act withdrew it before it was taken up, so that outsiders may be told."""
+
+task_owner = Table(
+    "task_owner",
+    metadata,
+    Column("case_id", OPAQUE, nullable=False),
+    Column("instance", Integer, nullable=False),
+    Column("role", SLUG, nullable=False),
+    Column("position", Integer, nullable=False),
+    PrimaryKeyConstraint("case_id", "instance", "role"),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("case_id", OPAQUE, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("role", SLUG, nullable=False),
+    Column("id", String(26), nullable=False, unique=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("agency", SLUG, nullable=False),
+    Column("how", String(12), nullable=False),
+    Column("why", String(24), nullable=False),
+    Column("rung", RUNG),
+    Column("step", SLUG, nullable=False),
+    Column("lane", SLUG, nullable=False),
+    Column("instance", Integer, nullable=False),
+    Column("task_id", String(26)),
+    Column("owner", SLUG),
+    Column("outside", Boolean, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("recorded", BigInteger, nullable=False),
+    Column("page", Integer),
+    Column("repeat", Integer, nullable=False),
+    Column("stopped_at", BigInteger),
+    PrimaryKeyConstraint("case_id", "seq", "role"),
+    Index(None, "agency", "role", "recorded"),
+    Index(None, "recorded", "id"),
+)
+"""One row per role told. ``outside`` marks the one telling that may leave a confidential agency: not taken up."""
+
+field_value = Table(
+    "field_value",
+    metadata,
+    Column("case_id", OPAQUE, nullable=False),
+    Column("field", SLUG, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("owner", SLUG),
+    Column("seq", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("case_id", "field"),
+)
+
+slot_ref = Table(
+    "slot_ref",
+    metadata,
+    Column("case_id", OPAQUE, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("slot", SLUG, nullable=False),
+    Column("ref", OPAQUE, nullable=False),
+    Column("keeper", SLUG, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("case_id", "seq"),
+)
+
+READ_MODEL = (case_file, party, task, task_owner, notice, field_value, slot_ref)

@@ -1,0 +1,151 @@
+"""Runs one case on a real Temporal server at a scenario's own instants, years away or not.
+
+The case's clock is shifted so that it opens at the scenario's first instant; from there the server skips time. What
+the case decided is read back from the database its facts were projected to, and every input with the instant at
+which the case took it from Temporal's history: the pure core, driven with that log, must give the same facts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from uuid import uuid4
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHandle
+from temporalio.converter import DataConverter, WorkflowSerializationContext
+from temporalio.testing import TimeSkipper
+
+from protocol.kernel import Protocol
+from protocol.machine import earliest
+from protocol.messages import Fact, Input, Refusal, Tick
+from protocol.serial import dump_protocol
+from protocol.state import Instant, Status
+from store.session import Database
+from tests.workflows.reading import facts_of
+from workflows import client as cases
+from workflows.messages import CaseClosed, CaseLook, CommandReply
+
+TICK = Input(command="tick", actor=None, body=Tick())
+SECOND = 1_000_000
+LATE_AT_MOST = 2 * SECOND
+"""How long after its instant a case may act by itself here: a timer, a task, a busy machine."""
+
+
+class TemporalDriver:
+    """One case of a protocol, driven from outside as people and time would.
+
+    A worker with the project's workflow and activities must listen on ``task_queue`` and write to ``database``,
+    where the protocol has been published.
+    """
+
+    def __init__(self, skipper: TimeSkipper, task_queue: str, database: Database) -> None:
+        self._skipper = skipper
+        self._client = skipper.client
+        self._task_queue = task_queue
+        self._database = database
+        self.case_id = str(uuid4())
+        self._handle: WorkflowHandle[object, CaseClosed] = self._client.get_workflow_handle(
+            self.case_id, result_type=CaseClosed
+        )
+
+    async def start(self, protocol: Protocol) -> None:
+        """Choose the protocol; the case itself opens with the first input."""
+        self._protocol = protocol
+        self._shift = 0
+        self._opened = False
+
+    async def advance(self, to: Instant) -> None:
+        """Let time pass until ``to`` and everything due by then happen. Time already past is left as it is."""
+        if not self._opened:
+            self._shift = to - time.time_ns() // 1_000
+            return
+        left = to - await self.now()
+        if left > 0 and await self._running():
+            await self._skipper.fast_forward(self._handle, timedelta(microseconds=left))
+        await self._settle(to)
+
+    async def send(self, command: Input) -> CommandReply | Refusal:
+        """Give the case an input, now; the first must be an event that opens it."""
+        try:
+            if self._opened:
+                return await cases.send(self._client, self.case_id, command)
+            with self._skipper.with_time_skipping_disabled():
+                reply = await cases.open_or_join(
+                    self._client,
+                    self.case_id,
+                    dump_protocol(self._protocol),
+                    command,
+                    task_queue=self._task_queue,
+                    shift=self._shift,
+                )
+            self._opened = True
+            return reply
+        except cases.Refused as refused:
+            return refused.refusal
+
+    async def now(self) -> Instant:
+        """What the case's clock shows."""
+        virtual = await self._skipper.get_current_time(self._handle)
+        return round(virtual.timestamp() * SECOND) + self._shift
+
+    async def facts(self) -> tuple[Fact, ...]:
+        """Every fact so far, as projected."""
+        await self._settle(None)
+        with self._database.read() as connection:
+            return facts_of(connection, self.case_id)
+
+    async def log(self) -> list[tuple[Input, Instant]]:
+        """Every input the case took and every moment it looked at the clock (a ``Tick``), each with its instant.
+
+        Several inputs of one task come in the order in which they were applied, the tick after them.
+        """
+        context = WorkflowSerializationContext(namespace=self._client.namespace, workflow_id=self.case_id)
+        converter = self._client.data_converter.with_context(context)
+        found: list[tuple[Input, Instant]] = []
+        started, now, inputs = 0, 0, list[Input]()
+        async for event in self._history():
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+                started = event.event_time.ToNanoseconds() // 1_000 + self._shift
+            elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+                found += _taken(inputs, now)
+                now, inputs = started, []
+            elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+                inputs.append(await _input_of(converter, event))
+        return found + _taken(inputs, now)
+
+    async def _history(self) -> AsyncIterator[HistoryEvent]:
+        """The events of every run of the case, oldest first."""
+        run: str | None = (await self._handle.describe()).raw_description.workflow_execution_info.first_run_id
+        while run:
+            following = None
+            async for event in self._client.get_workflow_handle(self.case_id, run_id=run).fetch_history_events():
+                yield event
+                following = event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id or None
+            run = following
+
+    async def _running(self) -> bool:
+        return (await cases.look(self._client, self.case_id)).state.status is not Status.ENDED
+
+    async def _settle(self, to: Instant | None) -> None:
+        """Wait until nothing due by ``to`` is undone and everything decided is projected."""
+        async with asyncio.timeout(30):
+            while not self._done(await cases.look(self._client, self.case_id), to):
+                await asyncio.sleep(0.01)
+
+    def _done(self, look: CaseLook, to: Instant | None) -> bool:
+        due = earliest(self._protocol, look.state)
+        return not look.undelivered and (to is None or due is None or due > to)
+
+
+def _taken(inputs: list[Input], now: Instant) -> list[tuple[Input, Instant]]:
+    return [(each, now) for each in (*inputs, TICK)] if now else []
+
+
+async def _input_of(converter: DataConverter, event: HistoryEvent) -> Input:
+    request = event.workflow_execution_update_accepted_event_attributes.accepted_request
+    (found,) = await converter.decode(request.input.args.payloads, [Input])
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,227 @@
+"""The case workflow: one interpreter for every protocol; its workflow type is the protocol's slug.
+
+A shell without rules. It keeps one state, asks ``protocol.machine.step`` what each command or passing of time
+does, keeps one timer armed at the earliest deadline, and delivers what the core decided through an outbox. Update
+handlers only change that state; the one loop in ``run`` does everything that takes commands to the server.
+
+Changing this file changes how old histories replay: put a difference behind ``workflow.patched`` and record a
+new golden history beside the old ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import NoReturn
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ApplicationError
+
+from activities import contracts
+from activities.contracts import Link, LinkedCase, LinkedStarted, Projected, Projection
+from protocol.machine import Result, earliest, step
+from protocol.messages import Actor, Arm, Input, StartCase, Tick
+from protocol.refusals import say
+from protocol.serial import load_protocol
+from protocol.state import Instant, Status
+from workflows.messages import (
+    COMMAND,
+    LOOK,
+    NEVER_OPENED,
+    CaseClosed,
+    CaseLook,
+    CaseStart,
+    CommandReply,
+    reply_of,
+)
+
+TICK = Input(command="tick", actor=None, body=Tick())
+PATIENCE = 600 * 1_000_000
+"""How long (microseconds) a new case waits for its first command, whose sender may be retrying after a crash."""
+MOMENT = 1_000_000
+"""The shortest timer for something already due: keeps a faulty core from spinning the loop."""
+
+FOR_EVER = RetryPolicy(
+    initial_interval=contracts.FIRST_RETRY, maximum_interval=contracts.LONGEST_RETRY, maximum_attempts=0
+)
+
+
+@workflow.defn(dynamic=True)
+class CaseWorkflow:
+    """One case, from its first event to its end, over as many runs as that takes."""
+
+    @workflow.init
+    def __init__(self, args: Sequence[RawValue]) -> None:
+        start: CaseStart = workflow.payload_converter().from_payload(args[0].payload, CaseStart)
+        self._start = start
+        self._protocol = load_protocol(start.protocol.encode())
+        self._state = start.state
+        self._outbox = deque(start.outbox)
+        self._links = deque(start.links)
+        self._due = self._first_due()
+        self._armed: Instant | None = None
+        self._timer: asyncio.Task[None] | None = None
+        self._projecting: workflow.ActivityHandle[Projected] | None = None
+        self._linking: workflow.ActivityHandle[LinkedStarted] | None = None
+        self._stirred = False
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> CaseClosed:
+        """Serve the case until it has ended and everything it decided is delivered."""
+        while True:
+            self._collect()
+            self._pass_time()
+            if self._over():
+                return CaseClosed(
+                    seq=self._state.seq, protocol_hash=self._start.protocol_hash, replies=self._state.replies
+                )
+            if self._worn():
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                self._go_on()
+            self._arm()
+            self._deliver()
+            self._stirred = False
+            await workflow.wait_condition(lambda: self._stirred)
+
+    @workflow.update(name=COMMAND)
+    def command(self, message: Input) -> CommandReply:
+        """Take a command. Never raises: an exception here would hold up the case, so even a late refusal is a reply."""
+        result = step(self._protocol, self._state, message, self._now())
+        if result.refusal is not None:
+            return CommandReply(seq=self._state.seq, refusal=result.refusal)
+        self._take(result, message.actor)
+        reply = reply_of(self._state.replies, message.command)
+        return reply or CommandReply(seq=self._state.seq)
+
+    @command.validator
+    def _judge(self, message: Input) -> None:
+        """Refuse what the core refuses, before anything is written to history."""
+        refusal = step(self._protocol, self._state, message, self._now()).refusal
+        if refusal is not None:
+            raise ApplicationError(say(refusal), refusal, self._state.seq, type=refusal.code, non_retryable=True)
+
+    @workflow.query(name=LOOK)
+    def look(self) -> CaseLook:
+        """The case as it stands, for diagnosis."""
+        return CaseLook(
+            state=self._state,
+            undelivered=tuple(self._outbox),
+            armed=self._armed,
+            protocol_hash=self._start.protocol_hash,
+        )
+
+    # Time
+
+    def _now(self) -> Instant:
+        """The server's time of this task, never before what the case has already seen."""
+        return max(workflow.time_ns() // 1_000 + self._start.shift, self._state.now)
+
+    def _first_due(self) -> Instant | None:
+        if self._state.status is Status.NEW:
+            return self._now() + PATIENCE
+        return earliest(self._protocol, self._state)
+
+    def _pass_time(self) -> None:
+        """Let the core fire what is due by the clock, whatever woke the loop."""
+        if self._due is None or self._now() < self._due:
+            return
+        if self._state.status is Status.NEW:
+            raise ApplicationError("No first command came.", type=NEVER_OPENED, non_retryable=True)
+        self._take(step(self._protocol, self._state, TICK, self._now()), None)
+
+    def _arm(self) -> None:
+        """Keep one timer at the earliest deadline. A later deadline can wait for the timer that is already set."""
+        if self._timer is not None and not self._timer.done():
+            if self._due is None or (self._armed is not None and self._armed <= self._due):
+                return
+            self._timer.cancel()
+        self._timer = self._armed = None
+        if self._due is not None:
+            left = self._due - self._now()
+            self._armed = self._due
+            self._timer = asyncio.create_task(workflow.sleep(timedelta(microseconds=left if left > 0 else MOMENT)))
+            self._timer.add_done_callback(self._stir)
+
+    # State and outbox
+
+    def _take(self, result: Result, actor: Actor | None) -> None:
+        """Keep what the core decided; the loop delivers it."""
+        self._state = result.state
+        self._outbox.extend(result.facts)
+        for effect in result.effects:
+            if isinstance(effect, Arm):
+                self._due = effect.at
+            elif isinstance(effect, StartCase):
+                self._links.append(Link(start=effect, actor=actor))
+        self._stir()
+
+    def _stir(self, _: object = None) -> None:
+        self._stirred = True
+
+    def _deliver(self) -> None:
+        """Send the next batch of facts and the next linked case, one of each at a time and in order."""
+        case = workflow.info().workflow_id
+        if self._outbox and self._projecting is None:
+            facts = tuple(islice(self._outbox, contracts.BATCH))
+            self._projecting = workflow.start_activity(
+                contracts.PROJECT,
+                Projection(case_id=case, protocol_hash=self._start.protocol_hash, facts=facts),
+                result_type=Projected,
+                start_to_close_timeout=contracts.PROJECT_TIMEOUT,
+                retry_policy=FOR_EVER,
+            )
+            self._projecting.add_done_callback(self._stir)
+        if self._links and self._linking is None:
+            self._linking = workflow.start_activity(
+                contracts.START_LINKED,
+                LinkedCase(
+                    case_id=case, protocol=self._start.protocol, link=self._links[0], shift=self._start.shift
+                ),
+                result_type=LinkedStarted,
+                start_to_close_timeout=contracts.LINK_TIMEOUT,
+                retry_policy=FOR_EVER,
+            )
+            self._linking.add_done_callback(self._stir)
+
+    def _collect(self) -> None:
+        """Forget what has been delivered. A delivery that was cut off is sent again: both ends are idempotent."""
+        if self._projecting is not None and self._projecting.done():
+            if self._projecting.exception() is None:
+                seq = self._projecting.result().seq
+                while self._outbox and self._outbox[0].seq <= seq:
+                    self._outbox.popleft()
+            self._projecting = None
+        if self._linking is not None and self._linking.done():
+            if self._linking.exception() is None:
+                self._links.popleft()
+            self._linking = None
+
+    # The end of a run
+
+    def _over(self) -> bool:
+        return self._state.status is Status.ENDED and not self._outbox and not self._links
+
+    def _worn(self) -> bool:
+        """Whether the history is long enough: at the budget between deliveries, at twice that in any case."""
+        info = workflow.info()
+        length = info.get_current_history_length()
+        idle = self._projecting is None and self._linking is None
+        return info.is_continue_as_new_suggested() or length >= (1 if idle else 2) * self._start.budget
+
+    def _go_on(self) -> NoReturn:
+        """Continue as a new run with everything: protocol, state with its replies, and what is undelivered."""
+        workflow.continue_as_new(
+            CaseStart(
+                protocol=self._start.protocol,
+                protocol_hash=self._start.protocol_hash,
+                state=self._state,
+                outbox=tuple(self._outbox),
+                links=tuple(self._links),
+                shift=self._start.shift,
+                budget=self._start.budget,
+            )
+        )

@@ -1,0 +1,140 @@
+"""What travels to and from a case workflow, and how cases and queues are named.
+
+Closed models of closed leaves (see ``protocol.messages``): no free text can ride along. A case's workflow id is
+its case id; its workflow type is its protocol's slug; its update ids are command ids.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import ConfigDict
+
+from activities.contracts import Link
+from protocol.kernel import OpaqueId
+from protocol.messages import Fact, Refusal
+from protocol.state import CaseState, Instant, Reply
+
+TASK_QUEUE = "handoff-cases"
+COMMAND = "command"
+LOOK = "look"
+
+TASK_TIMEOUT = timedelta(seconds=5)
+"""How long a worker may hold a case's task; also how long a case waits after its worker was killed in mid-task."""
+
+EVENTS_PER_RUN = 2_000
+"""A run's history is cut here, well under the server's 51,200: a worker that lost its cache rereads a run quickly."""
+
+NEVER_OPENED = "NEVER_OPENED"
+"""The failure type of a run whose first command never came; only such a run may be started again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseStart:
+    """All that a run needs to begin or to go on: the pinned protocol, the case, and what it still has to deliver.
+
+    ``protocol`` is the canonical JSON whose SHA-256 is ``protocol_hash``. ``shift`` (microseconds) is added to the
+    server's clock: 0 for a real case; a rehearsed one lives at another date. ``budget`` is in history events.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    protocol: str
+    protocol_hash: OpaqueId
+    state: CaseState = field(default_factory=CaseState)
+    outbox: tuple[Fact, ...] = ()
+    links: tuple[Link, ...] = ()
+    shift: Instant = 0
+    budget: int = EVENTS_PER_RUN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandReply:
+    """The answer to a command, the same for ever.
+
+    ``seq`` is the last fact it caused, ``instance`` the task it concerned, ``opened`` whether it began the case.
+    ``refusal`` is set only on the wire; callers of ``workflows.client`` get a ``Refused`` instead.
+    """
+
+    seq: int
+    instance: int | None = None
+    opened: bool = False
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseClosed:
+    """What a finished run leaves behind: enough to answer a repeated command, and to number a linked case."""
+
+    seq: int
+    protocol_hash: OpaqueId
+    replies: dict[OpaqueId, Reply]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseLook:
+    """A case as its workflow sees it, for diagnosis only: screens read the read model.
+
+    ``undelivered`` are the facts not yet projected; ``armed`` is the instant its one timer is set to.
+    """
+
+    state: CaseState
+    undelivered: tuple[Fact, ...]
+    armed: Instant | None
+    protocol_hash: OpaqueId
+
+
+def reply_of(replies: dict[OpaqueId, Reply], command: OpaqueId) -> CommandReply | None:
+    """The remembered answer to a command; None if the case never took it."""
+    reply = replies.get(command)
+    if reply is None:
+        return None
+    first = next(iter(replies))
+    return CommandReply(seq=reply.seq, instance=reply.instance, opened=command == first)
+
+
+def case_id(key: bytes, source: str, number: str) -> str:
+    """The case id of an incident: a UUIDv8 made of a keyed hash, so it tells neither number nor time.
+
+    Args:
+        key: the installation's secret; the same key gives the same id for ever.
+        source: which records system reports, for example ``county-cad``.
+        number: the incident's number in that system.
+    """
+    return _opaque(key, "incident", source, number)
+
+
+def linked_case_id(key: bytes, case_id: str, seq: int) -> str:
+    """The id of the case that fact ``seq`` of another case starts: the same however often it is sent."""
+    return _opaque(key, "linked", case_id, str(seq))
+
+
+def _opaque(key: bytes, *parts: str) -> str:
+    digest = hmac.new(key, json.dumps(parts).encode(), hashlib.sha256).digest()
+    number = int.from_bytes(digest[:16], "big")
+    number = number & ~(0xF << 76) | 8 << 76
+    number = number & ~(0x3 << 62) | 2 << 62
+    return str(UUID(int=number))
+
+
+__all__ = [
+    "COMMAND",
+    "EVENTS_PER_RUN",
+    "LOOK",
+    "NEVER_OPENED",
+    "TASK_QUEUE",
+    "TASK_TIMEOUT",
+    "CaseClosed",
+    "CaseLook",
+    "CaseStart",
+    "CommandReply",
+    "case_id",
+    "linked_case_id",
+    "reply_of",
+]
