@@ -141,12 +141,15 @@ def _rung_at(view: View, instance: Instance, rung: Rung, due: Instant | None) ->
         at = resolve(view, rung.at, instance, due=due)
         return None if at is None else max(at, instance.delivered or at)
     last = instance.fired.get(rung.id, instance.fired.get(rung.after or ""))
+    if instance.receipt and last is None:
+        # A receipt climbs only the rungs about taking up, and is then reminded of like any open step (law 3).
+        last = max(instance.fired.values(), default=instance.delivered)
     return None if last is None else resolve(view, rung.at, instance, due=due, last_rung=last)
 
 
 def _guarded(rung: Rung, instance: Instance) -> bool:
     """Whether the rung may still fire for this instance."""
-    if instance.receipt and rung.guard not in (Guard.UNACKNOWLEDGED, Guard.NOT_TAKEN_UP):
+    if instance.receipt and rung.every is None and rung.guard not in (Guard.UNACKNOWLEDGED, Guard.NOT_TAKEN_UP):
         return False
     return {
         Guard.NONE: True,
@@ -251,7 +254,7 @@ def _last_missed(running: Running, instance: Instance, rung: Rung, at: Instant) 
     due, _ = due_of(view, instance)
     while True:
         following = resolve(view, rung.at, instance, due=due, last_rung=at)
-        if following is None or following >= running.now or following <= at:
+        if following is None or following > running.now or following <= at:
             return at
         at = following
 
