@@ -48,10 +48,14 @@ class Projected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A linked case to start, and whose act asked for it (None: the passing of time)."""
+    """A linked case to start, and whose act asked for it (None: the passing of time).
+
+    ``command`` is set when it came after the case's end, where ``start.seq`` no longer tells one event from another.
+    """
 
     start: StartCase
     actor: Actor | None
+    command: OpaqueId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

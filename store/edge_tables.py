@@ -19,6 +19,21 @@ from sqlalchemy import (
 
 from store.tables import HASH, OPAQUE, SLUG, metadata
 
+__all__ = [
+    "agency",
+    "idempotency",
+    "key_card",
+    "metadata",
+    "notice_receipt",
+    "person",
+    "person_role",
+    "read_audit",
+    "rota",
+    "source_key",
+    "vault_record",
+    "vault_value",
+]
+
 # People.
 
 agency = Table(

@@ -81,5 +81,5 @@ def _acts(protocol: Protocol) -> Iterator[tuple[Slug | None, Act]]:
         yield from ((owner, act) for act in event.acts)
     for step in protocol.steps:
         owner = step_owner(protocol, step.id)
-        for group in (*step.rungs, *step.outcomes):
-            yield from ((owner, act) for act in group.acts)
+        groups = [*(each.acts for each in step.rungs), *(each.acts for each in step.outcomes)]
+        yield from ((owner, act) for acts in groups for act in acts)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, case, or_, select, true
+from sqlalchemy import Column, ColumnElement, FromClause, and_, case, or_, select, true
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
@@ -19,8 +19,6 @@ from store.tables import party
 
 COORDINATOR = "coordinator"
 """The role, reserved in every protocol text, that watches handoffs between agencies."""
-
-T = TypeVar("T")
 
 
 class SubjectKind(StrEnum):
@@ -80,9 +78,9 @@ def notice_visible(notices: FromClause, subject: Subject, protocol_hash: ColumnE
     )
 
 
-def only_if(clause: ColumnElement[bool], column: ColumnElement[Any]) -> ColumnElement[Any]:
+def only_if(clause: ColumnElement[bool], column: Column[Any]) -> ColumnElement[Any]:
     """The column where the clause holds, else NULL; keeps the column's name."""
-    return case((clause, column), else_=None).label(column.name)  # type: ignore[attr-defined]
+    return case((clause, column), else_=None).label(column.name)
 
 
 def unknown(what: str) -> HandoffError:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
+from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Table, delete, insert, select, tuple_, update
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import Fact, FactBody, OwnersChanged, PageStopped, SlotFilled, Told
 from protocol.serial import canonical
-from pydantic import TypeAdapter
 from store import ids, tables
 from store.case_fold import CaseFold, empty_case
 from store.edge_tables import vault_value

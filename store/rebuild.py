@@ -14,8 +14,8 @@ from protocol.messages import Fact
 from store import ids, protocols, tables
 from store.case_fold import empty_case
 from store.projector import BODY, add_parties, refold
-from store.session import Database, add_new
 from store.rows import columns
+from store.session import Database, add_new
 
 Progress = Callable[[int, int], None]
 """Called with the cases done and the cases to do."""

@@ -178,9 +178,7 @@ class CaseWorkflow:
         if self._links and self._linking is None:
             self._linking = workflow.start_activity(
                 contracts.START_LINKED,
-                LinkedCase(
-                    case_id=case, protocol=self._start.protocol, link=self._links[0], shift=self._start.shift
-                ),
+                LinkedCase(case_id=case, protocol=self._start.protocol, link=self._links[0], shift=self._start.shift),
                 result_type=LinkedStarted,
                 start_to_close_timeout=contracts.LINK_TIMEOUT,
                 retry_policy=FOR_EVER,

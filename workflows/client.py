@@ -7,98 +7,26 @@ off is repeated with the same id, here until ``within`` has passed and by the ca
 
 from __future__ import annotations
 
-import asyncio
-import random
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
-from pydantic import TypeAdapter
-from temporalio.client import (
-    Client,
-    WithStartWorkflowOperation,
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-    WorkflowUpdateFailedError,
-    WorkflowUpdateRPCTimeoutOrCancelledError,
-)
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.client import Client
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import LinkedCase
-from protocol.errors import HandoffError
+from activities.contracts import Link, LinkedCase
 from protocol.machine import step
 from protocol.messages import Actor, EventHappened, Input, Refusal
-from protocol.refusals import say
+from protocol.refusals import after_end
 from protocol.serial import load_protocol, protocol_hash
-from protocol.state import CaseState, Code
-from workflows.messages import (
-    COMMAND,
-    LOOK,
-    NEVER_OPENED,
-    TASK_QUEUE,
-    TASK_TIMEOUT,
-    CaseClosed,
-    CaseLook,
-    CaseStart,
-    CommandReply,
-    linked_case_id,
-    reply_of,
-)
+from protocol.state import CaseState, Instant
+from workflows.calls import closed, persist, remembered, update_with_start
+from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
+from workflows.messages import COMMAND, LOOK, TASK_QUEUE, CaseLook, CaseStart, CommandReply, linked_case_id
 
 PATIENCE = timedelta(seconds=30)
 """How long a call keeps trying before it says that it got no answer."""
-
-FIRST_PAUSE = 0.02
-LONGEST_PAUSE = 1.0
-"""Seconds between attempts: doubling, with a random part so that callers do not return together."""
-
-ATTEMPT = timedelta(seconds=10)
-"""One attempt: an update lost by a server that was killed is sent again after this."""
-
-TRANSIENT = {
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.ABORTED,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.INTERNAL,
-    RPCStatusCode.FAILED_PRECONDITION,
-}
-CUT_OFF = "AcceptedUpdateCompletedWorkflow"
-REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
-
-
-class Refused(HandoffError):
-    """The case did not take the command; nothing changed. ``refusal`` holds the place and the limit."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.code, say(refusal))
-        self.refusal = refusal
-
-
-class CaseHasEnded(HandoffError):
-    """The case is over and never took this command. ``seq`` is its last fact; None if it was stopped by hand."""
-
-    def __init__(self, seq: int | None) -> None:
-        super().__init__(Code.CASE_ENDED, say(Refusal(code=Code.CASE_ENDED)))
-        self.seq = seq
-
-
-class UnknownCase(HandoffError):
-    """There is no such case."""
-
-    def __init__(self) -> None:
-        super().__init__("UNKNOWN_CASE", "There is no such case.")
-
-
-class Unanswered(HandoffError):
-    """No answer came in time: the command may or may not have been taken. Repeat it with the same id."""
-
-    def __init__(self) -> None:
-        super().__init__("UNANSWERED", "The case did not answer in time. Send the same command again.")
 
 
 async def open_or_join(
@@ -128,8 +56,7 @@ async def open_or_join(
         Unanswered: nothing is known; repeat the call.
     """
     compiled = load_protocol(protocol)
-    now = time.time_ns() // 1_000 + shift
-    refusal = step(compiled, CaseState(), command, now).refusal
+    refusal = step(compiled, CaseState(), command, _clock() + shift).refusal
     if refusal is not None:
         # A first update that is refused would leave an empty case behind.
         raise Refused(refusal)
@@ -137,16 +64,16 @@ async def open_or_join(
 
     async def attempt(left: timedelta) -> CommandReply:
         try:
-            return await _update_with_start(client, case_id, compiled.id, start, command, task_queue, left)
+            return await update_with_start(client, case_id, compiled.id, start, command, task_queue, left)
         except WorkflowAlreadyStartedError:
             try:
-                return _remembered(await _closed(client, case_id), command)
+                return remembered(await closed(client, case_id), command)
             except UnknownCase:
-                return await _update_with_start(
+                return await update_with_start(
                     client, case_id, compiled.id, start, command, task_queue, left, again=True
                 )
 
-    return await _persist(attempt, within)
+    return await persist(attempt, within)
 
 
 async def send(client: Client, case_id: str, command: Input, *, within: timedelta = PATIENCE) -> CommandReply:
@@ -162,15 +89,50 @@ async def send(client: Client, case_id: str, command: Input, *, within: timedelt
 
     async def attempt(left: timedelta) -> CommandReply:
         try:
-            return await handle.execute_update(
+            reply: CommandReply = await handle.execute_update(
                 COMMAND, command, id=command.command, result_type=CommandReply, rpc_timeout=left
             )
+            return reply
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-        return _remembered(await _closed(client, case_id), command)
+        return remembered(await closed(client, case_id), command)
 
-    return await _persist(attempt, within)
+    return await persist(attempt, within)
+
+
+async def open_after_end(
+    client: Client,
+    case_id: str,
+    ended: CaseHasEnded,
+    protocol: bytes,
+    command: Input,
+    *,
+    key: bytes,
+    task_queue: str = TASK_QUEUE,
+) -> str:
+    """Give an ended case an event that came too late: if it starts a linked case, open that and give its id.
+
+    Args:
+        client: a connected client with the project's data converter.
+        case_id: the case that has ended.
+        ended: what ``send`` raised.
+        protocol: canonical bytes of the protocol the ended case was pinned to.
+        command: the event; repeated with the same id it finds the same linked case.
+        key: the installation's secret that case ids are made with.
+        task_queue: where the workers of this installation listen.
+
+    Raises:
+        Refused: an ended case does nothing with this input.
+        Unanswered: nothing is known; repeat the call.
+    """
+    seq = ended.seq or 0
+    start = after_end(load_protocol(protocol), command, seq, _clock())
+    if isinstance(start, Refusal):
+        raise Refused(start)
+    link = Link(start=start, actor=command.actor, command=command.command)
+    message = LinkedCase(case_id=case_id, protocol=protocol.decode(), link=link)
+    return await open_linked(client, message, key=key, task_queue=task_queue)
 
 
 async def open_linked(client: Client, message: LinkedCase, *, key: bytes, task_queue: str = TASK_QUEUE) -> str:
@@ -178,7 +140,7 @@ async def open_linked(client: Client, message: LinkedCase, *, key: bytes, task_q
 
     Args:
         client: a connected client with the project's data converter.
-        message: the link; ``protocol.refusals.after_end`` gives one for an event that comes after the end.
+        message: the link, from the other case's outbox.
         key: the installation's secret that case ids are made with.
         task_queue: where the workers of this installation listen.
 
@@ -186,131 +148,40 @@ async def open_linked(client: Client, message: LinkedCase, *, key: bytes, task_q
         Refused: the event cannot start a case of this protocol.
         Unanswered: nothing is known; repeat the call.
     """
+    protocol = message.protocol.encode()
     start = message.link.start
-    case_id = linked_case_id(key, message.case_id, start.seq)
-    actor = message.link.actor or Actor(person=case_id, role=None, agency=_first_agency(message.protocol))
+    case_id = linked_case_id(key, message.case_id, start.seq, message.link.command or "")
+    actor = message.link.actor or Actor(person=case_id, role=None, agency=load_protocol(protocol).agencies[0].id)
     command = Input(
         command=f"link-{case_id}",
         actor=replace(actor, linked=True),
         body=EventHappened(event=start.event, fields=start.fields),
-        at=start.at,
+        # A clock that is a little behind the other case's must not make its event a thing of the future.
+        at=min(start.at, _clock() + message.shift),
     )
-    protocol = message.protocol.encode()
-    # A linked case that has run its course answers from memory: its first command is this one.
     await open_or_join(client, case_id, protocol, command, task_queue=task_queue, shift=message.shift)
     return case_id
 
 
 async def look(client: Client, case_id: str) -> CaseLook:
     """The case as its workflow sees it; for diagnosis, never for screens."""
-    return await client.get_workflow_handle(case_id).query(LOOK, result_type=CaseLook)
+    found: CaseLook = await client.get_workflow_handle(case_id).query(LOOK, result_type=CaseLook)
+    return found
 
 
-async def _update_with_start(
-    client: Client,
-    case_id: str,
-    slug: str,
-    start: CaseStart,
-    command: Input,
-    task_queue: str,
-    left: timedelta,
-    *,
-    again: bool = False,
-) -> CommandReply:
-    """Start the case unless it runs, and give it the command. ``again`` allows for a run that never opened."""
-    reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
-    operation = WithStartWorkflowOperation(
-        slug,
-        start,
-        id=case_id,
-        task_queue=task_queue,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=reuse,
-        task_timeout=TASK_TIMEOUT,
-    )
-    try:
-        return await client.execute_update_with_start_workflow(
-            COMMAND,
-            command,
-            start_workflow_operation=operation,
-            id=command.command,
-            result_type=CommandReply,
-            rpc_timeout=left,
-        )
-    except Exception:
-        with suppress(Exception):
-            # The operation keeps a copy of the error, which is logged as forgotten unless somebody looks at it.
-            await operation.workflow_handle()
-        raise
+def _clock() -> Instant:
+    return time.time_ns() // 1_000
 
 
-class _StillRunning(Exception):  # noqa: N818 - not an error: it makes the loop ask again
-    """The case was between two runs."""
-
-
-async def _closed(client: Client, case_id: str) -> CaseClosed | None:
-    """What the case's last run left; None if it was stopped by hand."""
-    handle = client.get_workflow_handle(case_id, result_type=CaseClosed)
-    try:
-        status = (await handle.describe()).status
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            raise UnknownCase from error
-        raise
-    if status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW):
-        raise _StillRunning
-    try:
-        return await handle.result()
-    except WorkflowFailureError as error:
-        if isinstance(error.cause, ApplicationError) and error.cause.type == NEVER_OPENED:
-            raise UnknownCase from error
-        return None
-
-
-def _remembered(closed: CaseClosed | None, command: Input) -> CommandReply:
-    reply = None if closed is None else reply_of(closed.replies, command.command)
-    if reply is None:
-        raise CaseHasEnded(None if closed is None else closed.seq)
-    return reply
-
-
-async def _persist(attempt: Callable[[timedelta], Awaitable[CommandReply]], within: timedelta) -> CommandReply:
-    """Try until there is an answer or the time is up; every attempt carries the same ids."""
-    until = time.monotonic() + within.total_seconds()
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            reply = await attempt(min(ATTEMPT, timedelta(seconds=max(until - time.monotonic(), FIRST_PAUSE))))
-        except (RPCError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, _StillRunning) as error:
-            _reraise_unless_transient(error)
-            if time.monotonic() + pause >= until:
-                raise Unanswered from error
-        else:
-            if reply.refusal is not None:
-                raise Refused(reply.refusal)
-            return reply
-        await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads callers, keeps no secret
-        pause = min(pause * 2, LONGEST_PAUSE)
-
-
-def _reraise_unless_transient(error: Exception) -> None:
-    match error:
-        case WorkflowUpdateRPCTimeoutOrCancelledError() if isinstance(error.__cause__, asyncio.CancelledError):
-            raise error.__cause__
-        case RPCError() if error.status not in TRANSIENT:
-            raise error
-        case WorkflowUpdateFailedError():
-            cause = error.cause
-            if not isinstance(cause, ApplicationError):
-                raise error
-            if cause.type != CUT_OFF:
-                raise _refused(cause) from error
-
-
-def _refused(cause: ApplicationError) -> HandoffError:
-    """The refusal inside an update's failure; a fault of the engine keeps its type as code."""
-    if cause.type in Code.__members__:
-        detail, seq = cause.details
-        refusal = REFUSAL.validate_python(detail)
-        return CaseHasEnded(int(seq)) if refusal.code is Code.CASE_ENDED else Refused(refusal)
-    return HandoffError(cause.type or "ENGINE_FAULT", cause.message)
+__all__ = [
+    "CaseHasEnded",
+    "CommandReply",
+    "Refused",
+    "Unanswered",
+    "UnknownCase",
+    "look",
+    "open_after_end",
+    "open_linked",
+    "open_or_join",
+    "send",
+]

@@ -110,9 +110,12 @@ def case_id(key: bytes, source: str, number: str) -> str:
     return _opaque(key, "incident", source, number)
 
 
-def linked_case_id(key: bytes, case_id: str, seq: int) -> str:
-    """The id of the case that fact ``seq`` of another case starts: the same however often it is sent."""
-    return _opaque(key, "linked", case_id, str(seq))
+def linked_case_id(key: bytes, case_id: str, seq: int, command: str = "") -> str:
+    """The id of the case that another case starts: the same however often it is sent.
+
+    ``seq`` is the fact that says so; after the case's end its last fact, with the command that came too late.
+    """
+    return _opaque(key, "linked", case_id, str(seq), command)
 
 
 def _opaque(key: bytes, *parts: str) -> str:

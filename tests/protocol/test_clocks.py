@@ -30,7 +30,9 @@ def is_open(found: Calendar, at: datetime) -> bool:
     return any(low <= minute < high for low, high in clocks.hours_of(found, local.toordinal()))
 
 
-def oracle_hours(found: Calendar, start: datetime, minutes: int, suspended: list[tuple[datetime, datetime]]) -> datetime:
+def oracle_hours(
+    found: Calendar, start: datetime, minutes: int, suspended: list[tuple[datetime, datetime]]
+) -> datetime:
     """Step a minute at a time, counting those that are open and not suspended."""
     at = start
     while minutes:
@@ -49,7 +51,11 @@ starts = st.datetimes(datetime(2020, 1, 1), datetime(2035, 12, 1)).map(
 @given(st.sampled_from(ZONES), st.sampled_from([OFFICE, SPLIT, NIGHT]), starts, st.integers(1, 40 * 60),
        st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 2000)), max_size=2))  # fmt: skip
 def test_open_hours_agree_with_stepping(
-    zone: str, week: tuple[tuple[tuple[int, int], ...], ...], start: datetime, minutes: int, pauses: list[tuple[int, int]]
+    zone: str,
+    week: tuple[tuple[tuple[int, int], ...], ...],
+    start: datetime,
+    minutes: int,
+    pauses: list[tuple[int, int]],
 ) -> None:
     """Open hours with pauses end at the minute at which stepping minute by minute has counted them."""
     found = calendar(zone, week)

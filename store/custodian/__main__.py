@@ -1,0 +1,60 @@
+"""The custodian's process: ``python -m store.custodian --keys DIR``. Ends when its standard input does."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import resource
+import secrets
+import sys
+import threading
+from pathlib import Path
+
+from store.custodian.keys import KeyFolder
+from store.custodian.local import SOCKET, TOKEN
+from store.custodian.server import Keeper, Server
+
+
+def main() -> int:
+    """Hold the keys of a folder until the parent process is gone; 3 when another custodian already does."""
+    parser = argparse.ArgumentParser(prog="store.custodian", description="Keeps agencies' private keys.")
+    parser.add_argument("--keys", type=Path, required=True, help="the folder of private keys")
+    parser.add_argument(
+        "--run", type=Path, help="the folder for the socket and its token; the keys' folder if left out"
+    )
+    chosen = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    keys = KeyFolder(chosen.keys)
+    run: Path = chosen.run or chosen.keys
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(chosen.keys / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return 3
+    server = Server(run / SOCKET, _new_token(run / TOKEN), Keeper(keys))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+    server.shutdown()
+    (run / SOCKET).unlink(missing_ok=True)
+    return 0
+
+
+def _new_token(path: Path) -> str:
+    token = secrets.token_urlsafe(32)
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, token.encode())
+    finally:
+        os.close(handle)
+    part.rename(path)
+    return token
+
+
+if __name__ == "__main__":
+    sys.exit(main())

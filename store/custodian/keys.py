@@ -1,0 +1,92 @@
+"""The custodian's own files: one seed per agency and epoch, and what it was told to forget. Owner-only, all of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from protocol.errors import HandoffError
+from protocol.kernel import Slug
+from store.custodian.port import KeyCard, Order, Receipt
+from store.custodian.suite import SEED_BYTES, SUITE, PrivateKey
+
+FORGOTTEN = "forgotten.jsonl"
+FIRST_EPOCH = 1
+
+
+class KeyFolder:
+    """The folder of private keys. Only the custodian's process opens one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        self._keys: dict[tuple[Slug, int], PrivateKey] = {}
+        self._forgotten = self._read_forgotten()
+
+    def card(self, agency: Slug) -> KeyCard:
+        """The agency's newest card; its first key is made here."""
+        epoch = self._newest(agency)
+        if epoch is None:
+            epoch = FIRST_EPOCH
+            _write_new(self._path(agency, epoch), os.urandom(SEED_BYTES))
+        return KeyCard(agency=agency, epoch=epoch, suite=SUITE, public=self.key(agency, epoch).public)
+
+    def key(self, agency: Slug, epoch: int) -> PrivateKey:
+        """A private key.
+
+        Raises:
+            HandoffError: ``UNKNOWN_KEY`` when this folder does not hold it.
+        """
+        known = self._keys.get((agency, epoch))
+        if known is None:
+            path = self._path(agency, epoch)
+            if not path.exists():
+                raise HandoffError("UNKNOWN_KEY", f"the keys of {agency}, epoch {epoch}, are not in this folder")
+            known = self._keys[agency, epoch] = PrivateKey(path.read_bytes())
+        return known
+
+    def forget(self, order: Order) -> Receipt:
+        """Write the order down for good before saying so."""
+        if order not in self._forgotten:
+            line = json.dumps(asdict(order), sort_keys=True) + "\n"
+            handle = os.open(self._folder / FORGOTTEN, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                os.write(handle, line.encode())
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            self._forgotten.append(order)
+        return Receipt(order=order, number=self._forgotten.index(order) + 1)
+
+    def is_forgotten(self, order: Order) -> bool:
+        """Whether these values may no longer be opened."""
+        return order in self._forgotten
+
+    def _newest(self, agency: Slug) -> int | None:
+        found = [int(each.suffixes[-2][1:]) for each in self._folder.glob(f"{agency}.*.seed")]
+        return max(found, default=None)
+
+    def _path(self, agency: Slug, epoch: int) -> Path:
+        return self._folder / f"{agency}.{epoch}.seed"
+
+    def _read_forgotten(self) -> list[Order]:
+        path = self._folder / FORGOTTEN
+        if not path.exists():
+            return []
+        return [Order(**json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read; it appears whole, or not at all."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    part.rename(path)

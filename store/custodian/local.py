@@ -1,0 +1,156 @@
+"""The embedded custodian: a child process that alone holds the keys, and the client that speaks to it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from protocol.errors import HandoffError
+from protocol.kernel import Slug
+from store.custodian import wire
+from store.custodian.port import Grant, Item, KeyCard, Order, Receipt, Wrap
+
+SOCKET = "custodian.sock"
+TOKEN = "custodian.token"  # noqa: S105 - a file's name
+PATIENCE = 10.0
+"""How long a call may take, in seconds."""
+
+LONGEST_PATH = 100
+
+Given = TypeVar("Given")
+
+
+class LocalCustodian:
+    """``port.Custodian`` over the child's socket. Safe to use from several threads and processes.
+
+    Args:
+        run: the folder in which the child put its socket and token.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+
+    def describe(self, agency: Slug) -> KeyCard:
+        """See ``port.Custodian``."""
+        return _given(self._call(wire.Describe(agency=agency)).card)
+
+    def open(self, grant: Grant, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
+        """See ``port.Custodian``."""
+        values = _given(self._call(wire.Open(grant=grant, why=why, items=tuple(items))).values)
+        if len(values) != len(items):
+            raise _down()
+        return values
+
+    def share(self, grant: Grant, items: Sequence[Item], to: KeyCard) -> tuple[Wrap, ...]:
+        """See ``port.Custodian``."""
+        return _given(self._call(wire.Share(grant=grant, items=tuple(items), to=to)).wraps)
+
+    def forget(self, order: Order) -> Receipt:
+        """See ``port.Custodian``."""
+        return _given(self._call(wire.Forget(order=order)).receipt)
+
+    def answers(self) -> bool:
+        """Whether the custodian can be reached."""
+        try:
+            with self._connect():
+                return True
+        except HandoffError:
+            return False
+
+    def _call(self, call: wire.Call) -> wire.Answer:
+        with self._connect() as connection:
+            try:
+                # Read on every call: a custodian that was started again has a new token.
+                token = (self._run / TOKEN).read_text()
+                wire.send(connection, wire.Request(token=token, call=call))
+                answer = wire.ANSWER.validate_json(wire.receive(connection))
+            except (OSError, ValidationError):
+                raise _down() from None
+        if answer.refused is not None:
+            raise HandoffError(*answer.refused)
+        return answer
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.settimeout(PATIENCE)
+        try:
+            connection.connect(str(self._run / SOCKET))
+        except OSError:
+            connection.close()
+            raise _down() from None
+        return connection
+
+
+class CustodianProcess:
+    """The child process, for whoever starts it; it ends with its parent, however that ends.
+
+    Args:
+        keys: the folder of private keys, made if need be; nothing but the child reads it.
+        run: the folder for the socket and its token.
+    """
+
+    def __init__(self, keys: Path, run: Path) -> None:
+        if len(str((run / SOCKET).absolute())) > LONGEST_PATH:
+            raise HandoffError(
+                "PATH_TOO_LONG", f"a socket cannot have so long a path: {run}; use a shorter data folder"
+            )
+        self.custodian = LocalCustodian(run)
+        self._process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "store.custodian", "--keys", str(keys), "--run", str(run)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        )
+        if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
+            code = self._process.wait(PATIENCE)
+            self._close()
+            busy = "another custodian holds these keys" if code == 3 else f"it ended with {code}"  # noqa: PLR2004
+            raise HandoffError("CUSTODIAN_DOWN", f"the custodian of protected values did not start: {busy}")
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._process.pid
+
+    def running(self) -> bool:
+        """Whether the child lives."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End the child and wait for it."""
+        self._close()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _close(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def __enter__(self) -> CustodianProcess:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _given(value: Given | None) -> Given:
+    if value is None:
+        raise _down()
+    return value
+
+
+def _down() -> HandoffError:
+    return HandoffError("CUSTODIAN_DOWN", "the keeper of protected values does not answer; nothing was opened")

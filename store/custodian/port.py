@@ -1,0 +1,113 @@
+"""The port: what the rest of Handoff may ask of whoever keeps an agency's keys.
+
+Sealing needs only the public card; opening, sharing and forgetting need the custodian. Values cross this port as
+bytes and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from protocol.kernel import OpaqueId, Slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCard:
+    """An agency's public key: anybody may seal to it."""
+
+    agency: Slug
+    epoch: int
+    suite: str
+    public: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """On whose behalf something is opened. The embedded custodian takes the word of whoever holds its socket token."""
+
+    person: OpaqueId
+    agency: Slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a value belongs; sealed into it, so that a moved row does not open."""
+
+    site: OpaqueId
+    case_id: OpaqueId
+    owner: Slug
+    record: OpaqueId
+    ref: OpaqueId
+    field: Slug
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A value's ciphertext under its own key, and the commitment to that key."""
+
+    commitment: bytes
+    nonce: bytes
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrap:
+    """A key sealed to an agency's card: a record's key to its owner, or one value's key to ``to`` (a share)."""
+
+    epoch: int
+    suite: str
+    wrapped: bytes
+    to: Slug | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One value to be opened, with the wrap by which the asking agency may open it."""
+
+    place: Place
+    sealed: Sealed
+    wrap: Wrap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """To be forgotten: all values of a case that an agency keeps."""
+
+    site: OpaqueId
+    case_id: OpaqueId
+    owner: Slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """From now on the custodian opens nothing the order names, even from a restored copy of the database."""
+
+    order: Order
+    number: int
+
+
+class Custodian(Protocol):
+    """Keeps private keys. Every method raises HandoffError and then has done nothing.
+
+    Codes: ``CUSTODIAN_DOWN`` (does not answer), ``CUSTODIAN_DENIED`` (not this agency's to open), ``VALUE_SPOILED``
+    (altered, moved, or sealed to another key), ``VALUE_FORGOTTEN``, ``UNKNOWN_KEY``.
+    """
+
+    def describe(self, agency: Slug) -> KeyCard:
+        """The agency's present card; its key is made on first asking."""
+        ...
+
+    def open(self, grant: Grant, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
+        """The values, in order; all of them or none."""
+        ...
+
+    def share(self, grant: Grant, items: Sequence[Item], to: KeyCard) -> tuple[Wrap, ...]:
+        """Wraps by which another agency may open just these values."""
+        ...
+
+    def forget(self, order: Order) -> Receipt:
+        """Never open these again."""
+        ...

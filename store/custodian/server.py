@@ -1,0 +1,99 @@
+"""The custodian's side of the socket: checks who asks, opens, shares, forgets. Holds no database and writes no log."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import socket
+import socketserver
+import threading
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from protocol.errors import HandoffError
+from store.custodian import suite, wire
+from store.custodian.keys import KeyFolder
+from store.custodian.port import Grant, Item, Order
+
+
+class Keeper:
+    """The four methods on a folder of keys."""
+
+    def __init__(self, keys: KeyFolder) -> None:
+        self._keys = keys
+        self._lock = threading.Lock()
+
+    def answer(self, call: wire.Call) -> wire.Answer:
+        """Do one call.
+
+        Raises:
+            HandoffError: as ``port.Custodian`` says.
+        """
+        with self._lock:
+            match call:
+                case wire.Describe():
+                    return wire.Answer(card=self._keys.card(call.agency))
+                case wire.Open():
+                    return wire.Answer(values=tuple(self._open(call.grant, each) for each in call.items))
+                case wire.Share():
+                    return wire.Answer(
+                        wraps=tuple(
+                            suite.wrap_value(call.to, self._value_key(call.grant, each), each.place)
+                            for each in call.items
+                        )
+                    )
+                case wire.Forget():
+                    return wire.Answer(receipt=self._keys.forget(call.order))
+
+    def _open(self, grant: Grant, item: Item) -> bytes:
+        return suite.open_value(self._value_key(grant, item), item.place, item.sealed)
+
+    def _value_key(self, grant: Grant, item: Item) -> bytes:
+        place, wrap = item.place, item.wrap
+        if grant.agency != (wrap.to or place.owner):
+            raise HandoffError("CUSTODIAN_DENIED", "this value is kept for another agency")
+        if self._keys.is_forgotten(Order(site=place.site, case_id=place.case_id, owner=place.owner)):
+            raise HandoffError("VALUE_FORGOTTEN", "this value was destroyed")
+        key = self._keys.key(grant.agency, wrap.epoch)
+        if wrap.to is not None:
+            return key.unwrap(wrap, suite.share_info(place, wrap.to))
+        return suite.value_key(key.unwrap(wrap, suite.record_info(place)), place)
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    server: Server
+
+    def handle(self) -> None:
+        connection: socket.socket = self.request
+        while data := wire.receive(connection):
+            wire.send(connection, self._answer(data))
+
+    def _answer(self, data: bytes) -> wire.Answer:
+        try:
+            request = wire.REQUEST.validate_json(data)
+        except ValidationError:
+            # The message itself may hold what must not be repeated.
+            return wire.Answer(refused=("BAD_REQUEST", "the custodian did not understand the message"))
+        if not hmac.compare_digest(request.token, self.server.token):
+            return wire.Answer(refused=("CUSTODIAN_DENIED", "the custodian does not know this caller"))
+        try:
+            return self.server.keeper.answer(request.call)
+        except HandoffError as error:
+            return wire.Answer(refused=(error.code, error.message))
+
+
+class Server(socketserver.ThreadingUnixStreamServer):
+    """Listens on a Unix socket that only its owner may use."""
+
+    daemon_threads = True
+
+    def __init__(self, path: Path, token: str, keeper: Keeper) -> None:
+        self.token = token
+        self.keeper = keeper
+        path.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            super().__init__(str(path), _Handler)
+        finally:
+            os.umask(before)

@@ -1,0 +1,109 @@
+"""How the port travels: one length-prefixed JSON message each way, over a Unix socket."""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from protocol.errors import HandoffError
+from protocol.kernel import Slug
+from store.custodian.port import Grant, Item, KeyCard, Order, Receipt, Wrap
+
+AT_MOST = 64 * 1024 * 1024
+"""The longest message, in bytes."""
+
+LENGTH_BYTES = 4
+
+
+class Message(BaseModel):
+    """Base of every message: closed, frozen, bytes as base64."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class Describe(Message):
+    """``Custodian.describe``."""
+
+    method: Literal["describe"] = "describe"
+    agency: Slug
+
+
+class Open(Message):
+    """``Custodian.open``."""
+
+    method: Literal["open"] = "open"
+    grant: Grant
+    why: Slug
+    items: tuple[Item, ...]
+
+
+class Share(Message):
+    """``Custodian.share``."""
+
+    method: Literal["share"] = "share"
+    grant: Grant
+    items: tuple[Item, ...]
+    to: KeyCard
+
+
+class Forget(Message):
+    """``Custodian.forget``."""
+
+    method: Literal["forget"] = "forget"
+    order: Order
+
+
+Call: TypeAlias = Annotated[Describe | Open | Share | Forget, Field(discriminator="method")]
+
+
+class Request(Message):
+    """A call, and the token that lets it in."""
+
+    token: str
+    call: Call
+
+
+class Answer(Message):
+    """What a call gave: exactly one of these, or a refusal."""
+
+    card: KeyCard | None = None
+    values: tuple[bytes, ...] | None = None
+    wraps: tuple[Wrap, ...] | None = None
+    receipt: Receipt | None = None
+    refused: tuple[str, str] | None = None
+
+
+REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
+ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
+
+
+def send(connection: socket.socket, message: Message) -> None:
+    """Send one message.
+
+    Raises:
+        HandoffError: ``TOO_LONG`` beyond ``AT_MOST``.
+    """
+    data = message.model_dump_json().encode()
+    if len(data) > AT_MOST:
+        raise HandoffError("TOO_LONG", "too many values for one call to the custodian")
+    connection.sendall(len(data).to_bytes(LENGTH_BYTES) + data)
+
+
+def receive(connection: socket.socket) -> bytes:
+    """Receive one message; empty when the other side has gone."""
+    length = int.from_bytes(_exactly(connection, LENGTH_BYTES))
+    return b"" if length > AT_MOST else _exactly(connection, length)
+
+
+def _exactly(connection: socket.socket, count: int) -> bytes:
+    parts: list[bytes] = []
+    missing = count
+    while missing:
+        part = connection.recv(min(missing, 1 << 20))
+        if not part:
+            return b""
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)

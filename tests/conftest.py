@@ -1,0 +1,62 @@
+"""What tests share: real servers, started once for the run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+from temporalio.client import Client
+
+from runtime.codec import DerivedCaseKeys
+from runtime.temporal import connect
+from tests import servers
+from tests.servers import NAMESPACE
+
+
+@pytest.fixture(scope="session")
+async def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """The address of a real Temporal server that can skip time."""
+    async with servers.temporal_server(tmp_path_factory.mktemp("temporal")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def case_keys(tmp_path_factory: pytest.TempPathFactory) -> DerivedCaseKeys:
+    """The keys this run seals payloads with."""
+    return DerivedCaseKeys(tmp_path_factory.mktemp("keys") / "keys")
+
+
+@pytest.fixture(scope="session")
+async def client(temporal_server: str, case_keys: DerivedCaseKeys) -> Client:
+    """A client with the project's data converter."""
+    return await connect(temporal_server, NAMESPACE, case_keys)
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL's URL, as SQLAlchemy writes it."""
+    with servers.postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database_url(postgres_url: str) -> str:
+    """The URL of a new, empty database."""
+    name = f"test_{uuid4().hex}"
+    url = make_url(postgres_url)
+    with psycopg.connect(f"postgresql://handoff@127.0.0.1:{url.port}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    return url.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new, empty database, once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'handoff.db'}"
+    found: str = request.getfixturevalue("postgres_database_url")
+    return found

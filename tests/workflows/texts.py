@@ -1,0 +1,57 @@
+"""Protocols for the shell's tests, compiled from text like any other."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from protocol.compiling import compile_text
+from protocol.kernel import Protocol
+
+RELAY = """\
+protocol: relay
+title: A relay between two agencies
+timezone: America/Chicago
+agencies:
+ police: {lead: sergeant, roles: [patrol]}
+ court: {lead: clerk}
+agreements:
+ relay-mou: {between: all, signed: 2026-01-15, review by: 2036-01-15}
+events:
+ booked: {from: police and linked cases, then: start a case}
+ note: {from: police}
+ closed: {from: court, then: end the case}
+ second: {from: police, then: start a linked case as booked}
+steps in relay:
+ hand-over:
+  when: booked or note
+  who: patrol
+  must: hand the papers over
+  due: within 2 hours
+  again: one more
+  ladder: {when due: tell sergeant, 2 hours late: tell sergeant}
+  outcomes: {given: }
+ file:
+  when: hand-over given
+  who: clerk
+  must: file the papers
+  due: within 1 hour
+  again: one more
+  ladder: {when due: tell sergeant}
+  outcomes: {filed: }
+"""
+"""Small and open-ended: any number of hand-overs at once, and an end only when the court says so or all is filed."""
+
+
+@cache
+def relay() -> Protocol:
+    """The small protocol."""
+    return compile_text(RELAY, today=date(2026, 11, 1)).protocol
+
+
+@cache
+def advocacy() -> Protocol:
+    """P1 as published."""
+    text = Path(__file__).parents[2] / "protocol_specs" / "post-arrest-advocacy" / "1.yaml"
+    return compile_text(text.read_bytes(), today=date(2026, 3, 1)).protocol

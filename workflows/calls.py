@@ -1,0 +1,163 @@
+"""One call to a case: started or updated, repeated while the trouble passes, its failures told apart.
+
+Nothing here is decided by a message's text: gRPC statuses and failure types are stable, sentences are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from protocol.errors import HandoffError
+from protocol.messages import Input, Refusal
+from protocol.state import Code
+from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
+from workflows.messages import COMMAND, NEVER_OPENED, TASK_TIMEOUT, CaseClosed, CaseStart, CommandReply, reply_of
+
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 1.0
+"""Seconds between attempts: doubling, with a random part so that callers do not return together."""
+
+ATTEMPT = timedelta(seconds=10)
+"""One attempt: an update lost by a server that was killed is sent again after this."""
+
+TRANSIENT = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.INTERNAL,
+    RPCStatusCode.FAILED_PRECONDITION,
+}
+CUT_OFF = "AcceptedUpdateCompletedWorkflow"
+REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
+
+
+async def update_with_start(
+    client: Client,
+    case_id: str,
+    slug: str,
+    start: CaseStart,
+    command: Input,
+    task_queue: str,
+    left: timedelta,
+    *,
+    again: bool = False,
+) -> CommandReply:
+    """Start the case unless it runs, and give it the command. ``again`` allows for a run that never opened."""
+    reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
+    operation: WithStartWorkflowOperation[Any, CaseClosed] = WithStartWorkflowOperation(
+        slug,
+        start,
+        id=case_id,
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=reuse,
+        task_timeout=TASK_TIMEOUT,
+    )
+    try:
+        reply: CommandReply = await client.execute_update_with_start_workflow(
+            COMMAND,
+            command,
+            start_workflow_operation=operation,
+            id=command.command,
+            result_type=CommandReply,
+            rpc_timeout=left,
+        )
+        return reply
+    except (RPCError, WorkflowAlreadyStartedError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        with suppress(Exception):
+            # The operation keeps a copy of the error, which is logged as forgotten unless somebody looks at it.
+            await operation.workflow_handle()
+        raise
+
+
+class StillRunning(Exception):  # noqa: N818 - not an error: it makes the loop ask again
+    """The case was between two runs."""
+
+
+async def closed(client: Client, case_id: str) -> CaseClosed | None:
+    """What the case's last run left; None if it was stopped by hand."""
+    handle = client.get_workflow_handle(case_id, result_type=CaseClosed)
+    try:
+        status = (await handle.describe()).status
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise UnknownCase from error
+        raise
+    if status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW):
+        raise StillRunning
+    try:
+        closed: CaseClosed = await handle.result()
+        return closed
+    except WorkflowFailureError as error:
+        if isinstance(error.cause, ApplicationError) and error.cause.type == NEVER_OPENED:
+            raise UnknownCase from error
+        return None
+
+
+def remembered(closed: CaseClosed | None, command: Input) -> CommandReply:
+    reply = None if closed is None else reply_of(closed.replies, command.command)
+    if reply is None:
+        raise CaseHasEnded(None if closed is None else closed.seq)
+    return reply
+
+
+async def persist(attempt: Callable[[timedelta], Awaitable[CommandReply]], within: timedelta) -> CommandReply:
+    """Try until there is an answer or the time is up; every attempt carries the same ids."""
+    until = time.monotonic() + within.total_seconds()
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            reply = await attempt(min(ATTEMPT, timedelta(seconds=max(until - time.monotonic(), FIRST_PAUSE))))
+        except (RPCError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, StillRunning) as error:
+            _reraise_unless_transient(error)
+            if time.monotonic() + pause >= until:
+                raise Unanswered from error
+        else:
+            if reply.refusal is not None:
+                raise Refused(reply.refusal)
+            return reply
+        await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads callers, keeps no secret
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def _reraise_unless_transient(error: Exception) -> None:
+    match error:
+        case WorkflowUpdateRPCTimeoutOrCancelledError() if isinstance(error.__cause__, asyncio.CancelledError):
+            raise error.__cause__
+        case RPCError() if error.status not in TRANSIENT:
+            raise error
+        case WorkflowUpdateFailedError():
+            cause = error.cause
+            if not isinstance(cause, ApplicationError):
+                raise error
+            if cause.type != CUT_OFF:
+                raise _refused(cause) from error
+
+
+def _refused(cause: ApplicationError) -> HandoffError:
+    """The refusal inside an update's failure; a fault of the engine keeps its type as code."""
+    if cause.type in Code.__members__:
+        detail, seq = cause.details
+        refusal = REFUSAL.validate_python(detail)
+        return CaseHasEnded(int(seq)) if refusal.code is Code.CASE_ENDED else Refused(refusal)
+    return HandoffError(cause.type or "ENGINE_FAULT", cause.message)
