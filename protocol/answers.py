@@ -80,7 +80,7 @@ def apply(running: Running, command: Input) -> int | None:
         case TakeUp():
             _take(running, instance, command.actor)
         case LogTry():
-            _try(running, instance, body, command.actor, at)
+            _try(running, instance, command.actor, at)
         case Reassign():
             take_up(running, instance, command.actor)
             current = running.instances[instance.n]
@@ -185,22 +185,28 @@ def _check_task(running: Running, command: Input, body: InstanceBody) -> Refusal
         known = 0 < body.instance <= running.born
         return Refusal(code=Code.TASK_ENDED if known else Code.UNKNOWN_TASK)
     step = running.protocol.step[instance.step]
-    leads = running.protocol.agency[step.agency].leads
     if actor is None or actor.agency != step.agency or actor.role is None:
         return Refusal(code=Code.NOT_YOURS, place=step.id)
-    lead = actor.role in leads
-    if isinstance(body, ResumeClock) and lead and instance.held and instance.phase is Phase.WAITING:
-        return None
+    lead = actor.role in running.protocol.agency[step.agency].leads
     if instance.phase is Phase.WAITING:
-        return Refusal(code=Code.TASK_WAITING, place=step.id)
+        released = isinstance(body, ResumeClock) and lead and instance.held
+        return None if released else Refusal(code=Code.TASK_WAITING, place=step.id)
     if isinstance(body, Reassign):
-        return _check_reassign(running, body, actor, instance, lead)
+        return _check_reassign(running, body, actor, instance, lead=lead)
     if isinstance(body, PauseClock | ResumeClock):
-        return _check_pause(running, body, instance, step, lead)
+        return _check_pause(running, body, instance, step, lead=lead)
     if not _owns(running, instance, actor):
         return Refusal(code=Code.NOT_YOURS, place=step.id)
+    return _check_own(running, command, body, instance, lead=lead)
+
+
+def _check_own(
+    running: Running, command: Input, body: Answer | TakeUp | LogTry, instance: Instance, *, lead: bool
+) -> Refusal | None:
+    """Checks on what owners do to their own open task."""
+    step, actor = running.protocol.step[instance.step], command.actor
     if isinstance(body, TakeUp):
-        taken = instance.person is not None and instance.person != actor.person
+        taken = actor is not None and instance.person not in (None, actor.person)
         return Refusal(code=Code.TAKEN, place=step.id) if taken else None
     if command.at is not None and not lead:
         return Refusal(code=Code.LEAD_MUST_AGREE, place=step.id)
@@ -231,7 +237,9 @@ def _owns(running: Running, instance: Instance, actor: Actor) -> bool:
     )
 
 
-def _check_reassign(running: Running, body: Reassign, actor: Actor, instance: Instance, lead: bool) -> Refusal | None:
+def _check_reassign(
+    running: Running, body: Reassign, actor: Actor, instance: Instance, *, lead: bool
+) -> Refusal | None:
     if not lead and actor.role not in instance.owners:
         return Refusal(code=Code.NOT_YOURS, place=instance.step)
     role = running.protocol.role.get(body.role)
@@ -241,7 +249,7 @@ def _check_reassign(running: Running, body: Reassign, actor: Actor, instance: In
 
 
 def _check_pause(
-    running: Running, body: PauseClock | ResumeClock, instance: Instance, step: Step, lead: bool
+    running: Running, body: PauseClock | ResumeClock, instance: Instance, step: Step, *, lead: bool
 ) -> Refusal | None:
     paused = _paused(instance)
     if not lead:
@@ -326,7 +334,7 @@ def _answer(running: Running, instance: Instance, body: Answer, actor: Actor, at
     )
 
 
-def _try(running: Running, instance: Instance, body: LogTry, actor: Actor, at: Instant) -> None:
+def _try(running: Running, instance: Instance, actor: Actor, at: Instant) -> None:
     step = running.protocol.step[instance.step]
     current = take_up(running, instance, actor)
     if current.person is None:

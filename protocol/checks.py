@@ -30,7 +30,7 @@ def check_protocol(protocol: Protocol, place: Places, today: date) -> Iterator[F
     for step in protocol.steps:
         yield from _clock(protocol, step, place)
         yield from _reaches_another(protocol, step, place)
-        yield from _tries(protocol, step, place)
+        yield from _tries(step, place)
 
 
 def _of(step: Step, key: str = "") -> Path:
@@ -279,7 +279,7 @@ def _reaches_another(protocol: Protocol, step: Step, place: Places) -> Iterator[
     )
 
 
-def _tries(protocol: Protocol, step: Step, place: Places) -> Iterator[Finding]:
+def _tries(step: Step, place: Places) -> Iterator[Finding]:
     """An outcome that comes by itself (tries used up, a rung) cannot ask anything."""
     by_itself = {act.targets[0] for rung in step.rungs for act in rung.acts if act.act is ActKind.END_AS}
     if step.tries is not None and step.tries.up_to:

@@ -149,7 +149,7 @@ def _in(at: Instant, suspended: tuple[Stretch, ...]) -> bool:
     return any(low < at <= high for low, high in suspended)
 
 
-def _counted_day(
+def _counted_day(  # noqa: PLR0913 - the parts of one limit
     calendar: Calendar,
     start: Instant,
     length: Length,
@@ -186,7 +186,7 @@ def _month_day(day: int, months: int) -> int:
     return date(year, month + 1, min(start.day, month_table.monthrange(year, month + 1)[1])).toordinal()
 
 
-def shift(
+def shift(  # noqa: PLR0913 - the parts of one limit, each named where it is called
     calendar: Calendar,
     start: Instant,
     length: Length,

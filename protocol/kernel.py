@@ -261,7 +261,7 @@ class ActKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One act on its targets: roles (or ``owner``, ``lead``, ``leads``, ``deputy``), steps, a lane, an outcome, an event."""
+    """One act on its targets: roles (``owner``, ``lead`` .. too), steps, a lane, an outcome, an event."""
 
     act: ActKind
     targets: tuple[Slug, ...] = ()
@@ -378,8 +378,11 @@ class Pausing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One duty of one role. ``outside`` marks a confidential agency's step that only outsiders' acts open:
-    of it alone others may see *delivered*, *taken up*, *not taken up*."""
+    """One duty of one role.
+
+    ``outside`` marks a confidential agency's step that only outsiders' acts open: of it alone others may see
+    *delivered*, *taken up*, *not taken up*.
+    """
 
     id: Slug
     lane: Slug
@@ -450,38 +453,47 @@ class Protocol:
 
     @cached_property
     def agency(self) -> dict[Slug, Agency]:
+        """Agencies by id."""
         return {each.id: each for each in self.agencies}
 
     @cached_property
     def role(self) -> dict[Slug, Role]:
+        """Roles by id."""
         return {each.id: each for each in self.roles}
 
     @cached_property
     def calendar(self) -> dict[Slug, Calendar]:
+        """Calendars by their agency."""
         return {each.id: each for each in self.calendars}
 
     @cached_property
     def field(self) -> dict[Slug, Field]:
+        """Record fields by id."""
         return {each.id: each for each in self.fields}
 
     @cached_property
     def slot(self) -> dict[Slug, Slot]:
+        """Vault slots by id."""
         return {each.id: each for each in self.vault}
 
     @cached_property
     def event(self) -> dict[Slug, Event]:
+        """Events by id."""
         return {each.id: each for each in self.events}
 
     @cached_property
     def step(self) -> dict[Slug, Step]:
+        """Steps by id."""
         return {each.id: each for each in self.steps}
 
     @cached_property
     def lane(self) -> dict[Slug, Lane]:
+        """Lanes by id."""
         return {each.id: each for each in self.lanes}
 
     @cached_property
     def wait(self) -> dict[Slug, Wait]:
+        """Waits by id."""
         return {each.id: each for each in self.waits}
 
     @cached_property
@@ -496,6 +508,7 @@ class Protocol:
 
     @cached_property
     def arms_waits(self) -> dict[Ref, tuple[Wait, ...]]:
+        """For each occurrence: the waits it arms."""
         table: dict[Ref, list[Wait]] = {}
         for each in self.waits:
             for ref in each.armed_by:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from protocol import answers
 from protocol.kernel import Act, ActKind, Guard, Protocol, Rung, RungId, Step
 from protocol.messages import Arm, Effect, Ending, Fact, Input, Refusal, Telling, Tick, Told, WindowMissed
+from protocol.occurrences import settle
 from protocol.points import View, due_of, resolve, truth
 from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Occurrence, Running
 from protocol.state import CaseState, Instance, Instant, Phase, Reply, Status
@@ -68,7 +69,7 @@ def step(protocol: Protocol, state: CaseState, command: Input, now: Instant) -> 
     if refusal is not None:
         return Result(state, (), (), None, refusal)
     instance = answers.apply(running, command)
-    running.settle()
+    settle(running)
     _catch_up(running, inclusive=True)
     running.finish()
     reply = None
@@ -92,7 +93,7 @@ def _catch_up(running: Running, *, inclusive: bool) -> None:
         if found is None or found.at > running.now or (found.at == running.now and not inclusive):
             return
         _fire(running, found)
-        running.settle()
+        settle(running)
         running.finish()
 
 
@@ -113,8 +114,7 @@ def _deadlines(running: Running) -> list[Deadline]:
         if each.phase is Phase.WAITING:
             found.append(Deadline(each.starts or each.born, DELIVERY, 0, step.position, each.n))
             continue
-        for page in each.pages:
-            found.append(Deadline(page.next, PAGE, page.number, step.position, each.n))
+        found.extend(Deadline(page.next, PAGE, page.number, step.position, each.n) for page in each.pages)
         if each.suspensions and each.suspensions[-1].until is None:
             found.append(Deadline(each.suspensions[-1].cap, PAUSE_CAP, 0, step.position, each.n))
             continue

@@ -54,7 +54,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeUp:
-    """ "I have it": acknowledges, and makes the task this person's."""
+    """Says "I have it": acknowledges, and makes the task this person's."""
 
     kind: Literal["take"] = "take"
     instance: int

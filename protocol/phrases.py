@@ -40,6 +40,7 @@ from protocol.kernel import (
 NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 UNITS = "second|minute|hour|day|week|month"
 LENGTH = rf"\d+ (?:{NAME} )?(?:{UNITS})s?"
+MOST_UNITS = 10_000
 NO_TIME = Length(count=0, unit=Unit.MINUTE)
 
 
@@ -103,8 +104,8 @@ def length(phrase: str, owner: Slug, names: Names) -> Length:
             )
         raise PhraseError("LENGTH", f"{phrase} is not a length.", "Write a number and a unit: 2 hours, 1 working day")
     count, calendar, unit = int(found.group(1)), found.group(2), Unit(found.group(3))
-    if count > 10_000:
-        raise PhraseError("LENGTH_RANGE", f"{phrase} is too long.", "Write at most 10000 of a unit.")
+    if count > MOST_UNITS:
+        raise PhraseError("LENGTH_RANGE", f"{phrase} is too long.", "Write at most 10,000 of a unit.")
     if calendar is None:
         return Length(count=count, unit=unit)
     agency = owner if calendar == "working" else calendar
@@ -224,7 +225,7 @@ def _day_limit(words: str, owner: Slug, names: Names) -> Offset | None:
     at = re.fullmatch(rf"next (?:({NAME}) )?day at (\d\d):(\d\d)", words)
     if at is not None:
         minute = int(at.group(2)) * 60 + int(at.group(3))
-        if minute > 24 * 60 or int(at.group(3)) > 59:
+        if minute > 24 * 60 or int(at.group(3)) >= 60:
             raise PhraseError("TIME_OF_DAY", f"{at.group(2)}:{at.group(3)} is not a time.", "Write 00:00 to 24:00.")
         return Offset(anchor=AnchorKind.DELIVERY, length=_days(1, at.group(1), owner, names), edge=Edge.AT, at=minute)
     edge = re.fullmatch(rf"(start|end) of (the|next)(?: ({NAME}))? day", words)
@@ -350,13 +351,13 @@ def acts(phrases: Iterable[str], names: Names, step: Slug | None) -> Said:
         if words == "start a case":
             starts = True
         elif ask is not None:
-            asked.extend(_asks(ask.group(2), ask.group(1) == "ask", names))
+            asked.extend(_asks(ask.group(2), names, required=ask.group(1) == "ask"))
         else:
             found.append(act(words, names, step))
     return Said(tuple(found), tuple(asked), starts)
 
 
-def _asks(words: str, required: bool, names: Names) -> list[Ask]:
+def _asks(words: str, names: Names, *, required: bool) -> list[Ask]:
     found = []
     for name in names_in(words):
         _known(name, (*names.fields, *names.vault), "field")

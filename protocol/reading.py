@@ -87,12 +87,10 @@ def read_all(text: str | bytes) -> tuple[Table, ...]:
         ) from None
     if not found:
         raise refuse("TEXT_EMPTY", "The text is empty.", start, "Begin with: protocol: a-name")
-    tables = []
     for node in found:
         if not isinstance(node, Table):
             raise refuse("TEXT_SHAPE", "The text must be keys and values.", node.place, "Begin with: protocol: a-name")
-        tables.append(node)
-    return tuple(tables)
+    return tuple(node for node in found if isinstance(node, Table))
 
 
 def _decode(text: str | bytes, start: Place) -> str:
@@ -115,11 +113,8 @@ class _Reader:
         self._count = 0
 
     def documents(self) -> list[Node]:
-        found: list[Node] = []
-        for event in self._events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                found.append(self._node(next(self._events), 1))
-        return found
+        starts = (event for event in self._events if isinstance(event, yaml.DocumentStartEvent))
+        return [self._node(next(self._events), 1) for _ in starts]
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
         mark = event.start_mark

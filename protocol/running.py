@@ -1,21 +1,19 @@
 """The working copy of a case while one input runs to completion: occurrences, openings, closings, endings.
 
-Every change to a case is made here or in ``answers`` (what people's commands do) and nowhere else; ``machine``
-decides only the order. An occurrence is processed in the order of reference §4: marks, fields, lanes close and
-reopen, cancels, waits, openings, linked cases, the end of the case. So closing beats opening.
+Every change to a case is made here, in ``occurrences`` (what follows from what happened) or in ``answers`` (what
+people's commands do) and nowhere else; ``machine`` decides only the order.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from protocol import clocks
 from protocol.kernel import (
     Act,
     ActKind,
-    Again,
+    Agency,
     AnchorKind,
     Edge,
     Length,
@@ -27,7 +25,6 @@ from protocol.kernel import (
     Series,
     Slug,
     Step,
-    When,
 )
 from protocol.messages import (
     CaseEnded,
@@ -38,26 +35,19 @@ from protocol.messages import (
     Ending,
     Fact,
     FactBody,
-    FieldSet,
-    LaneClosed,
-    LaneReopened,
-    LinkedCaseStarted,
     NotOpened,
     OwnersChanged,
     Shared,
-    SlotFilled,
-    StartCase,
     StepCancelled,
     StepDelivered,
     StepEnded,
     StepNotOpened,
     StepScheduled,
-    TakenUp,
     Telling,
     Told,
 )
 from protocol.points import View, calendar_of, due_of, resolve, truth
-from protocol.state import Armed, CaseState, Instance, Instant, Mark, Page, Phase, Status, Value
+from protocol.state import Armed, CaseState, Instance, Instant, Page, Phase, Status, Value
 
 PAGE_EVERY = 5 * 60 * 1_000_000
 PAGES_AT_MOST = 12
@@ -137,81 +127,9 @@ class Running:
         self.instances[instance.n] = instance
         return instance
 
-    # Occurrences
-
     def publish(self, occurrence: Occurrence) -> None:
         """Queue an occurrence; ``settle`` runs the queue, first in first out."""
         self.queue.append(occurrence)
-
-    def settle(self) -> None:
-        """Run every queued occurrence and all that follow from it, then announce due times that moved."""
-        while self.queue:
-            self._process(self.queue.popleft())
-        self._announce()
-
-    def _process(self, occurrence: Occurrence) -> None:
-        at = occurrence.effective
-        self.cause = occurrence.refs[-1]
-        for ref in occurrence.refs:
-            self.last[ref] = Mark(seq=self.seq, effective=at)
-        for name, value in occurrence.fields.items():
-            self.fields[name] = value
-            self.record(FieldSet(field=name, value=value), at)
-        for name, slot in occurrence.slots.items():
-            if name not in self.slots:
-                self.slots.append(name)
-            self.record(SlotFilled(slot=name, ref=slot), at)
-        acts = occurrence.acts
-        self._lanes(acts, at)
-        self._cancels(acts, at)
-        self._stop_series(occurrence.refs, at)
-        self._tellings(occurrence, at)
-        self._arm_waits(occurrence)
-        self._openings(occurrence)
-        for act in acts:
-            if act.act is ActKind.START_LINKED:
-                self._start_linked(act.targets[0], occurrence)
-        if any(act.act is ActKind.END_CASE for act in acts):
-            self.end_asked = True
-
-    def _lanes(self, acts: Iterable[Act], at: Instant) -> None:
-        for act in acts:
-            if act.act is ActKind.CLOSE and act.targets[0] not in self.closed:
-                self._close_lane(act.targets[0], at)
-            if act.act is ActKind.REOPEN and act.targets[0] in self.closed:
-                self.closed.remove(act.targets[0])
-                self.record(LaneReopened(lane=act.targets[0], cause=self.cause or ""), at)
-
-    def _close_lane(self, lane: Slug, at: Instant) -> None:
-        """Latch the lane; its open handoffs from outside count as taken up, so the closing cannot be seen there."""
-        self.closed.append(lane)
-        self.record(LaneClosed(lane=lane, cause=self.cause or ""), at)
-        for each in [found for found in self.instances.values() if self.protocol.step[found.step].lane == lane]:
-            step = self.protocol.step[each.step]
-            if each.phase is Phase.OPEN and step.outside and each.taken is None:
-                self.record(TakenUp(instance=each.n, step=each.step, by=None, person=None), at)
-            self.cancel(each, at)
-
-    def _cancels(self, acts: Iterable[Act], at: Instant) -> None:
-        for act in acts:
-            if act.act is ActKind.CANCEL:
-                for each in [found for found in self.instances.values() if found.step in act.targets]:
-                    self.cancel(each, at)
-            if act.act is ActKind.STOP_REPEATING:
-                self._drop_rounds(act.targets, at)
-
-    def _stop_series(self, refs: tuple[Ref, ...], at: Instant) -> None:
-        stopped = [
-            step.id for step in self.protocol.steps if step.series is not None and set(refs) & set(step.series.until)
-        ]
-        if stopped:
-            self._drop_rounds(tuple(stopped), at)
-
-    def _drop_rounds(self, steps: tuple[Slug, ...], at: Instant) -> None:
-        """End a series: rounds not yet delivered are withdrawn, the open one stays."""
-        for each in [found for found in self.instances.values() if found.step in steps]:
-            if each.phase is Phase.WAITING and each.round > 0:
-                self.cancel(each, at)
 
     def cancel(self, instance: Instance, at: Instant, *, superseded: bool = False) -> None:
         """Withdraw an instance. A superseded one leaves without an occurrence."""
@@ -224,120 +142,12 @@ class Running:
             refs: tuple[Ref, ...] = (f"cancelled:{instance.step}", f"settled:{instance.step}")
             self.publish(Occurrence(refs=refs, effective=at, agency=agency))
 
-    def _tellings(self, occurrence: Occurrence, at: Instant) -> None:
-        """An outcome's own tellings; an ended duty is not paged for again, so its page is told once."""
-        if occurrence.instance is not None:
-            for act in occurrence.acts:
-                if act.act in TELLINGS:
-                    self.tell(occurrence.instance, act, None, at, repeat=False)
-
-    def _arm_waits(self, occurrence: Occurrence) -> None:
-        for ref in occurrence.refs:
-            for wait in self.protocol.arms_waits.get(ref, ()):
-                self.waits = [each for each in self.waits if each.wait != wait.id]
-                self.waits.append(Armed(wait=wait.id, anchor=occurrence.effective))
-
-    def _start_linked(self, event: Slug, occurrence: Occurrence) -> None:
-        known = self.protocol.event[event]
-        brought = {
-            name: value for name, value in occurrence.fields.items() if name in (*known.brings, *known.may_bring)
-        }
-        self.record(LinkedCaseStarted(event=event), occurrence.effective)
-        self.effects.append(StartCase(seq=self.seq, event=event, fields=brought, at=occurrence.effective))
-
-    # Openings
-
-    def _openings(self, occurrence: Occurrence) -> None:
-        found: dict[Slug, tuple[Step, int, Ref]] = {}
-        for ref in occurrence.refs:
-            for step, arm in self.protocol.opens.get(ref, ()):
-                found.setdefault(step.id, (step, arm, ref))
-        for step, arm, ref in sorted(found.values(), key=lambda each: each[0].position):
-            if len(step.when.arms) == 1 or self._join(step, arm, ref):
-                self._open(step, ref, occurrence)
-
-    def _join(self, step: Step, arm: int, ref: Ref) -> bool:
-        """Fill one arm of a join; true when it may open now. Arms beyond ``late`` came after a time-out."""
-        when: When = step.when
-        late = len(when.arms)
-        filled = set(self.arms.get(step.id, ()))
-        if ref == when.latest:
-            opened = bool(filled)
-            missing = {late + number for number in range(late - 1) if number not in filled}
-            self.arms[step.id] = tuple(sorted(missing)) if opened else ()
-            return opened
-        if late + arm in filled:
-            self.arms[step.id] = tuple(sorted(filled - {late + arm}))
-            return False
-        filled.add(arm)
-        wanted = late - (1 if when.latest is not None else 0)
-        full = len([each for each in filled if each < late]) == wanted
-        self.arms[step.id] = () if full else tuple(sorted(filled))
-        return full
-
-    def _open(self, step: Step, cause: Ref, occurrence: Occurrence) -> None:
-        at = occurrence.effective
-        live = [
-            each
-            for each in self.instances.values()
-            if each.step == step.id and not each.receipt and not (each.phase is Phase.WAITING and each.round > 0)
-        ]
-        why = self._shut(step, bool(live))
-        if why is not None:
-            self.record(StepNotOpened(step=step.id, cause=cause, why=why), at)
-            if step.outside:
-                self._create(step, cause, occurrence, receipt=True)
-            return
-        if step.again is Again.START_OVER:
-            for each in live:
-                self.cancel(each, at, superseded=True)
-        if step.series is not None:
-            for each in [found for found in self.instances.values() if found.step == step.id and found.round > 0]:
-                if each.phase is Phase.WAITING:
-                    self.cancel(each, at, superseded=True)
-        self._create(step, cause, occurrence)
-
-    def _shut(self, step: Step, live: bool) -> NotOpened | None:
-        if step.lane in self.closed:
-            return NotOpened.LANE_CLOSED
-        if not self._condition(step):
-            return NotOpened.CONDITION
-        if step.again is Again.ONCE and f"opened:{step.id}" in self.last:
-            return NotOpened.ONCE
-        if live and step.again in (Again.ONLY_WHEN_ENDED, Again.ONCE):
-            return NotOpened.ALREADY_OPEN
-        return None
-
-    def _condition(self, step: Step) -> bool:
+    def condition(self, step: Step) -> bool:
+        """Whether a step's conditions let it open."""
         view = self.view()
         return all(truth(view, each) is True for each in step.when.only_if) and not any(
             truth(view, each) is True for each in step.when.unless
         )
-
-    def _create(self, step: Step, cause: Ref, occurrence: Occurrence, *, receipt: bool = False) -> None:
-        self.born += 1
-        instance = Instance(
-            n=self.born,
-            step=step.id,
-            phase=Phase.WAITING,
-            born=self.now,
-            cause=cause,
-            cause_effective=occurrence.effective,
-            from_agency=occurrence.agency,
-            owners=(step.role,),
-            receipt=receipt,
-            base=self.now,
-        )
-        starts = None
-        if step.not_before is not None:
-            starts = resolve(self.view(), step.not_before, instance)
-        if occurrence.hold_until is not None:
-            starts = max(starts or 0, occurrence.hold_until)
-            instance = replace(instance, held=True)
-        if starts is None or starts <= self.now:
-            self.deliver(self.put(instance), self.now)
-        else:
-            self.schedule(instance, starts)
 
     def schedule(self, instance: Instance, starts: Instant) -> None:
         """Keep an instance for later delivery."""
@@ -383,7 +193,7 @@ class Running:
 
     def _round_wanted(self, instance: Instance, step: Step, at: Instant) -> bool:
         """Conditions are tested at each round of a series; a round they keep shut passes, the next still comes."""
-        if step.lane not in self.closed and self._condition(step):
+        if step.lane not in self.closed and self.condition(step):
             return True
         del self.instances[instance.n]
         why = NotOpened.LANE_CLOSED if step.lane in self.closed else NotOpened.CONDITION
@@ -433,7 +243,7 @@ class Running:
 
     # Endings
 
-    def end(
+    def end(  # noqa: PLR0913 - how, when and by whom a duty ended, kept together in one fact
         self,
         instance: Instance,
         outcome: Slug | None,
@@ -489,16 +299,16 @@ class Running:
             return instance.owners
         others = tuple(each for each in agency.leads if each not in instance.owners)
         if target == "lead":
-            return others[:1] or self._above(agency.confidential)
+            return others[:1] or self._above(agency)
         if target == "leads":
-            return others or self._above(agency.confidential)
+            return others or self._above(agency)
         if target == "deputy":
             found = tuple(self.protocol.role[each].deputy for each in instance.owners)
             return tuple(each for each in found if each is not None)
         return (target,)
 
-    def _above(self, confidential: bool) -> tuple[Slug, ...]:
-        return () if confidential or "coordinator" not in self.protocol.role else ("coordinator",)
+    def _above(self, agency: Agency) -> tuple[Slug, ...]:
+        return () if agency.confidential or "coordinator" not in self.protocol.role else ("coordinator",)
 
     def tell(self, instance: Instance, act: Act, rung: RungId | None, at: Instant, *, repeat: bool = True) -> None:
         """Tell, page or remind; a page is repeated every 5 minutes until read, 12 times at most."""
@@ -534,7 +344,7 @@ class Running:
 
     # After each run
 
-    def _announce(self) -> None:
+    def announce(self) -> None:
         """Say which due times moved. One that moved into the past falls due now, at short notice."""
         view = self.view()
         for each in list(self.instances.values()):

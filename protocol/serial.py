@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -23,7 +22,7 @@ INPUT: TypeAdapter[Input] = TypeAdapter(Input)
 FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 
-def canonical(value: Any) -> bytes:
+def canonical(value: object) -> bytes:
     """JSON with sorted keys and no blanks: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -92,7 +92,7 @@ def site_secret(folder: Path, name: str) -> bytes:
     if path.stat().st_mode & 0o077:
         raise HandoffError("KEY_FILE_OPEN", f"{path} can be read by others. Run: chmod 600 {path}")
     secret = path.read_bytes()
-    if len(secret) != 32:  # noqa: PLR2004 - AES-256
+    if len(secret) != 32:
         raise HandoffError("KEY_FILE", f"{path} does not hold a key. Restore it from its backup.")
     return secret
 

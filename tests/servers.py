@@ -44,7 +44,7 @@ async def temporal_server(folder: Path, *, time_skipping: bool = True) -> AsyncI
     """A running Temporal server on a folder; gives its address."""
     command = await ensure_server(ServerOptions(folder=folder, time_skipping=time_skipping), print)
     with (folder / "server.log").open("ab") as log:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: ASYNC220 - starting takes no time, and the handle outlives the loop
             command.argv, stdout=log, stderr=log, env={**os.environ, **command.env}, start_new_session=True
         )
     try:

@@ -1,0 +1,1 @@
+"""The durable shell around the pure core: one workflow that interprets every protocol, and its client."""

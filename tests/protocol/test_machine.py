@@ -19,6 +19,7 @@ from protocol.messages import (
     Input,
     LogTry,
     Reassign,
+    ResumeClock,
     StepCancelled,
     StepDelivered,
     StepEnded,
@@ -29,7 +30,7 @@ from protocol.messages import (
 from protocol.refusals import SENTENCES, say
 from protocol.scenario import TICK
 from protocol.serial import FACT, INPUT, STATE, dump_protocol, load_protocol
-from protocol.state import CaseState, Code, Instant, Phase, Status
+from protocol.state import CaseState, Code, Instant, Phase, Status, Value
 from tests.protocol.texts import compiled, small
 
 P1 = compiled("post-arrest-advocacy").protocol
@@ -44,7 +45,9 @@ def actor(role: str) -> Actor:
 def event(name: str) -> Input:
     known = P1.event[name]
     agency = known.sources[0]
-    fields = {"first-appearance": START + 3 * 24 * clocks.HOUR} if "first-appearance" in known.brings else {}
+    fields: dict[str, Value] = (
+        {"first-appearance": START + 3 * 24 * clocks.HOUR} if "first-appearance" in known.brings else {}
+    )
     body = EventHappened(event=name, fields=fields)
     return Input(command="c", actor=Actor(person="records", role=None, agency=agency), body=body)
 
@@ -106,13 +109,13 @@ def aimed(state: CaseState, kind: str, choice: int) -> Input:
         fields={each: choice % 2 == 0 for each in asks if each in P1.field},
         refs={each: "ref" for each in asks if each in P1.slot},
     )
-    body = {
+    body: dict[str, Answer | TakeUp | LogTry | Reassign] = {
         "answer": answer,
         "take": TakeUp(instance=instance.n),
         "try": LogTry(instance=instance.n),
         "reassign": Reassign(instance=instance.n, role=ROLES[choice % len(ROLES)]),
-    }[kind]
-    return Input(command="c", actor=who, body=body)
+    }
+    return Input(command="c", actor=who, body=body[kind])
 
 
 @settings(max_examples=150, deadline=None)
@@ -271,8 +274,8 @@ def test_repeats_missed_in_an_outage_are_one() -> None:
 
     result = send(run, TICK, START + 10 * 24 * clocks.HOUR)
 
-    daily = [each for each in result.facts if isinstance(each.body, Told) and each.body.rung == "every-day-after"]
-    assert len([each for each in daily if each.body.instance == 1]) == 1
+    told = [each.body for each in result.facts if isinstance(each.body, Told) and each.body.instance == 1]
+    assert len([each for each in told if each.rung == "every-day-after"]) == 1
 
 
 def test_a_page_is_repeated_until_somebody_acts() -> None:
@@ -310,8 +313,6 @@ def test_a_lead_starts_a_held_record_early() -> None:
     records = Actor(person="records", role=None, agency="police")
     old = Input(command="a", actor=records, body=held, at=START - 40 * 24 * clocks.HOUR)
     state = step(P1, CaseState(), old, START).state
-
-    from protocol.messages import ResumeClock
 
     result = step(P1, state, Input(command="b", actor=actor("sergeant"), body=ResumeClock(instance=1)), START + 60)
 

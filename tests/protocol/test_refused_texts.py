@@ -8,12 +8,14 @@ from protocol.compiling import compile_text
 from protocol.errors import Finding, SpecError
 from tests.protocol.texts import SMALL, TODAY, changed
 
+LADDER = "must: call her\n  ladder: "
+MOU = "agreements:\n mou: {between: all, signed: 2026-01-15, review by: 2027-01-15}\n"
 CASES = [
     ("LIMIT_LENGTH", "due: within 2 hours", "due: 2 hours", "within 2 hours"),
     ("LENGTH_UNIT", "due: within 2 hours", "due: within 2h", "2 hours"),
     ("UNKNOWN_CALENDAR", "due: within 2 hours", "due: within 2 business days", "working days"),
     ("UNKNOWN_ROLE", "who: patrol", "who: patrol officer", "Join names: patrol-officer"),
-    ("UNKNOWN_ROLE", "must: call her", "must: call her\n  ladder: {when due: tell supervizor}", "Did you mean supervisor?"),
+    ("UNKNOWN_ROLE", "must: call her", LADDER + "{when due: tell supervizor}", "Did you mean supervisor?"),
     ("NO_CLOCK", "  due: within 2 hours\n", "", "Add due"),
     ("UNKNOWN_OUTCOME", "when: refer given", "when: refer handed", "It ends given"),
     ("WHEN_LIST", "when: refer given", "when: [refer given, arrest]", "when any of"),
@@ -21,8 +23,8 @@ CASES = [
     ("VAULT_READ", "when: refer given", "when: refer given\n  only if: numbers", "Ask a yes or no"),
     ("NO_CLOCK_YET", "due: within 1 working day, or 30 minutes before hearing if sooner", "due: hearing", "if sooner"),
     ("SENDER_EATS_TIME", "due: within 1 working day, or", "due: within 60 minutes of arrest, or", "from delivery"),
-    ("LABEL_RUNG", "must: call her", "must: call her\n  ladder: {when due: tell coordinator}", "Tell supervisor."),
-    ("TELL_SURVIVOR", "must: call her", "must: call her\n  ladder: {when due: tell survivor}", "Write a step"),
+    ("LABEL_RUNG", "must: call her", LADDER + "{when due: tell coordinator}", "Tell supervisor."),
+    ("TELL_SURVIVOR", "must: call her", LADDER + "{when due: tell survivor}", "Write a step"),
     ("TRIES_THEN", ", then not-reached", "", "then O"),
     ("RECORD_TEXT", "danger: number from 0 to 20", "danger: text", "vault"),
     ("RECORD_PROTECTED", " danger: number", " phone: number", "vault"),
@@ -33,11 +35,12 @@ CASES = [
     ("TEXT_TAG", "  who: patrol\n", "  who: !!str patrol\n", "Remove"),
     ("HOLIDAYS", "holidays: US-MN", "holidays: US-XX", "US-MN"),
     ("TIMEZONE", "timezone: America/Chicago", "timezone: America/Springfield", "America/Chicago"),
-    ("NO_AGREEMENT", "agreements:\n mou: {between: all, signed: 2026-01-15, review by: 2027-01-15}\n", "", "agreements"),
-    ("AGREEMENT_EXPIRED", "signed: 2026-01-15, review by: 2027-01-15", "signed: 2025-01-15, review by: 2026-01-15", "Renew"),
+    ("NO_AGREEMENT", MOU, "", "agreements"),
+    ("AGREEMENT_EXPIRED", "review by: 2027-01-15", "review by: 2026-02-15", "Renew"),
     ("NO_START", ", then: start a case", "", "start a case"),
     ("NAME", "roles: [patrol]", "roles: [Patrol Officer]", "patrol-officer"),
-    ("MISS_REACHES_NOBODY", "must: call her", "must: call her\n  ladder: {when due: remind owner, every 1 day after that: remind owner}", "tell lead"),
+    ("MISS_REACHES_NOBODY", "must: call her",
+     LADDER + "{when due: remind owner, every 1 day after that: remind owner}", "tell lead"),
 ]  # fmt: skip
 
 
