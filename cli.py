@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from api import launch
 from protocol.compiling import Compiled, compile_text
 from protocol.errors import Finding, HandoffError, SpecError
 from protocol.findings import counted, tell
@@ -25,6 +27,7 @@ from protocol.outline import Outline, outline
 from protocol.scenario import play, read_scenarios
 from protocol.spec import json_schema
 from runtime import texts
+from runtime.settings import load
 
 FOUND_SOMETHING = 1
 
@@ -71,7 +74,7 @@ def show(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
+def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:  # noqa: PT028 - a command, not a test
     """Play the scenarios that stand beside a protocol text, on the engine's own rules, with no server."""
     path = texts.find(protocol)
     stories = texts.stories_of(path)
@@ -100,6 +103,14 @@ def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
 def schema() -> None:
     """Print the JSON Schema of protocol texts, for editors."""
     _print_json(json_schema())
+
+
+@app.command()
+def up() -> None:
+    """Start Handoff here: Temporal, custodian, worker and API, until Ctrl-C."""
+    began = time.monotonic()
+    settings = load()
+    asyncio.run(launch.up(settings, out.print, began))
 
 
 def _compile(data: bytes) -> tuple[Compiled | None, Sequence[Finding]]:

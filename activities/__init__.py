@@ -1,1 +1,4 @@
-"""What cases ask of the world: facts into the read model, linked cases opened."""
+"""What leaves a case: its facts for the read model, and the linked cases it starts.
+
+Workflows know this package by ``activities.contracts`` only.
+"""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
 from temporalio import activity
 
 from activities.contracts import PROJECT, Projected, Projection
 from protocol.kernel import Protocol
 from store import projector, protocols
-from store.session import Database
+from store.session import Connection, Database
 
 
 class Projector:

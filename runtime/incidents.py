@@ -73,6 +73,7 @@ class Tally:
     joined: int = 0
     refused: int = 0
     held: int = 0
+    """Of the cases opened, those whose first tasks wait for a later day."""
     repeated_hours: int = 0
     """Of the rows sent, those whose local time came twice; taken as the mapping says."""
 
@@ -139,7 +140,6 @@ class Reader:
         key = self._key(cells)
         hold_until = self._hold_until(occurred_at)
         self.tally.repeated_hours += repeated
-        self.tally.held += hold_until is not None
         return Incident(line=line, key=key, occurred_at=occurred_at, data=data, vault=vault, hold_until=hold_until)
 
     def _occurred_at(self, cells: Cells[str, str]) -> tuple[Instant, bool]:
@@ -167,7 +167,8 @@ class Reader:
         ):
             raise _Unusable("NO_KEY")
         key = " ".join(NAMED.sub(lambda found: cells[found.group(1)], self.mapping.key).split())
-        digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+        # The installation compares keys without letter case, and so does this.
+        digest = hashlib.blake2b(key.casefold().encode(), digest_size=16).digest()
         count = self._seen[digest] = self._seen.get(digest, 0) + 1
         if count > 1 and self.mapping.same_key == "refuse":
             raise _Unusable("DUPLICATE_KEY")

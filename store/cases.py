@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,3 +149,25 @@ def _slots(connection: Connection, subject: Subject, case_id: OpaqueId) -> tuple
         .order_by(slot_ref.c.slot, slot_ref.c.seq)
     )
     return tuple(SlotView(slot=row.slot, ref=row.ref, at=row.at) for row in rows)
+
+
+def fields_of(
+    connection: Connection, subject: Subject, case_ids: Sequence[OpaqueId]
+) -> dict[OpaqueId, dict[Slug, Value]]:
+    """The record fields of several cases that the subject may see, for the sentences that explain their clocks."""
+    found: dict[OpaqueId, dict[Slug, Value]] = {each: {} for each in case_ids}
+    if not found:
+        return found
+    rows = connection.execute(
+        select(field_value.c.case_id, field_value.c.field, field_value.c.value)
+        .where(field_value.c.case_id.in_(found))
+        .where(or_(field_value.c.owner.is_(None), field_value.c.owner == subject.agency))
+    )
+    for row in rows:
+        found[row.case_id][row.field] = json.loads(row.value)
+    return found
+
+
+def projected(connection: Connection, case_id: OpaqueId) -> int:
+    """The number of the last fact of a case in the read model; 0 while there is none. For waiting, never for people."""
+    return connection.execute(select(case_file.c.seq).where(case_file.c.case_id == case_id)).scalar() or 0

@@ -83,3 +83,8 @@ def case_of_code(connection: Connection, code: str) -> str | None:
     """The case that people call by this code, however they typed it; None if there is none."""
     plain = "".join(each for each in code.upper() if each.isalnum())
     return connection.execute(select(case_code.c.case_id).where(case_code.c.code == plain)).scalar()
+
+
+def code_of(connection: Connection, case_id: str) -> str | None:
+    """The code people call a case by; None while it has none."""
+    return connection.execute(select(case_code.c.code).where(case_code.c.case_id == case_id)).scalar()

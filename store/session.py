@@ -90,8 +90,9 @@ def _prepare_sqlite(connection: SQLiteConnection, _record: object) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     mode = connection.get_execution_options().get("handoff_mode", "write")
-    connection.exec_driver_sql("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
+    # Before BEGIN: a pooled connection that was read from last is still read-only, and IMMEDIATE is a write.
     connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if mode == 'read' else 'OFF'}")
+    connection.exec_driver_sql("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
 
 
 @contextmanager
@@ -125,3 +126,6 @@ def put(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+__all__ = ["BUSY_MS", "Connection", "Database", "Row", "add_new", "put"]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, not_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, not_, select
 from sqlalchemy.sql import exists
 
 from protocol.errors import HandoffError
@@ -146,9 +146,8 @@ def _seal_record(connection: Connection, sealing: Sealing, keeper: Slug, fields:
     site, _ = ids.site_of(connection)
     card = _card(connection, keeper)
     record, key = ids.random_id(), suite.new_record_key()
-    rows: list[dict[str, Any]] = []
-    for field, value in fields.items():
-        place = Place(
+    places = [
+        Place(
             site=site,
             case_id=sealing.case_id,
             owner=keeper,
@@ -157,23 +156,9 @@ def _seal_record(connection: Connection, sealing: Sealing, keeper: Slug, fields:
             field=field,
             version=_next_version(connection, sealing.case_id, field),
         )
-        sealed = suite.seal_value(suite.value_key(key, place), place, value)
-        rows.append(
-            {
-                "ref": place.ref,
-                "record_id": record,
-                "case_id": sealing.case_id,
-                "command_id": sealing.command_id,
-                "field": field,
-                "version": place.version,
-                "state": "pending",
-                "commitment": sealed.commitment,
-                "nonce": sealed.nonce,
-                "ciphertext": sealed.ciphertext,
-                "created_at": sealing.now,
-            }
-        )
-        wrap = suite.wrap_record(card, key, place)
+        for field in fields
+    ]
+    wrap = suite.wrap_record(card, key, places[0])
     connection.execute(
         insert(vault_record).values(
             id=record,
@@ -185,7 +170,24 @@ def _seal_record(connection: Connection, sealing: Sealing, keeper: Slug, fields:
             wrapped=wrap.wrapped,
         )
     )
-    add_new(connection, vault_value, rows)
+    add_new(connection, vault_value, [_value_row(sealing, key, each, fields[each.field]) for each in places])
+
+
+def _value_row(sealing: Sealing, key: bytes, place: Place, value: bytes) -> dict[str, Any]:
+    sealed = suite.seal_value(suite.value_key(key, place), place, value)
+    return {
+        "ref": place.ref,
+        "record_id": place.record,
+        "case_id": place.case_id,
+        "command_id": sealing.command_id,
+        "field": place.field,
+        "version": place.version,
+        "state": "pending",
+        "commitment": sealed.commitment,
+        "nonce": sealed.nonce,
+        "ciphertext": sealed.ciphertext,
+        "created_at": sealing.now,
+    }
 
 
 def _next_version(connection: Connection, case_id: OpaqueId, field: Slug) -> int:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from protocol.errors import HandoffError
+from protocol.kernel import Slug
 from protocol.messages import Input, Refusal
 from protocol.state import Code
 from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
@@ -51,24 +53,25 @@ CUT_OFF = "AcceptedUpdateCompletedWorkflow"
 REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
 
 
-async def update_with_start(
-    client: Client,
-    case_id: str,
-    slug: str,
-    start: CaseStart,
-    command: Input,
-    task_queue: str,
-    left: timedelta,
-    *,
-    again: bool = False,
-) -> CommandReply:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """A case to start unless it runs, and the event to give it in either case."""
+
+    case_id: str
+    slug: Slug
+    start: CaseStart
+    command: Input
+    task_queue: str
+
+
+async def update_with_start(client: Client, opening: Opening, left: timedelta, *, again: bool = False) -> CommandReply:
     """Start the case unless it runs, and give it the command. ``again`` allows for a run that never opened."""
     reuse = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY if again else WorkflowIDReusePolicy.REJECT_DUPLICATE
     operation: WithStartWorkflowOperation[Any, CaseClosed] = WithStartWorkflowOperation(
-        slug,
-        start,
-        id=case_id,
-        task_queue=task_queue,
+        opening.slug,
+        opening.start,
+        id=opening.case_id,
+        task_queue=opening.task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=reuse,
         task_timeout=TASK_TIMEOUT,
@@ -76,9 +79,9 @@ async def update_with_start(
     try:
         reply: CommandReply = await client.execute_update_with_start_workflow(
             COMMAND,
-            command,
+            opening.command,
             start_workflow_operation=operation,
-            id=command.command,
+            id=opening.command.command,
             result_type=CommandReply,
             rpc_timeout=left,
         )
@@ -90,8 +93,8 @@ async def update_with_start(
         raise
 
 
-class StillRunning(Exception):  # noqa: N818 - not an error: it makes the loop ask again
-    """The case was between two runs."""
+class StillRunning(Exception):
+    """The case was between two runs: ask again."""
 
 
 async def closed(client: Client, case_id: str) -> CaseClosed | None:
@@ -115,6 +118,11 @@ async def closed(client: Client, case_id: str) -> CaseClosed | None:
 
 
 def remembered(closed: CaseClosed | None, command: Input) -> CommandReply:
+    """The answer a case gave to this very command before it ended.
+
+    Raises:
+        CaseHasEnded: it never took the command.
+    """
     reply = None if closed is None else reply_of(closed.replies, command.command)
     if reply is None:
         raise CaseHasEnded(None if closed is None else closed.seq)

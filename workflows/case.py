@@ -70,7 +70,7 @@ class CaseWorkflow:
         self._stirred = False
 
     @workflow.run
-    async def run(self, args: Sequence[RawValue]) -> CaseClosed:
+    async def run(self, args: Sequence[RawValue]) -> CaseClosed:  # noqa: ARG002 - the SDK wants __init__'s parameters
         """Serve the case until it has ended and everything it decided is delivered."""
         while True:
             self._collect()

@@ -16,20 +16,21 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import Link, LinkedCase
+from protocol.kernel import OpaqueId
 from protocol.machine import step
 from protocol.messages import Actor, EventHappened, Input, Refusal
 from protocol.refusals import after_end
 from protocol.serial import load_protocol, protocol_hash
 from protocol.state import CaseState, Instant
-from workflows.calls import closed, persist, remembered, update_with_start
+from workflows.calls import Opening, closed, persist, remembered, update_with_start
 from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
-from workflows.messages import COMMAND, LOOK, TASK_QUEUE, CaseLook, CaseStart, CommandReply, linked_case_id
+from workflows.messages import COMMAND, LOOK, TASK_QUEUE, CaseLook, CaseStart, CommandReply, linked_case_id, reply_of
 
 PATIENCE = timedelta(seconds=30)
 """How long a call keeps trying before it says that it got no answer."""
 
 
-async def open_or_join(
+async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
     client: Client,
     case_id: str,
     protocol: bytes,
@@ -60,18 +61,22 @@ async def open_or_join(
     if refusal is not None:
         # A first update that is refused would leave an empty case behind.
         raise Refused(refusal)
-    start = CaseStart(protocol=protocol.decode(), protocol_hash=protocol_hash(protocol), shift=shift)
+    opening = Opening(
+        case_id=case_id,
+        slug=compiled.id,
+        start=CaseStart(protocol=protocol.decode(), protocol_hash=protocol_hash(protocol), shift=shift),
+        command=command,
+        task_queue=task_queue,
+    )
 
     async def attempt(left: timedelta) -> CommandReply:
         try:
-            return await update_with_start(client, case_id, compiled.id, start, command, task_queue, left)
+            return await update_with_start(client, opening, left)
         except WorkflowAlreadyStartedError:
             try:
                 return remembered(await closed(client, case_id), command)
             except UnknownCase:
-                return await update_with_start(
-                    client, case_id, compiled.id, start, command, task_queue, left, again=True
-                )
+                return await update_with_start(client, opening, left, again=True)
 
     return await persist(attempt, within)
 
@@ -101,7 +106,7 @@ async def send(client: Client, case_id: str, command: Input, *, within: timedelt
     return await persist(attempt, within)
 
 
-async def open_after_end(
+async def open_after_end(  # noqa: PLR0913 - each is one thing the caller decides
     client: Client,
     case_id: str,
     ended: CaseHasEnded,
@@ -163,6 +168,22 @@ async def open_linked(client: Client, message: LinkedCase, *, key: bytes, task_q
     return case_id
 
 
+async def recall(client: Client, case_id: str, command: OpaqueId) -> CommandReply | None:
+    """The answer a command was given, or None if the case has not taken it (it may still come).
+
+    Raises:
+        UnknownCase: there is no such case.
+        temporalio.service.RPCError: Temporal or every worker is away.
+    """
+    try:
+        found = await look(client, case_id)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise UnknownCase from error
+        raise
+    return reply_of(found.state.replies, command)
+
+
 async def look(client: Client, case_id: str) -> CaseLook:
     """The case as its workflow sees it; for diagnosis, never for screens."""
     found: CaseLook = await client.get_workflow_handle(case_id).query(LOOK, result_type=CaseLook)
@@ -183,5 +204,6 @@ __all__ = [
     "open_after_end",
     "open_linked",
     "open_or_join",
+    "recall",
     "send",
 ]

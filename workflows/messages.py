@@ -22,6 +22,8 @@ from protocol.messages import Fact, Refusal
 from protocol.state import CaseState, Instant, Reply
 
 TASK_QUEUE = "handoff-cases"
+CASE_KEY = "cases.key"
+"""The file, in the folder of engine keys, of the secret that case ids are made with (``runtime.codec.site_secret``)."""
 COMMAND = "command"
 LOOK = "look"
 
@@ -127,6 +129,7 @@ def _opaque(key: bytes, *parts: str) -> str:
 
 
 __all__ = [
+    "CASE_KEY",
     "COMMAND",
     "EVENTS_PER_RUN",
     "LOOK",

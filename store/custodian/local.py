@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -111,7 +111,7 @@ class CustodianProcess:
         if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
             code = self._process.wait(PATIENCE)
             self._close()
-            busy = "another custodian holds these keys" if code == 3 else f"it ended with {code}"  # noqa: PLR2004
+            busy = "another custodian holds these keys" if code == 3 else f"it ended with {code}"
             raise HandoffError("CUSTODIAN_DOWN", f"the custodian of protected values did not start: {busy}")
 
     @property
@@ -137,7 +137,7 @@ class CustodianProcess:
             if stream is not None:
                 stream.close()
 
-    def __enter__(self) -> CustodianProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
+from sqlalchemy import select
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHandle
@@ -24,8 +25,9 @@ from protocol.machine import earliest
 from protocol.messages import Fact, Input, Refusal, Tick
 from protocol.serial import dump_protocol
 from protocol.state import Instant, Status
+from store.projector import BODY
 from store.session import Database
-from tests.workflows.reading import facts_of
+from store.tables import fact
 from workflows import client as cases
 from workflows.messages import CaseClosed, CaseLook, CommandReply
 
@@ -96,7 +98,10 @@ class TemporalDriver:
         """Every fact so far, as projected."""
         await self._settle(None)
         with self._database.read() as connection:
-            return facts_of(connection, self.case_id)
+            rows = connection.execute(select(fact).where(fact.c.case_id == self.case_id).order_by(fact.c.seq)).all()
+        return tuple(
+            Fact(seq=each.seq, at=each.at, recorded=each.recorded, body=BODY.validate_json(each.body)) for each in rows
+        )
 
     async def log(self) -> list[tuple[Input, Instant]]:
         """Every input the case took and every moment it looked at the clock (a ``Tick``), each with its instant.
@@ -134,7 +139,7 @@ class TemporalDriver:
         """Wait until nothing due by ``to`` is undone and everything decided is projected."""
         async with asyncio.timeout(30):
             while not self._done(await cases.look(self._client, self.case_id), to):
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # noqa: ASYNC110 - another process is awaited
 
     def _done(self, look: CaseLook, to: Instant | None) -> bool:
         due = earliest(self._protocol, look.state)

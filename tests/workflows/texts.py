@@ -25,7 +25,7 @@ events:
  second: {from: police, then: start a linked case as booked}
 steps in relay:
  hand-over:
-  when: booked or note
+  when any of: [booked, note]
   who: patrol
   must: hand the papers over
   due: within 2 hours
@@ -44,14 +44,21 @@ steps in relay:
 """Small and open-ended: any number of hand-overs at once, and an end only when the court says so or all is filed."""
 
 
+ADVOCACY = Path(__file__).parents[2] / "protocol_specs" / "post-arrest-advocacy"
+
+
 @cache
 def relay() -> Protocol:
     """The small protocol."""
-    return compile_text(RELAY, today=date(2026, 11, 1)).protocol
+    return compile_text(RELAY, today=date(2026, 3, 1)).protocol
 
 
 @cache
 def advocacy() -> Protocol:
     """P1 as published."""
-    text = Path(__file__).parents[2] / "protocol_specs" / "post-arrest-advocacy" / "1.yaml"
-    return compile_text(text.read_bytes(), today=date(2026, 3, 1)).protocol
+    return compile_text(advocacy_text(), today=date(2026, 3, 1)).protocol
+
+
+def advocacy_text() -> str:
+    """P1 as written."""
+    return (ADVOCACY / "1.yaml").read_text(encoding="utf-8")

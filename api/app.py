@@ -1,0 +1,155 @@
+"""The application: routes, the edge around them, problems, headers, health."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from api import cases, errors, incidents, protocols, tasks
+from api.deps import Services, Who
+from api.edge import Edge
+from api.views import Closed
+from protocol.kernel import Slug
+from runtime.codec import DerivedCaseKeys, site_secret
+from runtime.settings import Settings
+from runtime.temporal import connect
+from store import schema
+from store.custodian.local import LocalCustodian
+from store.session import Database
+
+log = structlog.get_logger("api")
+VERSION = "0.1.0"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Handoff</title>
+<h1>Handoff</h1><p>The service runs. People and records systems speak to it under
+<a href="/api/v1/openapi.json">/api/v1</a>; the desks come later.</p></html>"""
+
+
+class Me(Closed):
+    """Who a token belongs to."""
+
+    person: str
+    name: str
+    agency: Slug
+    roles: tuple[Slug, ...]
+
+
+async def open_services(settings: Settings) -> Services:
+    """Connect to everything the application needs; the database is migrated by then."""
+    address = settings.temporal_address or "127.0.0.1:7233"
+    return Services(
+        settings=settings,
+        database=Database(settings.database_url),
+        custodian=LocalCustodian(settings.custodian_dir),
+        client=await connect(address, settings.temporal_namespace, DerivedCaseKeys(settings.engine_keys)),
+        case_key=site_secret(settings.engine_keys, "cases.key"),
+        page_key=site_secret(settings.engine_keys, "pages.key"),
+    )
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application of an installation."""
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        app.state.services = await open_services(settings)
+        yield
+        app.state.services.database.close()
+
+    app = FastAPI(
+        title="Handoff",
+        version=VERSION,
+        lifespan=life,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+    )
+    for module in (incidents, tasks, cases, protocols):
+        app.include_router(module.router, prefix="/api/v1")
+    errors.install(app)
+    _health(app)
+    _measure(app)
+    app.add_middleware(Edge)
+    return app
+
+
+def _health(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def home() -> HTMLResponse:
+        return HTMLResponse(PAGE)
+
+    @app.get("/api/v1/me")
+    async def me(who: Who) -> Me:
+        """Who I am here."""
+        return Me(person=who.person_id, name=who.name, agency=who.agency, roles=who.roles)
+
+    @app.get("/healthz")
+    async def alive() -> dict[str, str]:
+        """Whether this process answers."""
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    async def ready(request: Request) -> JSONResponse:
+        """Whether everything a report needs is there."""
+        found = await readiness(request.app.state.services)
+        return JSONResponse(found, status_code=200 if all(found.values()) else 503)
+
+
+async def readiness(here: Services) -> dict[str, bool]:
+    """What is there: the database and its shape, the custodian, Temporal, a worker on the task queue."""
+    try:
+        database = await here.read(schema.is_current)
+    except Exception:  # noqa: BLE001 - whatever keeps it from answering, it is not ready
+        database = False
+    temporal, worker = await here.workers()
+    return {
+        "database": database,
+        "custodian": LocalCustodian(here.settings.custodian_dir).answers(),
+        "temporal": temporal,
+        "worker": worker,
+    }
+
+
+def _measure(app: FastAPI) -> None:
+    registry = CollectorRegistry()
+    requests = Counter(
+        "handoff_requests", "Requests by route, method and status", ["route", "method", "status"], registry=registry
+    )
+    seconds = Histogram("handoff_request_seconds", "Seconds to answer, by route", ["route"], registry=registry)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """Figures for Prometheus: nothing by case, person or agency."""
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+    @app.middleware("http")
+    async def measured(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+        began = time.perf_counter()
+        response = await call(request)
+        took = time.perf_counter() - began
+        # The route's pattern, never the path: a path holds a case's id.
+        route = getattr(request.scope.get("route"), "path", "unknown")
+        requests.labels(route, request.method, response.status_code).inc()
+        seconds.labels(route).observe(took)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        log.info(
+            "request",
+            route=route,
+            method=request.method,
+            status=response.status_code,
+            duration_ms=round(took * 1000, 1),
+        )
+        return response

@@ -1,0 +1,210 @@
+"""Cases, their timelines and protected values; handoffs between agencies; who was told what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import JsonValue
+
+from api.deps import Here, Who, now
+from api.views import Closed, TaskOut, page, tasks_out, when
+from protocol import clocks
+from protocol.kernel import FieldType, Slug
+from store import cases, escalations, handoffs, protocols, timeline, vault
+from store.policy import unknown
+from store.session import Connection
+
+router = APIRouter()
+Limit = Annotated[int, Query(ge=1, le=200)]
+
+
+class CaseRow(Closed):
+    """One case in a list."""
+
+    case: str
+    code: str
+    protocol: Slug
+    protocol_hash: str
+    opened_at: datetime | None
+    status: str | None
+    part: str
+
+
+class CaseOut(Closed):
+    """One case as its reader may see it; ``protected`` names the values kept, never their content."""
+
+    case: CaseRow
+    fields: dict[Slug, JsonValue]
+    protected: list[Slug]
+    tasks: list[TaskOut]
+
+
+class Moment(Closed):
+    """One thing that happened, in its reader's own numbering."""
+
+    number: int
+    at: datetime | None
+    recorded: datetime | None
+    kind: str
+    lane: Slug | None
+    agency: Slug | None
+    step: Slug | None
+    task: str | None
+    data: dict[str, JsonValue]
+
+
+class NoticeOut(Closed):
+    """Who was told, how, when and why; ``late_seconds``: how long after its instant it was done."""
+
+    id: str
+    case: str
+    code: str
+    step: Slug
+    agency: Slug | None
+    told: Slug
+    told_agency: Slug
+    how: str
+    why: str
+    at: datetime | None
+    recorded: datetime | None
+    late_seconds: int
+    taken_at: datetime | None
+    due_at: datetime | None
+
+
+def _row(found: cases.CaseSummary) -> CaseRow:
+    return CaseRow(
+        case=found.case_id,
+        code=found.code,
+        protocol=found.slug,
+        protocol_hash=found.protocol_hash,
+        opened_at=when(found.opened_at),
+        status=found.status,
+        part=found.part,
+    )
+
+
+@router.get("/cases")
+async def recent(
+    here: Here, who: Who, *, protocol: Slug | None = None, cursor: str | None = None, limit: Limit = 50
+) -> JSONResponse:
+    """Cases in which my agency has a part, newest first."""
+    position = here.open_cursor(who, cursor)
+    found = await here.read(
+        lambda connection: cases.recent(connection, who, slug=protocol, cursor=position, limit=limit)
+    )
+    return page(here, who, [_row(each) for each in found.rows], found.next)
+
+
+@router.get("/cases/{case}")
+async def one(case: str, here: Here, who: Who) -> CaseOut:
+    """One case, by its id or its code."""
+
+    def ask(connection: Connection) -> CaseOut:
+        found = cases.one(connection, who, case)
+        protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
+        fields: dict[Slug, JsonValue] = {}
+        for each in found.fields:
+            known = protocol.field.get(each.field)
+            timed = known is not None and known.type is FieldType.INSTANT and isinstance(each.value, int)
+            fields[each.field] = clocks.moment(int(each.value)).isoformat() if timed else each.value
+        return CaseOut(
+            case=_row(found.case),
+            fields=fields,
+            protected=sorted({each.slot for each in found.slots}),
+            tasks=tasks_out(connection, who, found.tasks),
+        )
+
+    return await here.read(ask)
+
+
+@router.get("/cases/{case}/timeline")
+async def happened(case: str, here: Here, who: Who) -> list[Moment]:
+    """What happened in a case, as far as its reader may know."""
+    rows = await here.read(lambda connection: timeline.timeline(connection, who, case))
+    return [
+        Moment(
+            number=each.number,
+            at=when(each.at),
+            recorded=when(each.recorded),
+            kind=each.kind,
+            lane=each.lane,
+            agency=each.agency,
+            step=each.step,
+            task=each.task_id,
+            data=each.data,
+        )
+        for each in rows
+    ]
+
+
+@router.get("/cases/{case}/protected/{slot}")
+async def opened(case: str, slot: Slug, here: Here, who: Who, why: Slug = "case-page") -> JSONResponse:
+    """Open a protected value for a person of the agency that keeps it; written down before it is opened."""
+    found = await here.read(lambda connection: cases.one(connection, who, case))
+    refs = [each.ref for each in found.slots if each.slot == slot]
+    if not refs:
+        raise unknown("value")
+    values = await run_in_threadpool(
+        lambda: vault.open_values(here.database, here.custodian, who, found.case.case_id, refs[-1:], why=why, now=now())
+    )
+    headers = {"Cache-Control": "no-store"}
+    return JSONResponse({"slot": slot, "value": values[refs[-1]].reveal()}, headers=headers)
+
+
+@router.get("/handoffs")
+async def waiting(
+    here: Here,
+    who: Who,
+    *,
+    agency: Slug | None = None,
+    from_agency: Slug | None = None,
+    cursor: str | None = None,
+    limit: Limit = 50,
+) -> JSONResponse:
+    """Who waits for whom: what nobody has taken up first, then what is late."""
+    position = here.open_cursor(who, cursor)
+
+    def ask(connection: Connection) -> tuple[list[TaskOut], tuple[int | str, ...] | None]:
+        found = handoffs.handoffs(
+            connection, who, now(), agency=agency, from_agency=from_agency, cursor=position, limit=limit
+        )
+        return tasks_out(connection, who, found.rows), found.next
+
+    rows, following = await here.read(ask)
+    return page(here, who, rows, following)
+
+
+@router.get("/escalations")
+async def told(
+    here: Here, who: Who, *, case: str | None = None, cursor: str | None = None, limit: Limit = 50
+) -> JSONResponse:
+    """Who was told what, when and why, newest first."""
+    position = here.open_cursor(who, cursor)
+    found = await here.read(
+        lambda connection: escalations.escalations(connection, who, case_id=case, cursor=position, limit=limit)
+    )
+    rows = [
+        NoticeOut(
+            id=each.id,
+            case=each.case_id,
+            code=each.code,
+            step=each.step,
+            agency=each.agency,
+            told=each.role,
+            told_agency=each.told_agency,
+            how=each.how,
+            why=each.why,
+            at=when(each.at),
+            recorded=when(each.recorded),
+            late_seconds=(each.recorded - each.at) // 1_000_000,
+            taken_at=when(each.taken_at),
+            due_at=when(each.due_at),
+        )
+        for each in found.rows
+    ]
+    return page(here, who, rows, found.next)

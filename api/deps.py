@@ -1,0 +1,155 @@
+"""What every route needs: the installation's services, who is asking, and how a command is sent and waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, TypeVar
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from protocol.errors import HandoffError
+from protocol.kernel import OpaqueId
+from protocol.messages import Actor
+from protocol.state import Instant
+from runtime.settings import Settings
+from store import cases, people
+from store.custodian.port import Custodian
+from store.paging import Cursor
+from store.policy import Subject
+from store.session import Connection, Database
+
+T = TypeVar("T")
+PROJECTED_WITHIN = 5.0
+"""Seconds a command waits for the read model; after that the answer says that it was taken and is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One installation's services, made once at the start."""
+
+    settings: Settings
+    database: Database
+    custodian: Custodian
+    client: Client
+    case_key: bytes
+    page_key: bytes
+
+    async def read(self, ask: Callable[[Connection], T]) -> T:
+        """Ask the database without holding up other requests."""
+
+        def run() -> T:
+            with self.database.read() as connection:
+                return ask(connection)
+
+        return await run_in_threadpool(run)
+
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        """Change the database in one transaction."""
+
+        def run() -> T:
+            with self.database.write() as connection:
+                return change(connection)
+
+        return await run_in_threadpool(run)
+
+    async def projected(self, case_id: OpaqueId, seq: int) -> bool:
+        """Wait until the read model has a case's facts up to ``seq``: read your writes."""
+        until = time.monotonic() + PROJECTED_WITHIN
+        while time.monotonic() < until:
+            if await self.read(lambda connection: cases.projected(connection, case_id)) >= seq:
+                return True
+            await asyncio.sleep(0.02)
+        return False
+
+    async def workers(self) -> tuple[bool, bool]:
+        """Whether Temporal answers, and whether a worker polls the task queue."""
+        asked = DescribeTaskQueueRequest(
+            namespace=self.client.namespace,
+            task_queue=TaskQueue(name=self.settings.task_queue),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+        )
+        try:
+            found = await self.client.workflow_service.describe_task_queue(asked, timeout=timedelta(seconds=2))
+        except RPCError:
+            return False, False
+        return True, bool(found.pollers)
+
+    def seal_cursor(self, subject: Subject, cursor: Cursor | None) -> str | None:
+        """A cursor as clients get it: nobody else's, and nothing to count from."""
+        if cursor is None:
+            return None
+        nonce = hashlib.sha256(json.dumps([subject.person_id, *cursor]).encode()).digest()[:12]
+        sealed = AESGCMSIV(self.page_key).encrypt(nonce, json.dumps(cursor).encode(), subject.person_id.encode())
+        return (nonce + sealed).hex()
+
+    def open_cursor(self, subject: Subject, sealed: str | None) -> Cursor | None:
+        """A client's cursor.
+
+        Raises:
+            HandoffError: BAD_CURSOR when it was altered or belongs to somebody else.
+        """
+        if sealed is None:
+            return None
+        try:
+            data = bytes.fromhex(sealed)
+            plain = AESGCMSIV(self.page_key).decrypt(data[:12], data[12:], subject.person_id.encode())
+        except (ValueError, InvalidTag) as error:
+            raise HandoffError("BAD_CURSOR", "this page marker is not one of yours; begin again") from error
+        return tuple(json.loads(plain))
+
+
+def services(request: Request) -> Services:
+    """The installation's services."""
+    found: Services = request.app.state.services
+    return found
+
+
+Here = Annotated[Services, Depends(services)]
+bearer = HTTPBearer(auto_error=False, description="The token a person or records system was given.")
+
+
+async def subject(here: Here, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Subject:
+    """Who is asking.
+
+    Raises:
+        HandoffError: BAD_TOKEN without a token that is known.
+    """
+    if credentials is None:
+        raise HandoffError("BAD_TOKEN", "say who you are: Authorization: Bearer TOKEN")
+    token = credentials.credentials
+    return await here.read(lambda connection: people.verify(connection, token))
+
+
+Who = Annotated[Subject, Depends(subject)]
+
+
+def actors(who: Subject, owners: tuple[str, ...] = (), leads: tuple[str, ...] = ()) -> Actor:
+    """The actor of a subject for a task: in the role that owns it, else in a lead's, else in its first."""
+    wanted = [each for each in (*owners, *leads) if each in who.roles]
+    role = wanted[0] if wanted else (who.roles[0] if who.roles else None)
+    return Actor(person=who.person_id, role=role, agency=who.agency)
+
+
+def command_id(*parts: str) -> OpaqueId:
+    """The id of a command made of what identifies it: the same parts, the same command."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
+
+
+def now() -> Instant:
+    """The present instant."""
+    return time.time_ns() // 1_000

@@ -1,0 +1,81 @@
+"""Problems as RFC 9457 has them: a status, a stable code, a sentence. Mapped here and nowhere else."""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from protocol.errors import HandoffError, SpecError
+
+log = structlog.get_logger("api")
+STATUSES = {
+    "BAD_TOKEN": 401,
+    "NOT_YOURS": 403,
+    "NOT_YOUR_EVENT": 403,
+    "NOT_FOUND": 404,
+    "UNKNOWN_CASE": 404,
+    "UNKNOWN_TASK": 404,
+    "UNKNOWN_PROTOCOL": 404,
+    "BAD_CURSOR": 400,
+    "UNKNOWN_EVENT": 422,
+    "UNKNOWN_FIELD": 422,
+    "UNKNOWN_OUTCOME": 422,
+    "UNKNOWN_ROLE": 422,
+    "FIELD_REQUIRED": 422,
+    "FIELD_TYPE": 422,
+    "FIELD_RANGE": 422,
+    "VALUE_TOO_LONG": 422,
+    "DATABASE_BUSY": 503,
+    "DATABASE_DOWN": 503,
+    "CUSTODIAN_DOWN": 503,
+    "TEMPORAL_SILENT": 503,
+    "UNANSWERED": 503,
+    "NO_CARD": 503,
+}
+TYPE = "application/problem+json"
+
+
+def problem(status: int, code: str, title: str, **more: object) -> JSONResponse:
+    """A problem as a response."""
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    body = {"type": f"urn:handoff:{code.lower()}", "title": title, "status": status, "code": code, **more}
+    return JSONResponse(body, status_code=status, headers=headers, media_type=TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every failure with a problem, and never with what a request contained."""
+
+    @app.exception_handler(SpecError)
+    async def text_refused(_: Request, error: SpecError) -> JSONResponse:
+        found = [
+            {
+                "code": each.code,
+                "line": each.place.line,
+                "column": each.place.column,
+                "says": each.says,
+                "write": each.write,
+            }
+            for each in error.findings
+        ]
+        return problem(422, "PROTOCOL_REFUSED", f"The text has {len(found)} findings.", findings=found)
+
+    @app.exception_handler(HandoffError)
+    async def refused(_: Request, error: HandoffError) -> JSONResponse:
+        return problem(STATUSES.get(error.code, 409), error.code, error.message)
+
+    @app.exception_handler(RequestValidationError)
+    async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
+        places = [".".join(str(part) for part in each["loc"]) for each in error.errors()]
+        return problem(422, "MALFORMED", "The request is not written as it should be.", places=places)
+
+    @app.exception_handler(HTTPException)
+    async def other(_: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, "HTTP", str(error.detail))
+
+    @app.exception_handler(Exception)
+    async def unexpected(_: Request, error: Exception) -> JSONResponse:
+        log.error("unexpected failure", exc_info=error)
+        return problem(500, "UNEXPECTED", "Something went wrong here. Nothing more is known to have changed.")

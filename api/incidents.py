@@ -1,0 +1,180 @@
+"""Reports from outside: incidents that open or join a case, and events in a case that is open."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import AwareDatetime, Field
+
+from api import edge
+from api.deps import Here, Services, Who, command_id, now
+from api.views import Closed, instant
+from protocol.errors import HandoffError
+from protocol.kernel import FieldType, Protocol, Slug
+from protocol.messages import Actor, EventHappened, Input
+from protocol.state import Value
+from store import cases, ids, intake, protocols
+from store.policy import Subject
+from workflows import client as flows
+from workflows.messages import case_id
+
+router = APIRouter()
+Values = dict[Slug, bool | int | str]
+
+
+class IncidentIn(Closed):
+    """A report: which protocol and event, whose number for it, when it happened, what it brings.
+
+    ``vault`` holds protected values by name; the edge takes them out before anything else reads the request.
+    ``hold_until`` is for records older than a day: their first tasks begin then.
+    """
+
+    protocol: Slug
+    event: Slug
+    source: Slug = Field(description="the agency that reports")
+    key: str = Field(min_length=1, max_length=200, description="its own number for the incident")
+    occurred_at: AwareDatetime | None = None
+    data: Values = Field(default_factory=dict)
+    vault: list[Slug] = Field(default_factory=list)
+    hold_until: AwareDatetime | None = None
+
+
+class EventIn(Closed):
+    """Something that happened in an open case."""
+
+    event: Slug
+    occurred_at: AwareDatetime | None = None
+    data: Values = Field(default_factory=dict)
+    vault: list[Slug] = Field(default_factory=list)
+
+
+class Reported(Closed):
+    """What became of a report: the case, by id and by the code people say, and whether it was there before."""
+
+    case: str
+    code: str | None
+    joined: bool
+    visible: bool = Field(description="whether the lists show it yet")
+
+
+@router.post("/incidents", status_code=201)
+async def report(request: Request, response: Response, body: IncidentIn, here: Here, who: Who) -> Reported:
+    """Open a case for an incident, or join the one its number opened before. Safe to repeat."""
+    _may_report(who, body.source)
+    version = await here.read(lambda connection: protocols.current(connection, body.protocol))
+    number = " ".join(body.key.split()).casefold()
+    case = case_id(here.case_key, f"{body.protocol}|{body.source}", number)
+    command = command_id("incident", body.source, number, body.event)
+    event = EventHappened(
+        event=body.event,
+        fields=fields_in(version.protocol, body.data),
+        refs=await edge.seal(request, here, version.protocol, case, command),
+        hold_until=None if body.hold_until is None else instant(body.hold_until),
+    )
+    actor = Actor(person=who.person_id, role=None, agency=body.source)
+    before = await here.read(lambda connection: intake.find(connection, here.case_key, body.source, number))
+    message = Input(command=command, actor=actor, body=event, at=_at(body.occurred_at))
+    try:
+        reply = await flows.open_or_join(
+            here.client, case, version.compiled, message, task_queue=here.settings.task_queue
+        )
+    except flows.Refused:
+        await edge.discard(here, case, command)
+        raise
+    await here.write(lambda connection: intake.remember(connection, here.case_key, body.source, number, case, now()))
+    visible = await here.projected(case, reply.seq)
+    code = await here.read(lambda connection: ids.code_of(connection, case)) if visible else None
+    if before is not None:
+        response.status_code = 200
+    return Reported(case=case, code=code, joined=before is not None, visible=visible)
+
+
+@router.post("/cases/{case}/events", status_code=201)
+async def happened(
+    request: Request,
+    case: str,
+    body: EventIn,
+    here: Here,
+    who: Who,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> Reported:
+    """Tell an open case what happened. An ended case still lets a new arrest begin a linked case."""
+    found = await here.read(lambda connection: cases.seen(connection, who, case))
+    version = await here.read(lambda connection: protocols.by_hash(connection, found.protocol_hash))
+    protocol = version.protocol
+    agency = _reports_for(who, protocol, body.event)
+    key = idempotency_key or f"{now()}"
+    command = command_id("event", who.person_id, found.case_id, key)
+    event = EventHappened(
+        event=body.event,
+        fields=fields_in(protocol, body.data),
+        refs=await edge.seal(request, here, protocol, found.case_id, command),
+    )
+    actor = Actor(person=who.person_id, role=None, agency=agency)
+    message = Input(command=command, actor=actor, body=event, at=_at(body.occurred_at))
+    target, seq = await _send(here, found.case_id, version.compiled, message)
+    visible = await here.projected(target, seq)
+    code = await here.read(lambda connection: ids.code_of(connection, target)) if visible else None
+    return Reported(case=target, code=code, joined=target == found.case_id, visible=visible)
+
+
+async def _send(here: Services, case: str, compiled: bytes, message: Input) -> tuple[str, int]:
+    try:
+        reply = await flows.send(here.client, case, message)
+    except flows.CaseHasEnded as ended:
+        linked = await flows.open_after_end(
+            here.client, case, ended, compiled, message, key=here.case_key, task_queue=here.settings.task_queue
+        )
+        return linked, 1
+    except flows.Refused:
+        await edge.discard(here, case, message.command)
+        raise
+    return case, reply.seq
+
+
+def _may_report(who: Subject, source: Slug) -> None:
+    if source not in {who.agency, *who.sources}:
+        raise HandoffError("NOT_YOUR_EVENT", f"you do not report for {source}")
+
+
+def _reports_for(who: Subject, protocol: Protocol, event: Slug) -> Slug:
+    """The agency a subject reports an event for: its own if it may, else one it reports for."""
+    known = protocol.event.get(event)
+    if known is None:
+        raise HandoffError("UNKNOWN_EVENT", f"this protocol knows no event {event}")
+    mine = [each for each in (who.agency, *who.sources) if each in known.sources]
+    return mine[0] if mine else who.agency
+
+
+def _at(occurred_at: datetime | None) -> int | None:
+    return None if occurred_at is None else instant(occurred_at)
+
+
+def fields_in(protocol: Protocol, data: Values) -> dict[Slug, Value]:
+    """Record values of a request: a date and time comes as RFC 3339 with its offset.
+
+    Raises:
+        HandoffError: FIELD_TYPE for a time that is none; the core judges everything else.
+    """
+    found: dict[Slug, Value] = {}
+    for name, value in data.items():
+        known = protocol.field.get(name)
+        if known is not None and known.type is FieldType.INSTANT:
+            found[name] = _moment(name, value)
+        elif isinstance(value, str) and (len(value) > 64 or not value.replace("-", "").isalnum()):
+            raise HandoffError("FIELD_TYPE", f"{name} does not have a value of its kind")
+        else:
+            found[name] = value
+    return found
+
+
+def _moment(name: Slug, value: Value) -> int:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        moment = datetime.min  # noqa: DTZ901 - only asked for its missing offset
+    if moment.tzinfo is None:
+        raise HandoffError("FIELD_TYPE", f"{name} is a date and time with its offset: 2026-03-09T09:00:00-05:00")
+    return instant(moment)

@@ -1,0 +1,99 @@
+"""``handoff up``: every process of an installation under one supervisor, ready or with a plain reason why not."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+
+import httpx2
+
+from protocol.errors import HandoffError
+from runtime.settings import Settings
+from runtime.supervisor import Service, Supervisor, hold_lock
+from runtime.temporal_config import ServerOptions
+from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
+from store.custodian.local import LocalCustodian
+from store.installing import meet, prepare
+
+Report = Callable[[str], None]
+READY_WITHIN = 60.0
+
+
+async def up(settings: Settings, report: Report, began: float) -> None:
+    """Start everything, say what can be done next, and run until asked to stop.
+
+    Args:
+        settings: the installation.
+        report: prints one line.
+        began: ``time.monotonic()`` of the command, for the time it prints.
+
+    Raises:
+        HandoffError: ALREADY_RUNNING, NO_TEMPORAL, NOT_STARTED, or a part's own reason.
+    """
+    settings.make_folders()
+    lock = hold_lock(settings.lock_file)
+    supervisor = Supervisor(settings.logs, report)
+    try:
+        await _start(settings, supervisor, report)
+        report(f"Ready at {settings.url} after {time.monotonic() - began:.1f} s. Ctrl-C stops everything.")
+        report(
+            "Next:\n"
+            "  handoff tasks --as advocate          what the on-call advocate owes, and by when\n"
+            "  handoff cases --as coordinator       the cases that are open\n"
+            "  handoff show post-arrest-advocacy    the protocol in plain English"
+        )
+        await supervisor.wait()
+        report("Stopping.")
+    finally:
+        await supervisor.stop()
+        lock.close()
+
+
+async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> None:
+    await asyncio.to_thread(prepare, settings, report)
+    address = settings.temporal_address
+    if address is None:
+        command = await ensure_server(ServerOptions(folder=settings.temporal_folder), report)
+        address = command.address
+
+        async def answers() -> None:
+            await wait_ready(command.address)
+
+        await supervisor.start(Service(name="temporal", argv=command.argv, ready=answers))
+    await ensure_namespace(address, settings.temporal_namespace)
+    environment = {**settings.environment(), "HANDOFF_TEMPORAL_ADDRESS": address}
+    custodian = LocalCustodian(settings.custodian_dir)
+
+    async def keeps() -> None:
+        await _until(custodian.answers, "the custodian")
+
+    keys = ("--keys", str(settings.custodian_keys), "--run", str(settings.custodian_dir))
+    argv = (sys.executable, "-m", "store.custodian", *keys)
+    await supervisor.start(Service(name="custodian", argv=argv, env=environment, ready=keeps))
+    await asyncio.to_thread(meet, settings, custodian, report)
+    await supervisor.start(Service(name="worker", argv=(sys.executable, "-m", "worker"), env=environment))
+
+    async def ready() -> None:
+        await _until(lambda: is_ready(settings), "the API", settings)
+
+    api = (sys.executable, "-m", "api")
+    await supervisor.start(Service(name="api", argv=api, env=environment, ready=ready))
+
+
+def is_ready(settings: Settings) -> bool:
+    """Whether the API says that everything is there."""
+    try:
+        return httpx2.get(f"{settings.url}/readyz", timeout=2.0).status_code == httpx2.codes.OK
+    except httpx2.HTTPError:
+        return False
+
+
+async def _until(found: Callable[[], bool], what: str, settings: Settings | None = None) -> None:
+    until = time.monotonic() + READY_WITHIN
+    while not await asyncio.to_thread(found):
+        if time.monotonic() > until:
+            missing = f" See {settings.url}/readyz and the logs in {settings.logs}." if settings else ""
+            raise HandoffError("NOT_READY", f"{what} is not ready after {READY_WITHIN:.0f} s.{missing}")
+        await asyncio.sleep(0.1)

@@ -1,0 +1,76 @@
+"""Protocol texts: read by everybody signed in, published by the coordinator; running cases keep theirs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+
+from api.deps import Here, Who, now
+from api.views import Closed, when
+from protocol.compiling import compile_text
+from protocol.errors import HandoffError
+from protocol.kernel import Slug
+from store import protocols, vault
+
+router = APIRouter(prefix="/protocols")
+
+
+class VersionOut(Closed):
+    """One published version."""
+
+    protocol: Slug
+    title: str
+    version: int
+    hash: str
+    published_at: datetime | None
+
+
+class TextOut(Closed):
+    """A protocol's newest text and its versions."""
+
+    text: str
+    versions: list[VersionOut]
+
+
+def _out(found: protocols.Version) -> VersionOut:
+    return VersionOut(
+        protocol=found.slug,
+        title=found.protocol.title,
+        version=found.version,
+        hash=found.hash,
+        published_at=when(found.published_at),
+    )
+
+
+@router.get("")
+async def every(here: Here, who: Who) -> list[VersionOut]:
+    """Every published version, newest first within each protocol."""
+    _ = who
+    return [_out(each) for each in await here.read(protocols.versions)]
+
+
+@router.get("/{slug}")
+async def one(slug: Slug, here: Here, who: Who) -> TextOut:
+    """A protocol's text as the council wrote it."""
+    _ = who
+    current = await here.read(lambda connection: protocols.current(connection, slug))
+    versions = await here.read(lambda connection: protocols.versions(connection, slug))
+    return TextOut(text=current.source, versions=[_out(each) for each in versions])
+
+
+@router.post("", status_code=201)
+async def publish(request: Request, here: Here, who: Who) -> VersionOut:
+    """Publish a text (the request's body). A text with findings is refused and the one before stays in force."""
+    if not who.coordinates:
+        raise HandoffError("NOT_YOURS", "only a coordinator publishes a protocol")
+    text = await request.body()
+    compiled = await run_in_threadpool(lambda: compile_text(text, today=datetime.now(UTC).date()))
+    found = await here.write(
+        lambda connection: protocols.publish(
+            connection, compiled.protocol, compiled.source, published_at=now(), published_by=who.person_id
+        )
+    )
+    await run_in_threadpool(lambda: vault.learn_cards(here.database, here.custodian, found.protocol))
+    return _out(found)

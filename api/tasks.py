@@ -1,0 +1,217 @@
+"""Tasks: what I owe and by when; take it, log a try, complete it, hand it over, stop its clock."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, Field
+
+from api import edge
+from api.deps import Here, Services, Who, actors, command_id, now
+from api.incidents import Values, fields_in
+from api.views import Closed, TaskOut, instant, page, tasks_out
+from protocol.kernel import Protocol, Slug, Step
+from protocol.messages import Answer, Input, LogTry, PauseClock, Reassign, ResumeClock, TakeUp
+from protocol.state import PauseReason
+from store import inbox, protocols, task_view
+from store.policy import Subject
+from store.session import Connection
+from store.task_view import TaskTarget
+from workflows import client as flows
+
+router = APIRouter(prefix="/tasks")
+Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+
+class Ask(Closed):
+    """One question of a form; ``protected`` values go under ``vault``."""
+
+    name: Slug
+    required: bool
+    protected: bool
+    type: str
+    choices: tuple[Slug, ...] = ()
+    question: str = ""
+
+
+class Form(Closed):
+    """One way to end a task, and what it asks."""
+
+    outcome: Slug
+    asks: list[Ask]
+
+
+class TaskPage(Closed):
+    """A task with its forms; empty for those who may not answer it."""
+
+    task: TaskOut
+    forms: list[Form]
+
+
+class Complete(Closed):
+    """How a task ended: the outcome and its form. ``at``: when it happened, if earlier (a lead records that)."""
+
+    outcome: Slug
+    data: Values = Field(default_factory=dict)
+    vault: list[Slug] = Field(default_factory=list)
+    at: AwareDatetime | None = None
+
+
+class HandOver(Closed):
+    """To which role (and person) of the same agency."""
+
+    role: Slug
+    person: str | None = None
+
+
+class Pause(Closed):
+    """Until when at the latest, and why."""
+
+    until: AwareDatetime
+    reason: PauseReason
+
+
+@router.get("")
+async def mine(
+    here: Here,
+    who: Who,
+    *,
+    only_mine: bool = False,
+    agency: bool = False,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JSONResponse:
+    """My open tasks: late first, then not taken up, then by due time."""
+    position = here.open_cursor(who, cursor)
+
+    def ask(connection: Connection) -> tuple[list[TaskOut], tuple[int | str, ...] | None]:
+        found = inbox.inbox(connection, who, mine=only_mine, whole_agency=agency, cursor=position, limit=limit)
+        return tasks_out(connection, who, found.rows), found.next
+
+    rows, following = await here.read(ask)
+    return page(here, who, rows, following)
+
+
+@router.get("/{task}")
+async def one(task: str, here: Here, who: Who) -> TaskPage:
+    """One task with its explained clock and its forms."""
+    return await here.read(lambda connection: _page(connection, who, task))
+
+
+def _page(connection: Connection, who: Subject, task: str) -> TaskPage:
+    view = task_view.one(connection, who, task)
+    protocol = protocols.by_hash(connection, view.protocol_hash).protocol
+    (shown,) = tasks_out(connection, who, (view,))
+    own = view.full and view.agency == who.agency and view.status == "open" and not view.receipt
+    return TaskPage(task=shown, forms=_forms(protocol, protocol.step[view.step]) if own else [])
+
+
+def _forms(protocol: Protocol, step: Step) -> list[Form]:
+    return [
+        Form(outcome=outcome.id, asks=[_ask(protocol, each.name, required=each.required) for each in outcome.asks])
+        for outcome in step.outcomes
+    ]
+
+
+def _ask(protocol: Protocol, name: Slug, *, required: bool) -> Ask:
+    words = protocol.words.get(f"field:{name}")
+    question = words.question if words else ""
+    if name in protocol.slot:
+        return Ask(name=name, required=required, protected=True, type=protocol.slot[name].type, question=question)
+    field = protocol.field[name]
+    return Ask(name=name, required=required, protected=False, type=field.type, choices=field.choices, question=question)
+
+
+@router.post("/{task}/take")
+async def take(task: str, here: Here, who: Who, key: Key = None) -> TaskPage:
+    """Say "I have it"."""
+    found = await _target(here, who, task)
+    return await _do(here, who, task, found, key, TakeUp(instance=found.instance))
+
+
+@router.post("/{task}/attempts")
+async def attempt(task: str, here: Here, who: Who, key: Key = None) -> TaskPage:
+    """Log a try to reach somebody; one too soon after the last is noted and not counted."""
+    found = await _target(here, who, task)
+    return await _do(here, who, task, found, key, LogTry(instance=found.instance))
+
+
+@router.post("/{task}/complete")
+async def complete(request: Request, task: str, body: Complete, here: Here, who: Who, key: Key = None) -> TaskPage:
+    """Record how the task ended."""
+    found = await _target(here, who, task)
+    version = await here.read(lambda connection: protocols.by_hash(connection, found.protocol_hash))
+    command = _command(who, task, key)
+    answer = Answer(
+        instance=found.instance,
+        outcome=body.outcome,
+        fields=fields_in(version.protocol, body.data),
+        refs=await edge.seal(request, here, version.protocol, found.case_id, command),
+    )
+    at = None if body.at is None else instant(body.at)
+    return await _do(here, who, task, found, key, answer, command=command, at=at)
+
+
+@router.post("/{task}/reassign")
+async def reassign(task: str, body: HandOver, here: Here, who: Who, key: Key = None) -> TaskPage:
+    """Hand the task to a role or person of the same agency; the clock runs on."""
+    found = await _target(here, who, task)
+    message = Reassign(instance=found.instance, role=body.role, person=body.person)
+    return await _do(here, who, task, found, key, message)
+
+
+@router.post("/{task}/pause")
+async def pause(task: str, body: Pause, here: Here, who: Who, key: Key = None) -> TaskPage:
+    """Stop the clock until a time at the latest (a lead's act)."""
+    found = await _target(here, who, task)
+    message = PauseClock(instance=found.instance, until=instant(body.until), reason=body.reason)
+    return await _do(here, who, task, found, key, message)
+
+
+@router.post("/{task}/resume")
+async def resume(task: str, here: Here, who: Who, key: Key = None) -> TaskPage:
+    """Let the clock go on, or start a held record's task now (a lead's act)."""
+    found = await _target(here, who, task)
+    return await _do(here, who, task, found, key, ResumeClock(instance=found.instance))
+
+
+async def _target(here: Services, who: Subject, task: str) -> TaskTarget:
+    return await here.read(lambda connection: task_view.target(connection, who, task))
+
+
+def _command(who: Subject, task: str, key: str | None) -> str:
+    return command_id("task", who.person_id, task, key or str(now()))
+
+
+async def _do(  # noqa: PLR0913 - one command, whole
+    here: Services,
+    who: Subject,
+    task: str,
+    found: TaskTarget,
+    key: str | None,
+    body: Answer | TakeUp | LogTry | Reassign | PauseClock | ResumeClock,
+    *,
+    command: str | None = None,
+    at: int | None = None,
+) -> TaskPage:
+    """Send a command about a task and answer with the task as it then is."""
+    view = await here.read(lambda connection: task_view.one(connection, who, task))
+    protocol = (await here.read(lambda connection: protocols.by_hash(connection, found.protocol_hash))).protocol
+    actor = actors(who, _may_own(protocol, view.owners), protocol.agency[found.agency].leads)
+    message = Input(command=command or _command(who, task, key), actor=actor, body=body, at=at)
+    try:
+        reply = await flows.send(here.client, found.case_id, message)
+    except flows.Refused:
+        await edge.discard(here, found.case_id, message.command)
+        raise
+    await here.projected(found.case_id, reply.seq)
+    return await here.read(lambda connection: _page(connection, who, task))
+
+
+def _may_own(protocol: Protocol, owners: tuple[Slug, ...]) -> tuple[Slug, ...]:
+    """Owners first, then those who stand in for one another; the core decides who may act."""
+    deputies = [protocol.role[each].deputy for each in owners]
+    stands_in = [each.id for each in protocol.roles if each.deputy in owners]
+    return (*owners, *(each for each in deputies if each is not None), *stands_in)

@@ -1,0 +1,157 @@
+"""What routes answer with: times as RFC 3339, clocks explained, nothing that counts what others may not see."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from api.deps import Services, now
+from protocol import clocks
+from protocol.explain import Clock, explain
+from protocol.kernel import Protocol, Slug
+from protocol.state import Instant, PauseReason, Value
+from store import cases, escalations, protocols
+from store.escalations import NoticeView
+from store.policy import Subject
+from store.session import Connection
+from store.task_view import TaskView
+
+
+class Closed(BaseModel):
+    """Base of request and response models."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Explained(Closed):
+    """The clock in five sentences."""
+
+    head: str
+    why: str
+    change: str
+    next: str
+    ends: str
+
+
+class TaskOut(Closed):
+    """A task as its reader may see it."""
+
+    id: str
+    case: str
+    code: str
+    protocol: Slug
+    step: Slug
+    must: str
+    agency: Slug
+    from_agency: Slug | None
+    status: str
+    delivered_at: datetime | None
+    taken_at: datetime | None
+    due_at: datetime | None
+    seconds_left: int | None
+    late: bool | None
+    owners: tuple[Slug, ...]
+    yours: bool
+    tries: int | None
+    outcome: Slug | None
+    receipt: bool | None
+    clock: Explained
+
+
+def when(at: Instant | None) -> datetime | None:
+    """An instant as an aware datetime."""
+    return None if at is None else clocks.moment(at).astimezone(UTC)
+
+
+def instant(at: datetime) -> Instant:
+    """A datetime of a request, which carries its offset."""
+    return clocks.instant(at)
+
+
+def page(here: Services, who: Subject, rows: list[Any], cursor: tuple[int | str, ...] | None) -> JSONResponse:
+    """A page of rows with the link to the next (RFC 8288)."""
+    sealed = here.seal_cursor(who, cursor)
+    body = {"items": [each.model_dump(mode="json") for each in rows], "next": sealed}
+    headers = {} if sealed is None else {"Link": f'<?cursor={sealed}>; rel="next"'}
+    return JSONResponse(body, headers=headers)
+
+
+def task_out(
+    protocol: Protocol, view: TaskView, who: Subject, fields: dict[Slug, Value], told: list[NoticeView]
+) -> TaskOut:
+    """A task with its clock explained."""
+    at = now()
+    said = explain(protocol, _clock(view, fields, told), at)
+    left = None if view.due_at is None or view.status != "open" else (view.due_at - at) // 1_000_000
+    return TaskOut(
+        id=view.id,
+        case=view.case_id,
+        code=view.code,
+        protocol=view.slug,
+        step=view.step,
+        must=protocol.words[f"step:{view.step}"].title,
+        agency=view.agency,
+        from_agency=view.from_agency,
+        status=view.status,
+        delivered_at=when(view.delivered_at),
+        taken_at=when(view.taken_at),
+        due_at=when(view.due_at),
+        seconds_left=left,
+        late=None if not view.full else view.missed_at is not None,
+        owners=view.owners,
+        yours=view.person == who.person_id,
+        tries=view.tries,
+        outcome=view.outcome,
+        receipt=view.receipt,
+        clock=Explained(head=said.head, why=said.why, change=said.change, next=said.next, ends=said.ends),
+    )
+
+
+def _clock(view: TaskView, fields: dict[Slug, Value], told: list[NoticeView]) -> Clock:
+    return Clock(
+        step=view.step,
+        owners=view.owners,
+        cause=view.cause or "",
+        from_agency=view.from_agency,
+        delivered=view.delivered_at,
+        starts=view.starts_at,
+        held=bool(view.held),
+        due=view.due_at,
+        was=view.was_due_at,
+        moved_by=view.due_cause,
+        short_notice=bool(view.short_notice),
+        taken=view.taken_at,
+        missed=view.missed_at,
+        tries=view.tries or 0,
+        paused_until=view.paused_until,
+        pause_reason=None if view.pause_reason is None else PauseReason(view.pause_reason),
+        ended=view.ended_at,
+        outcome=view.outcome,
+        on_time=view.on_time,
+        told=tuple((each.at, (each.role,)) for each in told),
+        fields=fields,
+        receipt=bool(view.receipt),
+        outsider=not view.full,
+    )
+
+
+def tasks_out(connection: Connection, who: Subject, rows: tuple[TaskView, ...]) -> list[TaskOut]:
+    """Tasks with their clocks, and who was told of each."""
+    fields = cases.fields_of(connection, who, sorted({each.case_id for each in rows}))
+    told: dict[str, list[NoticeView]] = {}
+    for case_id in sorted({each.case_id for each in rows if each.missed_at is not None or not each.full}):
+        for notice in escalations.escalations(connection, who, case_id=case_id).rows:
+            told.setdefault(notice.task_id or "", []).insert(0, notice)
+    return [
+        task_out(
+            protocols.by_hash(connection, each.protocol_hash).protocol,
+            each,
+            who,
+            fields[each.case_id],
+            told.get(each.id, []),
+        )
+        for each in rows
+    ]

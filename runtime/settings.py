@@ -1,0 +1,254 @@
+"""Every setting of an installation, read from the environment here and nowhere else.
+
+Each is ``HANDOFF_`` and its name in capitals. A name nobody knows is refused: a setting with a slip of the pen would
+otherwise be a default in force without anyone's knowledge.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from protocol.errors import HandoffError
+
+PREFIX = "HANDOFF_"
+FOR_TESTS = "HANDOFF_TEST_"
+"""Names the test suite may use for itself; they are no settings."""
+
+PRIVATE = 0o700
+OTHERS = 0o077
+LOCK = "handoff.lock"
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingLine:
+    """One setting, for the documentation and ``handoff doctor``; a password in ``value`` is masked."""
+
+    name: str
+    default: str
+    value: str
+    says: str
+
+
+class Settings(BaseSettings):
+    """What an installation may choose. Use ``load``, which answers a wrong value in plain words."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, validate_default=True
+    )
+
+    data: Path = Field(
+        default_factory=lambda: _user_data() / "handoff",
+        description="The folder of everything this installation keeps. Only its owner can read it.",
+        json_schema_extra={"shown": "handoff in the user's data folder"},
+    )
+    host: str = Field("127.0.0.1", min_length=1, description="The address the API listens on.")
+    port: int = Field(8080, ge=1, le=65535, description="The port the API listens on.")
+    database_password_file: Path | None = Field(
+        None, description="A file holding the database's password, so that it need not stand in the address."
+    )
+    database_url: str = Field(
+        "",
+        repr=False,
+        description="Where Handoff keeps its tables: sqlite:////folder/file.db or postgresql://user@host/name.",
+        json_schema_extra={"shown": "handoff.db in the data folder"},
+    )
+    temporal_address: str | None = Field(
+        None,
+        pattern=r"^[^\s/:]+:\d{1,5}$|^\[[0-9A-Fa-f:]+\]:\d{1,5}$",
+        description="host:port of a Temporal server to use. If it is set, none is started here.",
+    )
+    temporal_namespace: Slug = Field("handoff", description="The namespace of this installation on that server.")
+    task_queue: Slug = Field("handoff-cases", description="The queue on which this installation's workers listen.")
+    max_cached_workflows: int = Field(
+        2000, ge=10, le=100_000, description="Cases a worker keeps in memory, at about 120 kB each."
+    )
+    key_dir: Path = Field(
+        Path(),
+        description="The folder of keys. Back it up apart from the data: neither is of use without the other.",
+        json_schema_extra={"shown": "keys in the data folder"},
+    )
+    custodian_dir: Path = Field(
+        Path(),
+        description="The folder of the custodian's socket and its token; at most 80 bytes long.",
+        json_schema_extra={"shown": "run in the data folder"},
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="JSON lines, text for reading, or auto: text on a terminal and JSON elsewhere."
+    )
+    stop_seconds: float = Field(
+        20.0, gt=0, le=600, description="How long each program may take to stop before it is killed, in seconds."
+    )
+    demonstration: bool = Field(
+        default=True, description="Whether the first start makes one placeholder person for each role."
+    )
+
+    @field_validator("data", "key_dir", "custodian_dir", "database_password_file", mode="after")
+    @classmethod
+    def _whole_path(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        inside = {"key_dir": "keys", "custodian_dir": "run"}.get(info.field_name or "")
+        if value == Path() and inside is not None and "data" in info.data:
+            return Path(info.data["data"]) / inside
+        return value if value is None else Path(os.path.abspath(value.expanduser()))  # noqa: PTH100 - keeps symlinks
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _with_password(cls, value: str, info: ValidationInfo) -> str:
+        if not value and "data" in info.data:
+            return f"sqlite:///{info.data['data'] / 'handoff.db'}"
+        file: Path | None = info.data.get("database_password_file")
+        if file is None:
+            return value
+        try:
+            password = file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            raise ValueError("the file that should hold the database's password cannot be read") from None
+        return _fill_password(value, password)
+
+    @property
+    def logs(self) -> Path:
+        """The folder of log files, one for each program."""
+        return self.data / "logs"
+
+    @property
+    def temporal_folder(self) -> Path:
+        """Where the embedded Temporal server keeps its configuration and database."""
+        return self.data / "temporal"
+
+    @property
+    def engine_keys(self) -> Path:
+        """The folder of the key that seals what Temporal stores."""
+        return self.key_dir / "engine"
+
+    @property
+    def custodian_keys(self) -> Path:
+        """The folder of the agencies' private keys; only the custodian opens it."""
+        return self.key_dir / "agencies"
+
+    @property
+    def credentials_file(self) -> Path:
+        """Where the first start writes the demonstration people's tokens; only its owner can read it."""
+        return self.data / "credentials.txt"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held while ``handoff up`` runs on this data folder."""
+        return self.data / LOCK
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+
+    def make_folders(self) -> None:
+        """Make the folders, for the owner alone.
+
+        Raises:
+            HandoffError: ``FOLDER_UNWRITABLE``; ``FOLDER_OPEN`` when others can look into a folder that is not
+                Handoff's alone, so that closing it to them might surprise somebody.
+        """
+        for folder in (self.data, self.logs, self.key_dir, self.custodian_dir):
+            _make_private(folder)
+
+    def environment(self) -> dict[str, str]:
+        """What a child process needs to read these same settings, on top of what it inherits.
+
+        The password file is already read, so it is left out: the address holds the password.
+        """
+        chosen = self.model_dump(mode="json", exclude={"database_password_file"})
+        told = {PREFIX + name.upper(): str(value) for name, value in chosen.items() if value is not None}
+        return {**{name: os.environ[name] for name in os.environ if not name.startswith(PREFIX)}, **told}
+
+    def as_table(self) -> tuple[SettingLine, ...]:
+        """Every setting with its default and the value in force, in the order of this file."""
+        return tuple(
+            SettingLine(
+                name=PREFIX + name.upper(),
+                default=_shown_default(name),
+                value=_masked(getattr(self, name)),
+                says=field.description or "",
+            )
+            for name, field in type(self).model_fields.items()
+        )
+
+
+def load(given: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in force: what a command line gave, then the environment, then the defaults.
+
+    Raises:
+        HandoffError: ``SETTING_UNKNOWN`` or ``SETTING_WRONG``, naming the variable and never repeating its value.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and not name.startswith(FOR_TESTS) and name.upper() not in known:
+            near = get_close_matches(name.upper(), known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else " See handoff doctor for all of them."
+            raise HandoffError("SETTING_UNKNOWN", f"{name} is not a setting.{hint}")
+    try:
+        return Settings(**{name: value for name, value in (given or {}).items() if value is not None})
+    except ValidationError as error:
+        wrong = [f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+        raise HandoffError("SETTING_WRONG", "; ".join(wrong)) from None
+
+
+def _user_data() -> Path:
+    if chosen := os.environ.get("XDG_DATA_HOME"):
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    return Path.home() / ".local" / "share"
+
+
+def _fill_password(url: str, password: str) -> str:
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at or ":" in user:
+        raise ValueError("with a password file, the database's address names a user and no password")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        if folder.stat().st_mode & OTHERS:
+            inside = {each.name for each in folder.iterdir()}
+            if inside and LOCK not in inside:
+                raise HandoffError(
+                    "FOLDER_OPEN",
+                    f"Others can look into {folder}, and it is not empty. Run chmod 700 on it, or choose another.",
+                )
+            folder.chmod(PRIVATE)
+    except OSError as error:
+        raise HandoffError("FOLDER_UNWRITABLE", f"{folder} cannot be written: {error.strerror}.") from None
+
+
+def _shown_default(name: str) -> str:
+    field = Settings.model_fields[name]
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "shown" in extra:
+        return str(extra["shown"])
+    return _masked(field.default)
+
+
+def _masked(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    parts = urlsplit(text)
+    if parts.password is None:
+        return text
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}"))

@@ -1,0 +1,78 @@
+"""What the shell's tests share: a clock that can be moved, a database, and workers on queues of their own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import TimeSkipper
+from temporalio.worker import Worker
+
+from store import protocols, schema
+from store.session import Database
+from tests.workflows.drivers import TemporalDriver
+from tests.workflows.texts import RELAY, advocacy, advocacy_text, relay
+from worker import build
+
+KEY = bytes(range(32))
+
+
+def prepare(path: Path) -> Database:
+    """A database with the tests' protocols published."""
+    url = f"sqlite:///{path}"
+    schema.upgrade(url)
+    database = Database(url)
+    with database.write() as connection:
+        for protocol, text in ((relay(), RELAY), (advocacy(), advocacy_text())):
+            protocols.publish(connection, protocol, text, published_at=time.time_ns() // 1_000, published_by="council")
+    return database
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """One database for every test that does not break it."""
+    database = prepare(tmp_path_factory.mktemp("store") / "handoff.db")
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def skipper(client: Client) -> TimeSkipper:
+    """Moves the clock of one case."""
+    return TimeSkipper(client)
+
+
+@pytest.fixture
+def make_worker(client: Client, database: Database) -> Callable[[str], Worker]:
+    """A worker as in production, on the given queue."""
+
+    def make(task_queue: str, cached: int = 100) -> Worker:
+        return build(client, database, key=KEY, task_queue=task_queue, cached=cached)
+
+    return make
+
+
+@pytest.fixture
+async def task_queue(make_worker: Callable[[str], Worker]) -> AsyncIterator[str]:
+    """A queue on which a worker listens."""
+    queue = f"test-{uuid4().hex}"
+    async with make_worker(queue):
+        yield queue
+
+
+@pytest.fixture(scope="session")
+def reader(database: Database) -> Iterator[Database]:
+    """The same database, as another process would read it."""
+    reader = Database(database.url)
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def driver(skipper: TimeSkipper, task_queue: str, reader: Database) -> TemporalDriver:
+    """One case, to be driven."""
+    return TemporalDriver(skipper, task_queue, reader)

@@ -1,0 +1,119 @@
+"""The worker: runs cases and delivers what they decide. Wiring only; ``python -m worker``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.contracts import LinkedCase
+from activities.linked import LinkedCases
+from activities.projection import Projector
+from protocol.errors import HandoffError
+from runtime import logs, settings
+from runtime.codec import DerivedCaseKeys, site_secret
+from runtime.settings import Settings
+from runtime.temporal import connect
+from store.session import Database
+from workflows.case import CaseWorkflow
+from workflows.client import open_linked
+from workflows.messages import CASE_KEY
+from workflows.sandbox import sandbox
+
+log = structlog.get_logger("worker")
+
+STICKY = timedelta(seconds=1)
+"""How long a case waits for the worker that has it in memory before any other may take it (the default is 10 s)."""
+
+DELIVERIES = 8
+"""Activities at once, each on a thread: enough to keep PostgreSQL busy; on SQLite they take turns anyway."""
+
+GRACE = timedelta(seconds=5)
+"""How long activities that have begun may go on when the worker is asked to stop."""
+
+
+def build(client: Client, database: Database, *, key: bytes, task_queue: str, cached: int) -> Worker:
+    """A worker for every protocol's cases.
+
+    Args:
+        client: a connected client with the project's data converter.
+        database: where facts are projected to.
+        key: the secret that case ids are made with.
+        task_queue: where to listen.
+        cached: cases kept in memory; one that is not is reread from its history when something happens to it.
+    """
+
+    async def link(message: LinkedCase) -> str:
+        return await open_linked(client, message, key=key, task_queue=task_queue)
+
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=[CaseWorkflow],
+        activities=[Projector(database).project, LinkedCases(link).start_linked_case],
+        activity_executor=ThreadPoolExecutor(DELIVERIES, "deliveries"),
+        workflow_runner=sandbox(),
+        max_cached_workflows=cached,
+        max_concurrent_activities=DELIVERIES,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+async def run(chosen: Settings) -> None:
+    """Work until asked to stop by SIGINT or SIGTERM.
+
+    Raises:
+        HandoffError: ``TEMPORAL_UNSET`` without an address; ``TEMPORAL_SILENT`` when the server does not answer.
+    """
+    if chosen.temporal_address is None:
+        raise HandoffError("TEMPORAL_UNSET", "Set HANDOFF_TEMPORAL_ADDRESS, or start everything with: handoff up")
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    client = await connect(chosen.temporal_address, chosen.temporal_namespace, DerivedCaseKeys(chosen.engine_keys))
+    key = site_secret(chosen.engine_keys, CASE_KEY)
+    with closing(Database(chosen.database_url)) as database:
+        worker = build(client, database, key=key, task_queue=chosen.task_queue, cached=chosen.max_cached_workflows)
+        async with worker:
+            with _ready(chosen.data / "worker.ready"):
+                log.info("worker ready", address=chosen.temporal_address)
+                await stop.wait()
+    log.info("worker stopped")
+
+
+@contextmanager
+def _ready(path: Path) -> Iterator[None]:
+    """Say in a file, by this process's number, that the worker works; a killed worker leaves an old number behind."""
+    path.write_text(f"{os.getpid()}\n")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def main() -> int:
+    """Run the worker of the installation that the environment names; 2 if it cannot start."""
+    try:
+        chosen = settings.load()
+        logs.configure(chosen.log_level)
+        asyncio.run(run(chosen))
+    except HandoffError as error:
+        log.critical("worker not started", code=error.code)
+        print(error.message, file=sys.stderr)  # noqa: T201 - a person started it
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
