@@ -85,7 +85,9 @@ def answer(response: httpx2.Response) -> Any:  # noqa: ANN401 - JSON of any rout
     try:
         said = response.json()
     except ValueError:
-        raise HandoffError("NOT_HANDOFF", f"What answers there is not Handoff (status {response.status_code}).") from None
+        raise HandoffError(
+            "NOT_HANDOFF", f"What answers there is not Handoff (status {response.status_code})."
+        ) from None
     if response.is_success:
         return said
     found = said if isinstance(said, dict) else {}

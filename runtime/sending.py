@@ -136,7 +136,9 @@ def _gave_up(url: str, gone: Exception | None) -> HandoffError:
 
 def _body(target: Target, incident: Incident) -> dict[str, Any]:
     data = {
-        name: _time(value) if target.protocol.field[name].type is FieldType.INSTANT and isinstance(value, int) else value
+        name: _time(value)
+        if target.protocol.field[name].type is FieldType.INSTANT and isinstance(value, int)
+        else value
         for name, value in incident.data.items()
     }
     return {

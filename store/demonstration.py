@@ -36,9 +36,11 @@ def seed(connection: Connection, protocol: Protocol) -> tuple[Credential, ...]:
             made.append(_make(connection, f"{_words(each.id)} Records System", each.id, (), SubjectKind.SYSTEM))
         held = {role for known in present for role in known.roles}
         roles = (*each.leads, *each.roles, *(role.id for role in protocol.roles if role.agency == each.id))
-        for role in dict.fromkeys(roles):
-            if role not in held:
-                made.append(_make(connection, f"{_words(role)} One", each.id, (role,), SubjectKind.PERSON))
+        made.extend(
+            _make(connection, f"{_words(role)} One", each.id, (role,), SubjectKind.PERSON)
+            for role in dict.fromkeys(roles)
+            if role not in held
+        )
     return tuple(made)
 
 

@@ -75,7 +75,7 @@ def _linked_case_started(body: LinkedCaseStarted, case: CaseFold, _fact: Fact) -
 
 @fold.register
 def _field_set(body: FieldSet, case: CaseFold, fact: Fact) -> Label:
-    owner = case.protocol.field[body.field].agency
+    owner = labels.field_owner(case.protocol, body.field)
     case.fields[body.field] = FieldRow(
         case_id=case.case.case_id,
         field=body.field,

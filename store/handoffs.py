@@ -19,7 +19,7 @@ IN_HAND_FOR = 14 * 24 * 3600 * 1_000_000
 """How long after its taking up a confidential agency's handoff is shown to others, in microseconds."""
 
 
-def handoffs(
+def handoffs(  # noqa: PLR0913 - filters and paging, by name
     connection: Connection,
     subject: Subject,
     now: Instant,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protocol.kernel import Act, ActKind, AnchorKind, Guard, Offset, Protocol, Rung, RungId, Slug
+from protocol.kernel import Act, ActKind, AnchorKind, Event, Guard, Offset, Protocol, Rung, RungId, Slug
 
 NOBODY = "-"
 """The owner of what no agency may see alone: with two confidential agencies, whether the case has ended."""
@@ -30,6 +30,22 @@ def agency_owner(protocol: Protocol, agency: Slug) -> Slug | None:
     """The agency itself if it is confidential."""
     known = protocol.agency.get(agency)
     return agency if known is not None and known.confidential else None
+
+
+def field_owner(protocol: Protocol, field: Slug) -> Slug | None:
+    """The confidential agencies whose answers or events give a field its value; NOBODY's if they are several."""
+    known = protocol.field[field]
+    asking = {
+        step_owner(protocol, step.id)
+        for step in protocol.steps
+        if any(ask.name == field for outcome in step.outcomes for ask in outcome.asks)
+    }
+    bringing = {
+        agency_owner(protocol, event.sources[0])
+        for event in protocol.events
+        if field in (*event.brings, *event.may_bring) and _all_inside(protocol, event)
+    }
+    return _only(tuple(sorted({each for each in (known.agency, *asking, *bringing) if each is not None})))
 
 
 def ending_owner(protocol: Protocol) -> Slug | None:
@@ -66,6 +82,10 @@ def reason(rung: Rung | None, *, missed: bool) -> str:
     if not due:
         return "elapsed"
     return "before-due" if isinstance(rung.at, Offset) and rung.at.before else "due"
+
+
+def _all_inside(protocol: Protocol, event: Event) -> bool:
+    return bool(event.sources) and all(agency_owner(protocol, each) is not None for each in event.sources)
 
 
 def _only(agencies: tuple[Slug, ...]) -> Slug | None:

@@ -89,7 +89,7 @@ def discard(connection: Connection, case_id: OpaqueId, command_id: OpaqueId) -> 
     return done.rowcount
 
 
-def open_values(
+def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
     database: Database,
     custodian: Custodian,
     subject: Subject,

@@ -1,0 +1,163 @@
+"""What ``handoff doctor`` looks at: whether an installation has all it needs, and what will need attention soon."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import socket
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from protocol.errors import HandoffError
+from protocol.kernel import Protocol
+from runtime.settings import OTHERS, Settings
+from runtime.temporal_server import VERSION, cache_folder
+from store import protocols, schema
+from store.custodian.local import LocalCustodian
+from store.session import Database
+
+HORIZON_WARNING = 400
+"""Days before the last frozen holiday from which a protocol should be published again."""
+
+REVIEW_WARNING = 60
+"""Days before an agreement's review from which leads hear of it."""
+
+PACKAGES = ("handoff", "temporalio", "sqlalchemy", "fastapi", "pydantic", "cryptography", "holidays", "tzdata")
+
+
+class State(StrEnum):
+    """How a check came out. Only ``bad`` keeps an installation from working."""
+
+    OK = "ok"
+    SOON = "soon"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing looked at, how it stands, and in a sentence what was found or what to do."""
+
+    name: str
+    state: State
+    says: str
+
+
+def diagnose(settings: Settings, today: date) -> tuple[Check, ...]:
+    """Every check, without changing anything: what is not there yet is not made."""
+    return (
+        *_folders(settings),
+        _temporal(settings),
+        *_database(settings, today),
+        _custodian(settings),
+    )
+
+
+def versions() -> dict[str, str]:
+    """The versions of what this installation is made of."""
+    found = {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version, "temporal server": VERSION}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _folders(settings: Settings) -> Iterator[Check]:
+    kept = {
+        "data folder": settings.data,
+        "key folder": settings.key_dir,
+        "engine key": settings.engine_keys / "engine.key",
+        "credentials file": settings.credentials_file,
+    }
+    for name, path in kept.items():
+        if not path.exists():
+            yield Check(name=name, state=State.OK, says=f"{path} is not there yet: the first start makes it.")
+        elif path.stat().st_mode & OTHERS:
+            says = f"Others can read {path}. Run: chmod {'700' if path.is_dir() else '600'} {path}"
+            yield Check(name=name, state=State.BAD, says=says)
+        else:
+            yield Check(name=name, state=State.OK, says=f"{path}, readable by its owner only.")
+
+
+def _temporal(settings: Settings) -> Check:
+    name = "temporal"
+    if settings.temporal_address is not None:
+        host, _, port = settings.temporal_address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+        except OSError:
+            says = f"Nothing answers at {settings.temporal_address} (HANDOFF_TEMPORAL_ADDRESS)."
+            return Check(name=name, state=State.BAD, says=says)
+        return Check(name=name, state=State.OK, says=f"A server answers at {settings.temporal_address}.")
+    server = cache_folder() / "server"
+    if server.exists():
+        return Check(name=name, state=State.OK, says=f"Server {VERSION} in {server}.")
+    for program, says in (
+        ("temporal", "The Temporal CLI"),
+        ("go", "No server yet; the first start builds one with Go"),
+    ):
+        found = shutil.which(program)
+        if found is not None:
+            return Check(name=name, state=State.OK, says=f"{says}: {found}.")
+    says = "No server, no Temporal CLI and no Go to build one: install one of them, or set HANDOFF_TEMPORAL_ADDRESS."
+    return Check(name=name, state=State.BAD, says=says)
+
+
+def _database(settings: Settings, today: date) -> Iterator[Check]:
+    name = "database"
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file != settings.database_url and not Path(file).exists():
+        yield Check(name=name, state=State.OK, says=f"{file} is not there yet: the first start makes it.")
+        return
+    try:
+        database = Database(settings.database_url)
+        try:
+            with database.read() as connection:
+                if not schema.is_current(connection):
+                    says = "It is of another version: the next start brings it up to date."
+                    yield Check(name=name, state=State.SOON, says=says)
+                    return
+                newest = {each.slug: each for each in reversed(protocols.versions(connection))}
+        finally:
+            database.close()
+    except HandoffError as error:
+        yield Check(name=name, state=State.BAD, says=error.message)
+        return
+    yield Check(name=name, state=State.OK, says=f"Up to date, with {len(newest)} protocols.")
+    for each in newest.values():
+        yield _horizon(each.protocol, today)
+        yield from _agreements(each.protocol, today)
+
+
+def _horizon(protocol: Protocol, today: date) -> Check:
+    until = date.fromordinal(protocol.horizon)
+    near = protocol.horizon - today.toordinal() < HORIZON_WARNING
+    says = f"Holidays are fixed up to {until.isoformat()}."
+    if near:
+        says += " Publish the text again soon: later days count as if there were none."
+    return Check(name=f"{protocol.id}: holidays", state=State.SOON if near else State.OK, says=says)
+
+
+def _agreements(protocol: Protocol, today: date) -> Iterator[Check]:
+    for each in protocol.agreements:
+        left = each.review_by - today.toordinal()
+        day = date.fromordinal(each.review_by).isoformat()
+        if left < 0:
+            state, says = State.SOON, f"It was to be reviewed by {day}; no new version is published on it."
+        elif left <= REVIEW_WARNING:
+            state, says = State.SOON, f"To be reviewed by {day}, in {left} days."
+        else:
+            state, says = State.OK, f"To be reviewed by {day}."
+        yield Check(name=f"{protocol.id}: {each.id}", state=state, says=says)
+
+
+def _custodian(settings: Settings) -> Check:
+    if LocalCustodian(settings.custodian_dir).answers():
+        return Check(name="custodian", state=State.OK, says="It answers.")
+    return Check(name="custodian", state=State.OK, says="It does not answer: it runs while Handoff does.")

@@ -1,0 +1,81 @@
+"""A whole installation for tests: ``handoff up`` as people start it, on a folder and ports of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from runtime.temporal_config import free_ports
+from tests.servers import until
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A running installation: its address, folder and the tokens of its placeholder people."""
+
+    url: str
+    data: Path
+    process: subprocess.Popen[bytes]
+
+    def token(self, role: str) -> str:
+        """The token of the person in a role, or of ``AGENCY-records``."""
+        for line in (self.data / "credentials.txt").read_text().splitlines():
+            token, agency, roles, *_ = line.split()
+            if roles == role or (roles == "records-system" and role == f"{agency}-records"):
+                return token
+        raise AssertionError(f"nobody is {role}")
+
+    def ask(self, role: str | None, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
+        """One request as somebody (None: as nobody)."""
+        sent = dict(headers)
+        if role is not None:
+            sent["Authorization"] = f"Bearer {self.token(role)}"
+        return httpx2.request(method, f"{self.url}/api/v1{path}", json=body, headers=sent, timeout=60)
+
+    def get(self, role: str, path: str) -> Any:
+        """What a route answers, which must be well."""
+        response = self.ask(role, "GET", path)
+        assert response.status_code == httpx2.codes.OK, response.text
+        return response.json()
+
+    def ready(self) -> bool:
+        """Whether everything is there."""
+        try:
+            return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == httpx2.codes.OK
+        except httpx2.HTTPError:
+            return False
+
+
+@contextmanager
+def installed(data: Path, port: int | None = None) -> Iterator[Installation]:
+    """Start an installation on a folder (again, if it has one) and stop it at the end."""
+    chosen = port or free_ports(1)[0]
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("HANDOFF_")},
+        "HANDOFF_DATA": str(data),
+        "HANDOFF_PORT": str(chosen),
+    }
+    data.mkdir(mode=0o700, exist_ok=True)
+    with (data.parent / f"{data.name}-up.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli", "up"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        )
+    found = Installation(f"http://127.0.0.1:{chosen}", data, process)
+    try:
+        until(lambda: found.ready() or process.poll() is not None, "handoff up")
+        assert process.poll() is None, (data.parent / f"{data.name}-up.log").read_text()
+        yield found
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)

@@ -1,0 +1,55 @@
+"""Databases for the store's tests: SQLite and PostgreSQL, migrated, empty."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from store import schema, tables
+from store.session import Database
+
+KEY = b"k" * 32
+"""Both databases of a comparison derive public ids with the same key."""
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A new database, once on SQLite and once on PostgreSQL."""
+    schema.upgrade(database_url)
+    made = Database(database_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file with a known id key."""
+    path = tmp_path_factory.mktemp("template") / "handoff.db"
+    schema.upgrade(f"sqlite:///{path}")
+    made = Database(f"sqlite:///{path}")
+    with made.write() as connection:
+        connection.execute(update(tables.site).values(site_id="site", id_key=KEY))
+    with made.engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    made.close()
+    return path
+
+
+@pytest.fixture
+def fresh(template: Path, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    """Makes as many new SQLite databases as asked for."""
+    made: list[Database] = []
+
+    def make() -> Database:
+        path = tmp_path / f"{len(made)}.db"
+        shutil.copy(template, path)
+        made.append(Database(f"sqlite:///{path}"))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
