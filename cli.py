@@ -1,7 +1,8 @@
 """The command ``handoff``: check and try a protocol text, run an installation, and speak to one.
 
 ``check``, ``show``, ``test``, ``schema``, ``doctor``, ``store`` and ``up`` work here; ``publish``, ``intake``,
-``cases`` and ``tasks`` speak HTTP to a running installation. Exit codes: 0 done, 1 findings or refused, 2 usage.
+``cases``, ``tasks`` and ``call`` speak HTTP to a running installation. Exit codes: 0 done, 1 findings or refused,
+2 usage. Wiring only: what a command prints is in ``runtime.terminal``, what it does in the packages.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from api import launch
+from protocol import clocks
 from protocol.compiling import Compiled, compile_text
 from protocol.errors import Finding, HandoffError, SpecError
-from protocol.findings import counted, tell
-from protocol.outline import Outline, outline
+from protocol.outline import outline
 from protocol.scenario import play, read_scenarios
 from protocol.spec import json_schema
-from runtime import texts
+from runtime import intake as taking_in
+from runtime import terminal, texts
+from runtime.credentials import token_of
+from runtime.mapping import read_mapping
+from runtime.remote import Remote, items_of
 from runtime.settings import load
 
 FOUND_SOMETHING = 1
@@ -37,14 +40,21 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-
-out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+store_app = typer.Typer(help="The database of this installation.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(store_app, name="store")
 
 Text = Annotated[Path, typer.Argument(metavar="FILE", help="A protocol text (YAML).")]
 TextOrSlug = Annotated[str, typer.Argument(metavar="FILE|SLUG", help="A protocol text, or a bundled protocol's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Url = Annotated[str | None, typer.Option("--url", help="Where the installation answers. By default: here.")]
+Token = Annotated[str | None, typer.Option("--token", envvar="HANDOFF_TOKEN", help="Whose token to act with.")]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="NAME", help="A name in the credentials file: a role, or AGENCY-records.")
+]
+Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long until there is one.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="How many to list at most.")]
 
 
 @app.command()
@@ -54,13 +64,13 @@ def check(file: Text, *, as_json: AsJson = False) -> None:
     compiled, findings = _compile(data)
     if as_json:
         known = {"protocol": compiled.protocol.id, "hash": compiled.hash} if compiled else {}
-        _print_json({"file": str(file), **known, "findings": [asdict(each) for each in findings]})
+        terminal.as_json({"file": str(file), **known, "findings": [asdict(each) for each in findings]})
     else:
-        _print_findings(file, data, findings)
-        if compiled is not None:
-            out.print(f"{compiled.protocol.id} can be published: {len(compiled.protocol.steps)} steps, {compiled.hash}")
+        terminal.findings(file, data, findings)
     if compiled is None:
         raise typer.Exit(FOUND_SOMETHING)
+    if not as_json:
+        terminal.out.print(f"{compiled.protocol.id} can be published: {len(compiled.protocol.steps)} steps.")
 
 
 @app.command()
@@ -68,13 +78,13 @@ def show(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
     """Tell a protocol in plain English, step by step, from what the engine will run."""
     told = outline(_compiled(texts.find(protocol)).protocol)
     if as_json:
-        _print_json(asdict(told))
+        terminal.as_json(asdict(told))
     else:
-        _print_outline(told)
+        terminal.outlined(told)
 
 
 @app.command()
-def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:  # noqa: PT028 - a command, not a test
+def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
     """Play the scenarios that stand beside a protocol text, on the engine's own rules, with no server."""
     path = texts.find(protocol)
     stories = texts.stories_of(path)
@@ -87,14 +97,14 @@ def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:  # noqa: PT0
         found = [{"line": each.place.line, "expected": each.expected, "found": each.found} for each in problems]
         results.append({"scenario": scenario.title, "ms": took, "facts": len(facts), "problems": found})
         if not as_json:
-            out.print(f"{'no' if problems else 'ok'} {took:7.1f} ms  {scenario.title}")
+            terminal.out.print(f"{'no' if problems else 'ok'} {took:7.1f} ms  {scenario.title}")
             for each in problems:
-                out.print(f"     {stories}:{each.place.line}: expected {each.expected}; found {each.found}")
+                terminal.out.print(f"     {stories}:{each.place.line}: expected {each.expected}; found {each.found}")
     held = sum(not each["problems"] for each in results)
     if as_json:
-        _print_json({"protocol": compiled.id, "scenarios": results})
+        terminal.as_json({"protocol": compiled.id, "scenarios": results})
     else:
-        out.print(f"{held} of {len(results)} scenarios hold.")
+        terminal.out.print(f"{held} of {len(results)} scenarios hold.")
     if held < len(results):
         raise typer.Exit(FOUND_SOMETHING)
 
@@ -102,15 +112,187 @@ def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:  # noqa: PT0
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of protocol texts, for editors."""
-    _print_json(json_schema())
+    terminal.as_json(json_schema())
 
 
 @app.command()
 def up() -> None:
     """Start Handoff here: Temporal, custodian, worker and API, until Ctrl-C."""
+    from api import launch  # noqa: PLC0415 - SQL and Temporal take two seconds to import; most commands need neither
+
     began = time.monotonic()
     settings = load()
-    asyncio.run(launch.up(settings, out.print, began))
+    asyncio.run(launch.up(settings, terminal.out.print, began))
+
+
+@app.command()
+def doctor(*, as_json: AsJson = False) -> None:
+    """Look whether this installation has all it needs, and what will need attention soon."""
+    from api import launch  # noqa: PLC0415 - as above
+    from store import diagnosis  # noqa: PLC0415 - as above
+
+    settings = load()
+    checks = diagnosis.diagnose(settings, _today())
+    table, versions = settings.as_table(), diagnosis.versions()
+    answers = launch.is_ready(settings)
+    if as_json:
+        found = {"settings": [asdict(each) for each in table], "versions": versions, "ready": answers}
+        terminal.as_json({**found, "checks": [asdict(each) for each in checks]})
+    else:
+        terminal.rows(("setting", "value", "default"), [(e.name, e.value, e.default) for e in table], empty="")
+        terminal.out.print("\n" + ", ".join(f"{name} {number}" for name, number in versions.items()) + "\n")
+        terminal.rows(("check", "", "found"), [(each.name, each.state, each.says) for each in checks], empty="")
+        terminal.out.print(f"\nHandoff {'is ready' if answers else 'does not answer'} at {settings.url}.")
+    if any(each.state is diagnosis.State.BAD for each in checks):
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+@store_app.command()
+def rebuild(*, as_json: AsJson = False) -> None:
+    """Build every screen's data again from the recorded facts, and say whether anything was different."""
+    from store.rebuild import rebuild as rebuild_read_model  # noqa: PLC0415 - as above
+    from store.session import Database  # noqa: PLC0415 - as above
+
+    database = Database(load().database_url)
+    try:
+        report = rebuild_read_model(database)
+    finally:
+        database.close()
+    same = report.before == report.after
+    if as_json:
+        terminal.as_json({**asdict(report), "same": same})
+    else:
+        said = "nothing was different" if same else "something was different, and is right again"
+        terminal.out.print(f"{report.facts:,} facts of {report.cases:,} cases read; {said}.")
+
+
+@app.command()
+def publish(file: Text, *, url: Url = None, token: Token = None, as_: As = None, as_json: AsJson = False) -> None:
+    """Publish a protocol text to a running installation; cases that are open keep theirs."""
+    data = texts.read_bytes(file)
+    with _remote(url, token, as_ or "coordinator") as remote:
+        try:
+            found = remote.tell("POST", "/protocols", data, kind="application/yaml")
+        except SpecError as error:
+            if as_json:
+                terminal.as_json({"file": str(file), "findings": [asdict(each) for each in error.findings]})
+            else:
+                terminal.findings(file, data, error.findings)
+            raise typer.Exit(FOUND_SOMETHING) from None
+    if as_json:
+        terminal.as_json(found)
+    else:
+        terminal.out.print(f"{found['protocol']} is in force as version {found['version']}.")
+
+
+@app.command()
+def intake(  # noqa: PLR0913 - the options of a command
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A records system's export: CSV, plain or gzip.")],
+    *,
+    protocol: Annotated[str, typer.Option("--protocol", metavar="SLUG", help="The protocol to report to.")],
+    map_: Annotated[Path, typer.Option("--map", metavar="MAP", help="How to read the export: see docs/intake.md.")],
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Where refused rows are listed. FILE.refused.csv here")
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Report every incident of an export; safe to run again. Exit code 1 if any row was refused."""
+    data = texts.read_bytes(map_)
+    refused = report or Path(f"{file.name}.refused.csv")
+    try:
+        sheet = read_mapping(data)
+        with _remote(url, token, as_ or f"{sheet.mapping.source}-records") as remote:
+            known = taking_in.protocol_of(remote, protocol)
+            order = taking_in.Order(file=file, sheet=sheet, protocol=known, report=refused)
+            with terminal.progress(texts.size_of(file), quiet=as_json) as moved:
+                outcome = taking_in.take_in(order, remote, clocks.instant(datetime.now(UTC)), moved)
+    except SpecError as error:
+        terminal.findings(map_, data, error.findings)
+        raise typer.Exit(FOUND_SOMETHING) from None
+    if as_json:
+        figures = {"unanswered": outcome.unanswered, "seconds": round(outcome.seconds, 3), "report": str(refused)}
+        terminal.as_json({**asdict(outcome.tally), **figures})
+    else:
+        terminal.taken_in(outcome, refused)
+    if outcome.stopped is not None:
+        raise outcome.stopped
+    if outcome.tally.refused:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+@app.command()
+def cases(
+    *,
+    limit: Limit = 50,
+    wait: Wait = 0,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List cases in which your agency has a part, newest first."""
+    with _remote(url, token, as_ or "coordinator") as remote:
+        found = remote.await_items("/cases", wait, limit=limit)
+    if as_json:
+        terminal.as_json(found)
+        return
+    lines = [(e["code"], e["protocol"], e["opened_at"], e["status"] or "private", e["part"]) for e in items_of(found)]
+    terminal.rows(("case", "protocol", "opened", "status", "your part"), lines, empty="No cases.")
+
+
+@app.command()
+def tasks(  # noqa: PLR0913 - the options of a command
+    *,
+    limit: Limit = 50,
+    wait: Wait = 0,
+    ids: Annotated[bool, typer.Option("--ids", help="Print the tasks' ids only, one a line.")] = False,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what you owe, with the time left: late first, then what nobody has taken up."""
+    with _remote(url, token, as_ or "coordinator") as remote:
+        found = remote.await_items("/tasks", wait, limit=limit)
+    if as_json:
+        terminal.as_json(found)
+    elif ids:
+        for each in items_of(found):
+            terminal.out.print(each["id"])
+    else:
+        lines = [(e["code"], e["step"], e["must"], e["clock"]["head"], e["id"]) for e in items_of(found)]
+        terminal.rows(("case", "step", "you must", "clock", "task"), lines, empty="Nothing to do.")
+
+
+@app.command()
+def call(  # noqa: PLR0913 - the options of a command
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="GET or POST.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A path under /api/v1, for example /tasks.")],
+    body: Annotated[str, typer.Argument(metavar="JSON", help="What to send; - reads it from standard input.")] = "{}",
+    *,
+    wait: Wait = 0,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+) -> None:
+    """Call the HTTP interface as somebody, and print its answer as JSON."""
+    with _remote(url, token, as_ or "coordinator") as remote:
+        if method.upper() == "GET":
+            terminal.as_json(remote.await_items(path, wait) if wait else remote.ask(path))
+        else:
+            said = sys.stdin.buffer.read() if body == "-" else body.encode()
+            terminal.as_json(remote.tell(method.upper(), path, said))
+
+
+def _remote(url: str | None, token: str | None, name: str) -> Remote:
+    if url is None or token is None:
+        settings = load()
+        url = url or settings.url
+        token = token or token_of(settings.credentials_file, name)
+    return Remote(url, token)
 
 
 def _compile(data: bytes) -> tuple[Compiled | None, Sequence[Finding]]:
@@ -125,33 +307,9 @@ def _compiled(path: Path) -> Compiled:
     data = texts.read_bytes(path)
     compiled, findings = _compile(data)
     if compiled is None:
-        _print_findings(path, data, findings)
+        terminal.findings(path, data, findings)
         raise typer.Exit(FOUND_SOMETHING)
     return compiled
-
-
-def _print_findings(path: Path, data: bytes, findings: Sequence[Finding]) -> None:
-    lines = data.decode(errors="replace").splitlines()
-    for each in findings:
-        err.print(tell(each, str(path), lines))
-    if findings:
-        err.print(f"{path}: {counted(findings)}.")
-
-
-def _print_outline(told: Outline) -> None:
-    out.print(told.title)
-    for part in told.parts:
-        out.print(f"\n{part.title}")
-        for line in part.lines:
-            out.print(f"  {line}")
-        for clause in part.clauses:
-            out.print(f"\n  {clause.number}. {clause.step}")
-            for sentence in clause.sentences:
-                out.print(f"     {sentence}")
-
-
-def _print_json(value: object) -> None:
-    out.print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _today() -> date:
@@ -164,9 +322,9 @@ def main() -> None:
         app()
     except HandoffError as error:
         if "--json" in sys.argv:
-            err.print(json.dumps({"code": error.code, "message": error.message}))
+            terminal.err.print(json.dumps({"code": error.code, "message": error.message}))
         else:
-            err.print(f"handoff: {error.message} ({error.code})")
+            terminal.err.print(f"handoff: {error.message} ({error.code})")
         sys.exit(FOUND_SOMETHING)
 
 

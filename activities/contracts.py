@@ -26,7 +26,7 @@ LINK_TIMEOUT = timedelta(seconds=30)
 """One attempt at starting a linked case."""
 
 FIRST_RETRY = timedelta(milliseconds=200)
-LONGEST_RETRY = timedelta(seconds=15)
+LONGEST_RETRY = timedelta(seconds=5)
 """The pause between attempts doubles from the first to the longest; there is no last attempt."""
 
 

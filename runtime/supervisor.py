@@ -23,7 +23,7 @@ from typing import IO
 from protocol.errors import HandoffError
 
 PR_SET_PDEATHSIG = 1
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 5.0
 SETTLED = 60.0
 """Seconds after which a service that was restarted counts as well again."""
 LOG_BYTES = 20 * 1024 * 1024

@@ -62,3 +62,15 @@ def stories_of(path: Path) -> Path:
     if not stories.is_file():
         raise HandoffError("NO_SCENARIOS", f"There are no scenarios beside {path}: write {stories.name}.")
     return stories
+
+
+def size_of(path: Path) -> int:
+    """How many bytes a file has.
+
+    Raises:
+        HandoffError: ``FILE`` when there is no such file.
+    """
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise HandoffError("FILE", f"{path} cannot be read: {error.strerror}.") from None

@@ -78,14 +78,3 @@ def _write(path: Path, made: list[demonstration.Credential]) -> None:
     lines = [f"{each.token}  {each.agency}  {','.join(each.roles) or 'records-system'}  {each.name}\n" for each in made]
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w") as out:
         out.writelines(lines)
-
-
-def token_of(settings: Settings, role: str) -> str | None:
-    """The token of the placeholder person in a role, or of an agency's records system (``police-records``)."""
-    if not settings.credentials_file.exists():
-        return None
-    for line in settings.credentials_file.read_text().splitlines():
-        token, agency, roles, *_ = line.split()
-        if role in roles.split(",") or (role == f"{agency}-records" and roles == "records-system"):
-            return token
-    return None

@@ -5,20 +5,23 @@ The edge (a request, an activity, a command line) opens the block; nothing below
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from sqlite3 import Connection as SQLiteConnection
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from protocol.errors import HandoffError
 
 BUSY_MS = 15_000
 """How long a write waits for another process's write on SQLite, in milliseconds."""
+
+POSTGRES_BUSY = ("40001", "40P01", "55P03")
+"""Serialisation failure, deadlock, lock not available: the same block may succeed when run again."""
 
 Row = Mapping[str, Any]
 """One row to be written: values are whatever the column's type takes."""
@@ -43,7 +46,7 @@ class Database:
             raise HandoffError("DATABASE_URL", "the database must be a SQLite file or a PostgreSQL database")
         self.url = made.render_as_string(hide_password=False)
         self.sqlite = kind == "sqlite"
-        self.engine: Engine = create_engine(made, pool_pre_ping=not self.sqlite)
+        self.engine: Engine = create_engine(made, pool_pre_ping=not self.sqlite, hide_parameters=True)
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -54,7 +57,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent picture of the database; nothing in the block may write."""
+        """One consistent picture of the database; a write in the block is a ``DATABASE_`` error."""
         with _plainly(), self._reader.connect() as connection, connection.begin():
             yield connection
 
@@ -63,7 +66,8 @@ class Database:
         """One transaction, committed when the block ends without an error.
 
         Raises:
-            HandoffError: ``DATABASE_BUSY`` when another process kept the database for too long.
+            HandoffError: ``DATABASE_BUSY`` when another process kept the database for too long,
+                ``DATABASE_CONFLICT`` when a key is already there, ``DATABASE_DOWN``.
         """
         with _plainly(), self._writer.connect() as connection, connection.begin():
             yield connection
@@ -73,7 +77,7 @@ class Database:
         self.engine.dispose()
 
 
-def _prepare_sqlite(connection: SQLiteConnection, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # The driver's own BEGIN comes too late (at the first write) and is not IMMEDIATE.
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -97,15 +101,29 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """Say in plain words what the driver says in its own; a statement's parameters never reach a message."""
+    """Say in plain words what the driver says in its own; what was to be written never reaches a message."""
     try:
         yield
-    except OperationalError as error:
-        if "locked" in str(error.orig) or "busy" in str(error.orig):
-            raise HandoffError("DATABASE_BUSY", "another process is writing to the database; try again") from None
-        raise HandoffError("DATABASE_DOWN", f"the database does not answer: {type(error.orig).__name__}") from None
     except IntegrityError as error:
-        raise HandoffError("DATABASE_CONFLICT", f"the database refused a row: {type(error.orig).__name__}") from None
+        raise HandoffError("DATABASE_CONFLICT", f"the database refused a row: {_kind(error)}") from None
+    except OperationalError as error:
+        if _is_busy(error):
+            raise HandoffError("DATABASE_BUSY", "another process is writing to the database; try again") from None
+        raise HandoffError("DATABASE_DOWN", f"the database cannot be used: {_kind(error)}") from None
+    except DBAPIError as error:
+        raise HandoffError("DATABASE_FAULT", f"the database could not do this: {_kind(error)}") from None
+
+
+def _is_busy(error: OperationalError) -> bool:
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return error.orig.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return getattr(error.orig, "sqlstate", None) in POSTGRES_BUSY
+
+
+def _kind(error: DBAPIError) -> str:
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorname", "") or type(error.orig).__name__
+    return type(error.orig).__name__
 
 
 def add_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:

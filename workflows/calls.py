@@ -32,7 +32,16 @@ from protocol.kernel import Slug
 from protocol.messages import Input, Refusal
 from protocol.state import Code
 from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
-from workflows.messages import COMMAND, NEVER_OPENED, TASK_TIMEOUT, CaseClosed, CaseStart, CommandReply, reply_of
+from workflows.messages import (
+    COMMAND,
+    NEVER_OPENED,
+    TASK_TIMEOUT,
+    TRY_AGAIN,
+    CaseClosed,
+    CaseStart,
+    CommandReply,
+    reply_of,
+)
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
@@ -49,7 +58,9 @@ TRANSIENT = {
     RPCStatusCode.INTERNAL,
     RPCStatusCode.FAILED_PRECONDITION,
 }
-CUT_OFF = "AcceptedUpdateCompletedWorkflow"
+PASSING = {"AcceptedUpdateCompletedWorkflow", TRY_AGAIN}
+"""Failures of an update that the next run of the case will not have."""
+
 REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
 
 
@@ -158,7 +169,7 @@ def _reraise_unless_transient(error: Exception) -> None:
             cause = error.cause
             if not isinstance(cause, ApplicationError):
                 raise error
-            if cause.type != CUT_OFF:
+            if cause.type not in PASSING:
                 raise _refused(cause) from error
 
 

@@ -32,6 +32,7 @@ from workflows.messages import (
     COMMAND,
     LOOK,
     NEVER_OPENED,
+    TRY_AGAIN,
     CaseClosed,
     CaseLook,
     CaseStart,
@@ -44,6 +45,8 @@ PATIENCE = 600 * 1_000_000
 """How long (microseconds) a new case waits for its first command, whose sender may be retrying after a crash."""
 MOMENT = 1_000_000
 """The shortest timer for something already due: keeps a faulty core from spinning the loop."""
+BREATH = 50_000
+"""How soon (microseconds) a run that is about to end wakes to do so; a refused command alone wakes nothing."""
 
 FOR_EVER = RetryPolicy(
     initial_interval=contracts.FIRST_RETRY, maximum_interval=contracts.LONGEST_RETRY, maximum_attempts=0
@@ -68,6 +71,8 @@ class CaseWorkflow:
         self._projecting: workflow.ActivityHandle[Projected] | None = None
         self._linking: workflow.ActivityHandle[LinkedStarted] | None = None
         self._stirred = False
+        self._closing = False
+        self._taken_at = 0
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> CaseClosed:  # noqa: ARG002 - the SDK wants __init__'s parameters
@@ -79,7 +84,8 @@ class CaseWorkflow:
                 return CaseClosed(
                     seq=self._state.seq, protocol_hash=self._start.protocol_hash, replies=self._state.replies
                 )
-            if self._worn():
+            self._closing = self._worn()
+            if self._closing and not self._busy():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 self._go_on()
             self._arm()
@@ -94,12 +100,15 @@ class CaseWorkflow:
         if result.refusal is not None:
             return CommandReply(seq=self._state.seq, refusal=result.refusal)
         self._take(result, message.actor)
+        self._taken_at = workflow.info().get_current_history_length()
         reply = reply_of(self._state.replies, message.command)
         return reply or CommandReply(seq=self._state.seq)
 
     @command.validator
     def _judge(self, message: Input) -> None:
         """Refuse what the core refuses, before anything is written to history."""
+        if self._closing:
+            raise ApplicationError("The case is between two runs.", type=TRY_AGAIN, non_retryable=True)
         refusal = step(self._protocol, self._state, message, self._now()).refusal
         if refusal is not None:
             raise ApplicationError(say(refusal), refusal, self._state.seq, type=refusal.code, non_retryable=True)
@@ -135,14 +144,15 @@ class CaseWorkflow:
 
     def _arm(self) -> None:
         """Keep one timer at the earliest deadline. A later deadline can wait for the timer that is already set."""
+        due = self._now() + BREATH if self._closing else self._due
         if self._timer is not None and not self._timer.done():
-            if self._due is None or (self._armed is not None and self._armed <= self._due):
+            if due is None or (self._armed is not None and self._armed <= due):
                 return
             self._timer.cancel()
         self._timer = self._armed = None
-        if self._due is not None:
-            left = self._due - self._now()
-            self._armed = self._due
+        if due is not None:
+            left = due - self._now()
+            self._armed = due
             self._timer = asyncio.create_task(workflow.sleep(timedelta(microseconds=left if left > 0 else MOMENT)))
             self._timer.add_done_callback(self._stir)
 
@@ -204,11 +214,16 @@ class CaseWorkflow:
         return self._state.status is Status.ENDED and not self._outbox and not self._links
 
     def _worn(self) -> bool:
-        """Whether the history is long enough: at the budget between deliveries, at twice that in any case."""
         info = workflow.info()
-        length = info.get_current_history_length()
-        idle = self._projecting is None and self._linking is None
-        return info.is_continue_as_new_suggested() or length >= (1 if idle else 2) * self._start.budget
+        return info.is_continue_as_new_suggested() or info.get_current_history_length() >= self._start.budget
+
+    def _busy(self) -> bool:
+        """Whether this task has taken a command.
+
+        The server turns the end of a run down while commands wait for it, which under load they always do. So a run
+        ends in a task that has taken none, and from its budget on it takes none: they are told to try again.
+        """
+        return workflow.info().get_current_history_length() == self._taken_at
 
     def _go_on(self) -> NoReturn:
         """Continue as a new run with everything: protocol, state with its replies, and what is undelivered."""

@@ -36,6 +36,9 @@ EVENTS_PER_RUN = 2_000
 NEVER_OPENED = "NEVER_OPENED"
 """The failure type of a run whose first command never came; only such a run may be started again."""
 
+TRY_AGAIN = "TRY_AGAIN"
+"""The failure type by which a run that is about to end sends a command to the next one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseStart:
@@ -136,6 +139,7 @@ __all__ = [
     "NEVER_OPENED",
     "TASK_QUEUE",
     "TASK_TIMEOUT",
+    "TRY_AGAIN",
     "CaseClosed",
     "CaseLook",
     "CaseStart",

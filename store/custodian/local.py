@@ -35,7 +35,7 @@ class LocalCustodian:
     """
 
     def __init__(self, run: Path) -> None:
-        self._run = run
+        self.run = run
 
     def describe(self, agency: Slug) -> KeyCard:
         """See ``port.Custodian``."""
@@ -68,7 +68,7 @@ class LocalCustodian:
         with self._connect() as connection:
             try:
                 # Read on every call: a custodian that was started again has a new token.
-                token = (self._run / TOKEN).read_text()
+                token = (self.run / TOKEN).read_text()
                 wire.send(connection, wire.Request(token=token, call=call))
                 answer = wire.ANSWER.validate_json(wire.receive(connection))
             except (OSError, ValidationError):
@@ -81,7 +81,7 @@ class LocalCustodian:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(PATIENCE)
         try:
-            connection.connect(str(self._run / SOCKET))
+            connection.connect(str(self.run / SOCKET))
         except OSError:
             connection.close()
             raise _down() from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -15,27 +14,28 @@ from temporalio.worker import Worker
 from store import protocols, schema
 from store.session import Database
 from tests.workflows.drivers import TemporalDriver
-from tests.workflows.texts import RELAY, advocacy, advocacy_text, relay
+from tests.workflows.texts import QUICK, RELAY, advocacy, advocacy_text, quick, relay
 from worker import build
 
 KEY = bytes(range(32))
 
 
-def prepare(path: Path) -> Database:
-    """A database with the tests' protocols published."""
-    url = f"sqlite:///{path}"
-    schema.upgrade(url)
-    database = Database(url)
+def publish_all(database: Database) -> None:
+    """Publish the tests' protocols."""
+    texts = ((relay(), RELAY), (quick(), QUICK), (advocacy(), advocacy_text()))
     with database.write() as connection:
-        for protocol, text in ((relay(), RELAY), (advocacy(), advocacy_text())):
-            protocols.publish(connection, protocol, text, published_at=time.time_ns() // 1_000, published_by="council")
-    return database
+        for protocol, text in texts:
+            now = time.time_ns() // 1_000
+            protocols.publish(connection, protocol, text, published_at=now, published_by="council")
 
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """One database for every test that does not break it."""
-    database = prepare(tmp_path_factory.mktemp("store") / "handoff.db")
+    url = f"sqlite:///{tmp_path_factory.mktemp('store') / 'handoff.db'}"
+    schema.upgrade(url)
+    database = Database(url)
+    publish_all(database)
     yield database
     database.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -29,7 +29,7 @@ from store.projector import BODY
 from store.session import Database
 from store.tables import fact
 from workflows import client as cases
-from workflows.messages import CaseClosed, CaseLook, CommandReply
+from workflows.messages import CaseClosed, CommandReply
 
 TICK = Input(command="tick", actor=None, body=Tick())
 SECOND = 1_000_000
@@ -97,11 +97,7 @@ class TemporalDriver:
     async def facts(self) -> tuple[Fact, ...]:
         """Every fact so far, as projected."""
         await self._settle(None)
-        with self._database.read() as connection:
-            rows = connection.execute(select(fact).where(fact.c.case_id == self.case_id).order_by(fact.c.seq)).all()
-        return tuple(
-            Fact(seq=each.seq, at=each.at, recorded=each.recorded, body=BODY.validate_json(each.body)) for each in rows
-        )
+        return read_facts(self._database, self.case_id)
 
     async def log(self) -> list[tuple[Input, Instant]]:
         """Every input the case took and every moment it looked at the clock (a ``Tick``), each with its instant.
@@ -137,13 +133,31 @@ class TemporalDriver:
 
     async def _settle(self, to: Instant | None) -> None:
         """Wait until nothing due by ``to`` is undone and everything decided is projected."""
-        async with asyncio.timeout(30):
-            while not self._done(await cases.look(self._client, self.case_id), to):
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 - another process is awaited
 
-    def _done(self, look: CaseLook, to: Instant | None) -> bool:
-        due = earliest(self._protocol, look.state)
-        return not look.undelivered and (to is None or due is None or due > to)
+        async def done() -> bool:
+            look = await cases.look(self._client, self.case_id)
+            due = earliest(self._protocol, look.state)
+            return not look.undelivered and (to is None or due is None or due > to)
+
+        await eventually(done)
+
+
+def read_facts(database: Database, case_id: str) -> tuple[Fact, ...]:
+    """The facts of a case that were projected, in order."""
+    with database.read() as connection:
+        rows = connection.execute(select(fact).where(fact.c.case_id == case_id).order_by(fact.c.seq)).all()
+    return tuple(
+        Fact(seq=each.seq, at=each.at, recorded=each.recorded, body=BODY.validate_json(each.body)) for each in rows
+    )
+
+
+async def eventually(so: Callable[[], Awaitable[bool]], within: float = 30) -> None:
+    """Wait for something outside this program to become so."""
+    async with asyncio.timeout(within):
+        while True:
+            if await so():
+                return
+            await asyncio.sleep(0.01)
 
 
 def _taken(inputs: list[Input], now: Instant) -> list[tuple[Input, Instant]]:

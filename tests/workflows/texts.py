@@ -44,6 +44,9 @@ steps in relay:
 """Small and open-ended: any number of hand-overs at once, and an end only when the court says so or all is filed."""
 
 
+QUICK = RELAY.replace("protocol: relay", "protocol: quick").replace("within 2 hours", "within 1 second")
+"""The same with a first window that a test can wait for on a real clock."""
+
 ADVOCACY = Path(__file__).parents[2] / "protocol_specs" / "post-arrest-advocacy"
 
 
@@ -51,6 +54,12 @@ ADVOCACY = Path(__file__).parents[2] / "protocol_specs" / "post-arrest-advocacy"
 def relay() -> Protocol:
     """The small protocol."""
     return compile_text(RELAY, today=date(2026, 3, 1)).protocol
+
+
+@cache
+def quick() -> Protocol:
+    """The small protocol in a hurry."""
+    return compile_text(QUICK, today=date(2026, 3, 1)).protocol
 
 
 @cache
