@@ -70,14 +70,15 @@ def step(protocol: Protocol, state: CaseState, command: Input, now: Instant) -> 
         return Result(state, (), (), None, refusal)
     instance = answers.apply(running, command)
     settle(running)
-    _catch_up(running, inclusive=True)
+    following = _catch_up(running, inclusive=True)
     running.finish()
     reply = None
     if not isinstance(command.body, Tick):
         reply = Reply(seq=running.seq, instance=instance)
         running.replies[command.command] = reply
     frozen = running.freeze()
-    return Result(frozen, (*running.effects, Arm(at=earliest(protocol, frozen))), tuple(running.facts), reply, None)
+    wake = following if running.status is Status.OPEN else None
+    return Result(frozen, (*running.effects, Arm(at=wake)), tuple(running.facts), reply, None)
 
 
 def earliest(protocol: Protocol, state: CaseState) -> Instant | None:
@@ -86,15 +87,18 @@ def earliest(protocol: Protocol, state: CaseState) -> Instant | None:
     return None if found is None else found.at
 
 
-def _catch_up(running: Running, *, inclusive: bool) -> None:
-    """Fire, in order, every deadline before now (or at now), each at its own instant."""
+def _catch_up(running: Running, *, inclusive: bool) -> Instant | None:
+    """Fire, in order, every deadline before now (or at now), each at its own instant; gives the next one."""
     while running.status is Status.OPEN:
         found = _next(running)
-        if found is None or found.at > running.now or (found.at == running.now and not inclusive):
-            return
+        if found is None:
+            return None
+        if found.at > running.now or (found.at == running.now and not inclusive):
+            return found.at
         _fire(running, found)
         settle(running)
         running.finish()
+    return None
 
 
 def _next(running: Running) -> Deadline | None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,16 @@ class Installation:
     url: str
     data: Path
     process: subprocess.Popen[bytes]
+    client: httpx2.Client
+    tokens: dict[str, str] = field(default_factory=dict)
 
     def token(self, role: str) -> str:
         """The token of the person in a role, or of ``AGENCY-records``."""
+        if role not in self.tokens:
+            self.tokens[role] = self._token(role)
+        return self.tokens[role]
+
+    def _token(self, role: str) -> str:
         for line in (self.data / "credentials.txt").read_text().splitlines():
             token, agency, roles, *_ = line.split()
             if roles == role or (roles == "records-system" and role == f"{agency}-records"):
@@ -41,7 +48,7 @@ class Installation:
         sent = dict(headers)
         if role is not None:
             sent["Authorization"] = f"Bearer {self.token(role)}"
-        return httpx2.request(method, f"{self.url}/api/v1{path}", json=body, headers=sent, timeout=60)
+        return self.client.request(method, f"{self.url}/api/v1{path}", json=body, headers=sent)
 
     def get(self, role: str, path: str) -> Any:
         """What a route answers, which must be well."""
@@ -52,7 +59,7 @@ class Installation:
     def ready(self) -> bool:
         """Whether everything is there."""
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == httpx2.codes.OK
+            return self.client.get(f"{self.url}/readyz").status_code == httpx2.codes.OK
         except httpx2.HTTPError:
             return False
 
@@ -71,11 +78,13 @@ def installed(data: Path, port: int | None = None) -> Iterator[Installation]:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli", "up"], cwd=ROOT, env=environment, stdout=log, stderr=log
         )
-    found = Installation(f"http://127.0.0.1:{chosen}", data, process)
+    client = httpx2.Client(timeout=60, limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20))
+    found = Installation(f"http://127.0.0.1:{chosen}", data, process, client)
     try:
         until(lambda: found.ready() or process.poll() is not None, "handoff up")
         assert process.poll() is None, (data.parent / f"{data.name}-up.log").read_text()
         yield found
     finally:
+        client.close()
         process.send_signal(signal.SIGINT)
         process.wait(60)

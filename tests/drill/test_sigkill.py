@@ -143,13 +143,15 @@ def test_nothing_acknowledged_is_lost_and_each_escalation_comes_once(tmp_path: P
             headers={"Authorization": f"Bearer {here.token('coordinator')}"},
         )
         assert published.status_code == 201, published.text
-        clients = Clients(here, time.monotonic() + SECONDS + 240)
+        clients = Clients(here, time.monotonic() + SECONDS + 120)
         stop = threading.Event()
         killed: list[Counter[str]] = []
         killer = threading.Thread(target=lambda: killed.append(kill_at_random(here, chance, stop)))
         killer.start()
+        timer = threading.Timer(SECONDS, stop.set)
+        timer.start()
         drive(clients, chance)
-        stop.set()
+        timer.join()
         killer.join()
         until(here.ready, "ready again")
         database = Database(f"sqlite:///{here.data / 'handoff.db'}")

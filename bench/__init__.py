@@ -1,0 +1,1 @@
+"""Measurements, printed from one run; never part of the tests."""

@@ -1,0 +1,19 @@
+"""``python -m bench``: every measurement, from one run."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+from bench import core, site
+
+
+def main() -> None:
+    """Measure and print."""
+    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} cores")
+    core.measure()
+    site.measure()
+
+
+if __name__ == "__main__":
+    main()
