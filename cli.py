@@ -1,8 +1,8 @@
 """The command ``handoff``: check and try a protocol text, run an installation, and speak to one.
 
-``check``, ``show``, ``test``, ``schema``, ``doctor``, ``store`` and ``up`` work here; ``publish``, ``intake``,
-``cases``, ``tasks`` and ``call`` speak HTTP to a running installation. Exit codes: 0 done, 1 findings or refused,
-2 usage. Wiring only: what a command prints is in ``runtime.terminal``, what it does in the packages.
+``check``, ``show``, ``test``, ``schema``, ``doctor``, ``store`` and ``up`` work here; the others
+speak HTTP to a running installation. Exit codes: 0 done, 1 findings or refused, 2 usage. Wiring only, a page per
+command and so over 300 lines: what a command prints is in ``runtime.terminal``, what it does in the packages.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def check(file: Text, *, as_json: AsJson = False) -> None:
     compiled, findings = _compile(data)
     if as_json:
         known = {"protocol": compiled.protocol.id, "hash": compiled.hash} if compiled else {}
-        terminal.as_json({"file": str(file), **known, "findings": [asdict(each) for each in findings]})
+        terminal.print_json({"file": str(file), **known, "findings": [asdict(each) for each in findings]})
     else:
         terminal.findings(file, data, findings)
     if compiled is None:
@@ -78,13 +78,13 @@ def show(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
     """Tell a protocol in plain English, step by step, from what the engine will run."""
     told = outline(_compiled(texts.find(protocol)).protocol)
     if as_json:
-        terminal.as_json(asdict(told))
+        terminal.print_json(asdict(told))
     else:
         terminal.outlined(told)
 
 
-@app.command()
-def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
+@app.command("test")
+def play_scenarios(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
     """Play the scenarios that stand beside a protocol text, on the engine's own rules, with no server."""
     path = texts.find(protocol)
     stories = texts.stories_of(path)
@@ -102,7 +102,7 @@ def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
                 terminal.out.print(f"     {stories}:{each.place.line}: expected {each.expected}; found {each.found}")
     held = sum(not each["problems"] for each in results)
     if as_json:
-        terminal.as_json({"protocol": compiled.id, "scenarios": results})
+        terminal.print_json({"protocol": compiled.id, "scenarios": results})
     else:
         terminal.out.print(f"{held} of {len(results)} scenarios hold.")
     if held < len(results):
@@ -112,7 +112,7 @@ def test(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of protocol texts, for editors."""
-    terminal.as_json(json_schema())
+    terminal.print_json(json_schema())
 
 
 @app.command()
@@ -137,11 +137,11 @@ def doctor(*, as_json: AsJson = False) -> None:
     answers = launch.is_ready(settings)
     if as_json:
         found = {"settings": [asdict(each) for each in table], "versions": versions, "ready": answers}
-        terminal.as_json({**found, "checks": [asdict(each) for each in checks]})
+        terminal.print_json({**found, "checks": [asdict(each) for each in checks]})
     else:
-        terminal.rows(("setting", "value", "default"), [(e.name, e.value, e.default) for e in table], empty="")
+        terminal.rows(("setting", "value", "default"), [(e.name, e.value, e.default) for e in table])
         terminal.out.print("\n" + ", ".join(f"{name} {number}" for name, number in versions.items()) + "\n")
-        terminal.rows(("check", "", "found"), [(each.name, each.state, each.says) for each in checks], empty="")
+        terminal.rows(("check", "", "found"), [(each.name, str(each.state), each.says) for each in checks])
         terminal.out.print(f"\nHandoff {'is ready' if answers else 'does not answer'} at {settings.url}.")
     if any(each.state is diagnosis.State.BAD for each in checks):
         raise typer.Exit(FOUND_SOMETHING)
@@ -160,7 +160,7 @@ def rebuild(*, as_json: AsJson = False) -> None:
         database.close()
     same = report.before == report.after
     if as_json:
-        terminal.as_json({**asdict(report), "same": same})
+        terminal.print_json({**asdict(report), "same": same})
     else:
         said = "nothing was different" if same else "something was different, and is right again"
         terminal.out.print(f"{report.facts:,} facts of {report.cases:,} cases read; {said}.")
@@ -175,12 +175,12 @@ def publish(file: Text, *, url: Url = None, token: Token = None, as_: As = None,
             found = remote.tell("POST", "/protocols", data, kind="application/yaml")
         except SpecError as error:
             if as_json:
-                terminal.as_json({"file": str(file), "findings": [asdict(each) for each in error.findings]})
+                terminal.print_json({"file": str(file), "findings": [asdict(each) for each in error.findings]})
             else:
                 terminal.findings(file, data, error.findings)
             raise typer.Exit(FOUND_SOMETHING) from None
     if as_json:
-        terminal.as_json(found)
+        terminal.print_json(found)
     else:
         terminal.out.print(f"{found['protocol']} is in force as version {found['version']}.")
 
@@ -214,7 +214,7 @@ def intake(  # noqa: PLR0913 - the options of a command
         raise typer.Exit(FOUND_SOMETHING) from None
     if as_json:
         figures = {"unanswered": outcome.unanswered, "seconds": round(outcome.seconds, 3), "report": str(refused)}
-        terminal.as_json({**asdict(outcome.tally), **figures})
+        terminal.print_json({**asdict(outcome.tally), **figures})
     else:
         terminal.taken_in(outcome, refused)
     if outcome.stopped is not None:
@@ -236,19 +236,15 @@ def cases(
     """List cases in which your agency has a part, newest first."""
     with _remote(url, token, as_ or "coordinator") as remote:
         found = remote.await_items("/cases", wait, limit=limit)
-    if as_json:
-        terminal.as_json(found)
-        return
-    lines = [(e["code"], e["protocol"], e["opened_at"], e["status"] or "private", e["part"]) for e in items_of(found)]
-    terminal.rows(("case", "protocol", "opened", "status", "your part"), lines, empty="No cases.")
+    terminal.listed(found, terminal.CASES, as_json=as_json)
 
 
 @app.command()
 def tasks(  # noqa: PLR0913 - the options of a command
     *,
+    ids: Annotated[bool, typer.Option("--ids", help="Print the tasks' ids only, one a line.")] = False,
     limit: Limit = 50,
     wait: Wait = 0,
-    ids: Annotated[bool, typer.Option("--ids", help="Print the tasks' ids only, one a line.")] = False,
     url: Url = None,
     token: Token = None,
     as_: As = None,
@@ -257,14 +253,42 @@ def tasks(  # noqa: PLR0913 - the options of a command
     """List what you owe, with the time left: late first, then what nobody has taken up."""
     with _remote(url, token, as_ or "coordinator") as remote:
         found = remote.await_items("/tasks", wait, limit=limit)
-    if as_json:
-        terminal.as_json(found)
-    elif ids:
-        for each in items_of(found):
-            terminal.out.print(each["id"])
+    if ids:
+        terminal.out.print("\n".join(str(each["id"]) for each in items_of(found)))
     else:
-        lines = [(e["code"], e["step"], e["must"], e["clock"]["head"], e["id"]) for e in items_of(found)]
-        terminal.rows(("case", "step", "you must", "clock", "task"), lines, empty="Nothing to do.")
+        terminal.listed(found, terminal.TASKS, as_json=as_json)
+
+
+@app.command()
+def handoffs(
+    *,
+    limit: Limit = 50,
+    wait: Wait = 0,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List which agency waits for which, as a coordinator sees it: stalled first."""
+    with _remote(url, token, as_ or "coordinator") as remote:
+        found = remote.await_items("/handoffs", wait, limit=limit)
+    terminal.listed(found, terminal.HANDOFFS, as_json=as_json)
+
+
+@app.command()
+def escalations(
+    *,
+    limit: Limit = 50,
+    wait: Wait = 0,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List who was told of what, when and why, newest first."""
+    with _remote(url, token, as_ or "coordinator") as remote:
+        found = remote.await_items("/escalations", wait, limit=limit)
+    terminal.listed(found, terminal.ESCALATIONS, as_json=as_json)
 
 
 @app.command()
@@ -281,10 +305,10 @@ def call(  # noqa: PLR0913 - the options of a command
     """Call the HTTP interface as somebody, and print its answer as JSON."""
     with _remote(url, token, as_ or "coordinator") as remote:
         if method.upper() == "GET":
-            terminal.as_json(remote.await_items(path, wait) if wait else remote.ask(path))
+            terminal.print_json(remote.await_items(path, wait) if wait else remote.ask(path))
         else:
             said = sys.stdin.buffer.read() if body == "-" else body.encode()
-            terminal.as_json(remote.tell(method.upper(), path, said))
+            terminal.print_json(remote.tell(method.upper(), path, said))
 
 
 def _remote(url: str | None, token: str | None, name: str) -> Remote:

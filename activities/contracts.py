@@ -6,8 +6,10 @@ other side is away. None may end in a failure that is not retried.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
 from protocol.kernel import OpaqueId
 from protocol.messages import Actor, Fact, StartCase
@@ -29,8 +31,10 @@ FIRST_RETRY = timedelta(milliseconds=200)
 LONGEST_RETRY = timedelta(seconds=5)
 """The pause between attempts doubles from the first to the longest; there is no last attempt."""
 
+CLOSED = ConfigDict(extra="forbid")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Projection:
     """A batch of a case's facts in order, for the read model."""
 
@@ -39,14 +43,14 @@ class Projection:
     facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Projected:
     """Every fact of the case up to ``seq`` is in the read model."""
 
     seq: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Link:
     """A linked case to start, and whose act asked for it (None: the passing of time).
 
@@ -58,7 +62,7 @@ class Link:
     command: OpaqueId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class LinkedCase:
     """A link of the case ``case_id``; the new case is pinned to the same protocol and clock ``shift``."""
 
@@ -68,7 +72,7 @@ class LinkedCase:
     shift: Instant = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class LinkedStarted:
     """The linked case is open (now or since an earlier attempt)."""
 

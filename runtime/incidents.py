@@ -22,6 +22,9 @@ from runtime.mapping import NAMED, Mapping, Moment, Value, tests
 from runtime.records import REASONS, Record
 
 LONGEST_KEY = 200
+OLDEST: Instant = 315_532_800 * clocks.SECOND
+"""1980: systems write 1900 or 1970 where they do not know a time."""
+
 YES, NO = {"yes", "y", "true", "t", "1"}, {"no", "n", "false", "f", "0"}
 
 SENTENCES = {
@@ -30,6 +33,7 @@ SENTENCES = {
     "TIME_FORMAT": "The time is not written as the mapping says.",
     "TIME_SKIPPED": "This local time does not exist: the clocks went forward.",
     "TIME_REPEATED": "This local time came twice: the clocks went back.",
+    "TIME_PLACEHOLDER": "A time before 1980 stands for one that is not known.",
     "IN_FUTURE": "That time has not come yet.",
     "NO_KEY": "A column of the key is empty.",
     "KEY_TOO_LONG": f"The key is longer than {LONGEST_KEY} characters.",
@@ -150,6 +154,8 @@ class Reader:
         at, repeated = _instant(said, moment.zone, moment.written, moment.repeated_hour)
         if at > self.now:
             raise _Unusable("IN_FUTURE")
+        if at < OLDEST:
+            raise _Unusable("TIME_PLACEHOLDER")
         return at, repeated
 
     def _hold_until(self, occurred_at: Instant) -> Instant | None:

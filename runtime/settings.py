@@ -24,6 +24,12 @@ PREFIX = "HANDOFF_"
 FOR_TESTS = "HANDOFF_TEST_"
 """Names the test suite may use for itself; they are no settings."""
 
+OF_THE_CLIENT = frozenset({"HANDOFF_TOKEN"})
+"""Names that commands which speak to an installation read, and the installation itself does not."""
+
+FOR_CLIENTS = frozenset({"HANDOFF_TOKEN"})
+"""Names the command line's own options take; they are no settings of an installation."""
+
 PRIVATE = 0o700
 OTHERS = 0o077
 LOCK = "handoff.lock"
@@ -84,12 +90,6 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "run in the data folder"},
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
-    log_format: Literal["auto", "json", "text"] = Field(
-        "auto", description="JSON lines, text for reading, or auto: text on a terminal and JSON elsewhere."
-    )
-    stop_seconds: float = Field(
-        20.0, gt=0, le=600, description="How long each program may take to stop before it is killed, in seconds."
-    )
     demonstration: bool = Field(
         default=True, description="Whether the first start makes one placeholder person for each role."
     )
@@ -192,7 +192,9 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     for name in sorted(os.environ):
-        if name.upper().startswith(PREFIX) and not name.startswith(FOR_TESTS) and name.upper() not in known:
+        if not name.upper().startswith(PREFIX) or name.startswith(FOR_TESTS) or name in FOR_CLIENTS:
+            continue
+        if name.upper() not in known:
             near = get_close_matches(name.upper(), known, n=1)
             hint = f" Did you mean {near[0]}?" if near else " See handoff doctor for all of them."
             raise HandoffError("SETTING_UNKNOWN", f"{name} is not a setting.{hint}")

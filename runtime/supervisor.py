@@ -1,15 +1,13 @@
 """One supervisor for the processes of an installation: start in order, restart what dies, stop everything.
 
-Each service runs in its own process group with its output in a log file. The supervisor's death, however sudden,
-ends its services too: on Linux the kernel tells them, elsewhere the next start finds the lock free and their ports
-taken and says so.
+Each service has its own process group and its output in a log file. None outlives the supervisor, however suddenly
+that ends (``runtime.tether``), so the next start finds the folder's lock and the ports free.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import fcntl
 import os
 import signal
@@ -22,17 +20,26 @@ from typing import IO
 
 from protocol.errors import HandoffError
 
-PR_SET_PDEATHSIG = 1
+FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 SETTLED = 60.0
 """Seconds after which a service that was restarted counts as well again."""
+
+KILLED_WITHIN = 5.0
 LOG_BYTES = 20 * 1024 * 1024
+"""A log longer than this is set aside when its service starts; one older log is kept."""
+
+TETHER = Path(__file__).with_name("tether.py")
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A process to keep running. ``ready`` returns when it can be used, or raises."""
+    """A process to keep running.
+
+    ``env`` is its whole environment; empty means the supervisor's own. ``ready`` returns when the service can be
+    used, or raises. ``stop_within`` is how many seconds it may take to stop before it is killed.
+    """
 
     name: str
     argv: Sequence[str]
@@ -42,7 +49,7 @@ class Service:
 
 
 def hold_lock(path: Path) -> IO[str]:
-    """Take the installation's lock; held while the returned file is open.
+    """Take the installation's lock; held while the returned file is open and this process lives.
 
     Raises:
         HandoffError: ALREADY_RUNNING when another supervisor has it.
@@ -50,11 +57,12 @@ def hold_lock(path: Path) -> IO[str]:
     lock = path.open("a+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except OSError:
         lock.seek(0)
-        process = lock.read().strip() or "unknown"
-        says = f"Handoff already runs on {path.parent} (process {process}). Stop it, or set HANDOFF_DATA."
-        raise HandoffError("ALREADY_RUNNING", says) from error
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        says = f"Handoff already runs on {path.parent} (process {holder}). Stop it, or set HANDOFF_DATA."
+        raise HandoffError("ALREADY_RUNNING", says) from None
     lock.seek(0)
     lock.truncate()
     lock.write(str(os.getpid()))
@@ -62,22 +70,22 @@ def hold_lock(path: Path) -> IO[str]:
     return lock
 
 
-def _die_with_parent() -> None:
-    """In the child: be killed when the supervisor dies (Linux), and be a group of its own."""
-    os.setsid()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 class Supervisor:
-    """Runs services until asked to stop."""
+    """Runs services until asked to stop.
+
+    Args:
+        logs: the folder of log files, ``<service>.log``.
+        report: prints one line.
+    """
 
     def __init__(self, logs: Path, report: Report) -> None:
         self._logs = logs
         self._report = report
-        self._running: list[tuple[Service, asyncio.subprocess.Process]] = []
+        # In the order in which they were first started, which a restart does not change.
+        self._running: dict[str, tuple[Service, asyncio.subprocess.Process]] = {}
         self._watchers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     async def start(self, service: Service) -> None:
         """Start a service, wait until it is ready, and keep it running from then on.
@@ -86,56 +94,25 @@ class Supervisor:
             HandoffError: NOT_STARTED when it ends before it is ready; what its ``ready`` raises.
         """
         process = await self._spawn(service)
-        self._running.append((service, process))
         if service.ready is not None:
             ready = asyncio.ensure_future(service.ready())
             ended = asyncio.ensure_future(process.wait())
-            await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not ready.done():
+            try:
+                await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if not ready.done():
+                    log = self._log(service)
+                    raise HandoffError("NOT_STARTED", f"{service.name} ended at once. Its last words are in {log}.")
+                await ready
+            finally:
                 ready.cancel()
-                log = self._logs / f"{service.name}.log"
-                raise HandoffError("NOT_STARTED", f"{service.name} ended at once. Its last words are in {log}.")
-            ended.cancel()
-            ready.result()
+                ended.cancel()
         self._watchers.append(asyncio.create_task(self._watch(service, process)))
 
-    async def _spawn(self, service: Service) -> asyncio.subprocess.Process:
-        path = self._logs / f"{service.name}.log"
-        if path.exists() and path.stat().st_size > LOG_BYTES:
-            path.replace(path.with_suffix(".log.1"))
-        with path.open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                *service.argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env=service.env or None,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else os.setsid,
-            )
-
-    async def _watch(self, service: Service, process: asyncio.subprocess.Process) -> None:
-        """Restart the service whenever it ends, a little later each time until it holds."""
-        pause = 0.2
-        while not self._stopping.is_set():
-            since = time.monotonic()
-            code = await process.wait()
-            if self._stopping.is_set():
-                return
-            pause = 0.2 if time.monotonic() - since > SETTLED else pause
-            self._report(f"{service.name} ended ({code}); starting it again.")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
-                return
-            pause = min(pause * 2, LONGEST_PAUSE)
-            self._running = [each for each in self._running if each[0] is not service]
-            process = await self._spawn(service)
-            self._running.append((service, process))
-
     async def wait(self) -> None:
-        """Wait for SIGINT or SIGTERM (or ``ask_to_stop``)."""
+        """Wait for SIGINT or SIGTERM, or ``ask_to_stop``. A second signal shortens the stop that follows."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stopping.set)
+            loop.add_signal_handler(number, self._on_signal)
         await self._stopping.wait()
 
     def ask_to_stop(self) -> None:
@@ -145,18 +122,79 @@ class Supervisor:
     async def stop(self) -> None:
         """Stop every service, the last started first: asked, then killed with its whole group."""
         self._stopping.set()
-        order = [service for service, _ in self._running]
-        for service, process in sorted(self._running, key=lambda each: order.index(each[0]), reverse=True):
-            await self._end(service, process)
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
+        for service, process in reversed(self._running.values()):
+            await self._end(service, process)
+        self._running.clear()
+
+    def _on_signal(self) -> None:
+        if self._stopping.is_set():
+            self._hurry.set()
+        self._stopping.set()
+
+    def _log(self, service: Service) -> Path:
+        return self._logs / f"{service.name}.log"
+
+    async def _spawn(self, service: Service) -> asyncio.subprocess.Process:
+        path = self._log(service)
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                # Isolated and without site packages: nothing but the standard library, and quick.
+                "-IS",
+                str(TETHER),
+                str(os.getpid()),
+                *service.argv,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=service.env or None,
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+        self._running[service.name] = (service, process)
+        return process
+
+    async def _watch(self, service: Service, process: asyncio.subprocess.Process) -> None:
+        """Restart the service whenever it ends, a little later each time until it holds."""
+        pause, since = FIRST_PAUSE, time.monotonic()
+        while True:
+            code = await process.wait()
+            if time.monotonic() - since > SETTLED:
+                pause = FIRST_PAUSE
+            self._report(f"{service.name} ended ({_told(code)}); starting it again.")
+            await asyncio.sleep(pause)
+            pause, since = min(pause * 2, LONGEST_PAUSE), time.monotonic()
+            try:
+                process = await self._spawn(service)
+            except OSError as error:
+                self._report(f"{service.name} cannot be started: {error.strerror}; trying again.")
 
     async def _end(self, service: Service, process: asyncio.subprocess.Process) -> None:
-        for number, within in ((signal.SIGTERM, service.stop_within), (signal.SIGKILL, 5.0)):
-            if process.returncode is not None:
-                break
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), within)
+        if process.returncode is None:
+            _signal_group(process.pid, signal.SIGTERM)
+            ended = asyncio.ensure_future(process.wait())
+            hurry = asyncio.ensure_future(self._hurry.wait())
+            await asyncio.wait({ended, hurry}, timeout=service.stop_within, return_when=asyncio.FIRST_COMPLETED)
+            hurry.cancel()
+            ended.cancel()
+        # Also when it ended by itself: what it had started may still be there.
+        _signal_group(process.pid, signal.SIGKILL)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), KILLED_WITHIN)
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    # Gone already, or (on macOS) only a zombie is left of it.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _told(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name

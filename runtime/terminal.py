@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,13 +16,14 @@ from protocol.errors import Finding
 from protocol.findings import counted, tell
 from protocol.outline import Outline
 from runtime.intake import Moved, Outcome
+from runtime.remote import items_of
 
 # Texts may hold brackets and colons: nothing in them is markup.
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def as_json(value: object) -> None:
+def print_json(value: object) -> None:
     """A value for programs."""
     out.print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
@@ -47,12 +50,59 @@ def outlined(told: Outline) -> None:
                 out.print(f"     {sentence}")
 
 
-def rows(titles: Sequence[str], lines: Sequence[Sequence[object]], *, empty: str) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """How a list is shown: titles, a row's cells (paths into its JSON), and what to say of an empty one."""
+
+    titles: tuple[str, ...]
+    cells: tuple[str, ...]
+    empty: str
+
+
+CASES = Columns(
+    titles=("case", "protocol", "opened", "status", "your part"),
+    cells=("code", "protocol", "opened_at", "status", "part"),
+    empty="No cases.",
+)
+TASKS = Columns(
+    titles=("case", "step", "you must", "clock", "task"),
+    cells=("code", "step", "must", "clock.head", "id"),
+    empty="Nothing to do.",
+)
+HANDOFFS = Columns(
+    titles=("case", "step", "from", "to", "clock", "told or next"),
+    cells=("code", "step", "from_agency", "agency", "clock.head", "clock.next"),
+    empty="Nobody waits for anybody.",
+)
+ESCALATIONS = Columns(
+    titles=("case", "step", "of", "told", "how", "why", "at", "seconds late"),
+    cells=("code", "step", "agency", "told", "how", "why", "at", "late_seconds"),
+    empty="Nobody had to be told of anything.",
+)
+
+
+def listed(found: Any, columns: Columns, *, as_json: bool) -> None:  # noqa: ANN401 - JSON of a list route
+    """A list of the interface: as it came for programs, as a table for people."""
+    if as_json:
+        print_json(found)
+        return
+    lines = [[_cell(each, path) for path in columns.cells] for each in items_of(found)]
+    rows(columns.titles, lines, empty=columns.empty)
+
+
+def _cell(item: dict[str, Any], path: str) -> str:
+    value: Any = item
+    for part in path.split("."):
+        value = value[part]
+    return "-" if value is None or value == "" else str(value)
+
+
+def rows(titles: Sequence[str], lines: Sequence[Sequence[str]], *, empty: str = "") -> None:
     """A table, or one sentence when there is nothing in it."""
     if not lines:
         out.print(empty)
         return
-    cells = [[*titles], *([("" if cell is None else str(cell)) for cell in each] for each in lines)]
+    cells = [titles, *lines]
     widths = [max(len(each[place]) for each in cells) for place in range(len(titles))]
     for each in cells:
         # Never cut: what is printed is copied, searched and piped.

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter
 from temporalio.client import (
@@ -39,6 +40,7 @@ from workflows.messages import (
     TRY_AGAIN,
     CaseClosed,
     CaseStart,
+    Command,
     CommandReply,
     reply_of,
 )
@@ -60,6 +62,11 @@ TRANSIENT = {
 }
 PASSING = {"AcceptedUpdateCompletedWorkflow", TRY_AGAIN}
 """Failures of an update that the next run of the case will not have."""
+
+AT_ONCE = 8
+"""Commands this process sends to one case at once. The server takes 10; the 11th aborts all that are under way."""
+
+_turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
 REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)
 
@@ -90,7 +97,7 @@ async def update_with_start(client: Client, opening: Opening, left: timedelta, *
     try:
         reply: CommandReply = await client.execute_update_with_start_workflow(
             COMMAND,
-            opening.command,
+            Command(input=opening.command),
             start_workflow_operation=operation,
             id=opening.command.command,
             result_type=CommandReply,
@@ -140,13 +147,18 @@ def remembered(closed: CaseClosed | None, command: Input) -> CommandReply:
     return reply
 
 
-async def persist(attempt: Callable[[timedelta], Awaitable[CommandReply]], within: timedelta) -> CommandReply:
+async def persist(
+    case_id: str, attempt: Callable[[timedelta], Awaitable[CommandReply]], within: timedelta
+) -> CommandReply:
     """Try until there is an answer or the time is up; every attempt carries the same ids."""
     until = time.monotonic() + within.total_seconds()
     pause = FIRST_PAUSE
+    turns = _turns.setdefault(case_id, asyncio.Semaphore(AT_ONCE))
     while True:
         try:
-            reply = await attempt(min(ATTEMPT, timedelta(seconds=max(until - time.monotonic(), FIRST_PAUSE))))
+            async with turns:
+                left = max(until - time.monotonic(), FIRST_PAUSE)
+                reply = await attempt(min(ATTEMPT, timedelta(seconds=left)))
         except (RPCError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError, StillRunning) as error:
             _reraise_unless_transient(error)
             if time.monotonic() + pause >= until:

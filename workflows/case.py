@@ -27,7 +27,7 @@ from protocol.machine import Result, earliest, step
 from protocol.messages import Actor, Arm, Input, StartCase, Tick
 from protocol.refusals import say
 from protocol.serial import load_protocol
-from protocol.state import Instant, Status
+from protocol.state import CaseState, Instant, Status
 from workflows.messages import (
     COMMAND,
     LOOK,
@@ -36,6 +36,7 @@ from workflows.messages import (
     CaseClosed,
     CaseLook,
     CaseStart,
+    Command,
     CommandReply,
     reply_of,
 )
@@ -70,6 +71,7 @@ class CaseWorkflow:
         self._timer: asyncio.Task[None] | None = None
         self._projecting: workflow.ActivityHandle[Projected] | None = None
         self._linking: workflow.ActivityHandle[LinkedStarted] | None = None
+        self._asked: tuple[tuple[CaseState, Input, Instant], Result] | None = None
         self._stirred = False
         self._closing = False
         self._taken_at = 0
@@ -94,22 +96,22 @@ class CaseWorkflow:
             await workflow.wait_condition(lambda: self._stirred)
 
     @workflow.update(name=COMMAND)
-    def command(self, message: Input) -> CommandReply:
+    def command(self, message: Command) -> CommandReply:
         """Take a command. Never raises: an exception here would hold up the case, so even a late refusal is a reply."""
-        result = step(self._protocol, self._state, message, self._now())
+        result = self._ask(message.input)
         if result.refusal is not None:
             return CommandReply(seq=self._state.seq, refusal=result.refusal)
-        self._take(result, message.actor)
+        self._take(result, message.input.actor)
         self._taken_at = workflow.info().get_current_history_length()
-        reply = reply_of(self._state.replies, message.command)
+        reply = reply_of(self._state.replies, message.input.command)
         return reply or CommandReply(seq=self._state.seq)
 
     @command.validator
-    def _judge(self, message: Input) -> None:
+    def _judge(self, message: Command) -> None:
         """Refuse what the core refuses, before anything is written to history."""
         if self._closing:
             raise ApplicationError("The case is between two runs.", type=TRY_AGAIN, non_retryable=True)
-        refusal = step(self._protocol, self._state, message, self._now()).refusal
+        refusal = self._ask(message.input).refusal
         if refusal is not None:
             raise ApplicationError(say(refusal), refusal, self._state.seq, type=refusal.code, non_retryable=True)
 
@@ -157,6 +159,13 @@ class CaseWorkflow:
             self._timer.add_done_callback(self._stir)
 
     # State and outbox
+
+    def _ask(self, command: Input) -> Result:
+        """What the core makes of a command now. The handler asks what its validator just asked: once is enough."""
+        question = (self._state, command, self._now())
+        if self._asked is None or self._asked[0][0] is not self._state or self._asked[0][1:] != question[1:]:
+            self._asked = (question, step(self._protocol, *question))
+        return self._asked[1]
 
     def _take(self, result: Result, actor: Actor | None) -> None:
         """Keep what the core decided; the loop delivers it."""

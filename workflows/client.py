@@ -24,7 +24,17 @@ from protocol.serial import load_protocol, protocol_hash
 from protocol.state import CaseState, Instant
 from workflows.calls import Opening, closed, persist, remembered, update_with_start
 from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
-from workflows.messages import COMMAND, LOOK, TASK_QUEUE, CaseLook, CaseStart, CommandReply, linked_case_id, reply_of
+from workflows.messages import (
+    COMMAND,
+    LOOK,
+    TASK_QUEUE,
+    CaseLook,
+    CaseStart,
+    Command,
+    CommandReply,
+    linked_case_id,
+    reply_of,
+)
 
 PATIENCE = timedelta(seconds=30)
 """How long a call keeps trying before it says that it got no answer."""
@@ -78,7 +88,7 @@ async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
             except UnknownCase:
                 return await update_with_start(client, opening, left, again=True)
 
-    return await persist(attempt, within)
+    return await persist(case_id, attempt, within)
 
 
 async def send(client: Client, case_id: str, command: Input, *, within: timedelta = PATIENCE) -> CommandReply:
@@ -95,7 +105,7 @@ async def send(client: Client, case_id: str, command: Input, *, within: timedelt
     async def attempt(left: timedelta) -> CommandReply:
         try:
             reply: CommandReply = await handle.execute_update(
-                COMMAND, command, id=command.command, result_type=CommandReply, rpc_timeout=left
+                COMMAND, Command(input=command), id=command.command, result_type=CommandReply, rpc_timeout=left
             )
             return reply
         except RPCError as error:
@@ -103,7 +113,7 @@ async def send(client: Client, case_id: str, command: Input, *, within: timedelt
                 raise
         return remembered(await closed(client, case_id), command)
 
-    return await persist(attempt, within)
+    return await persist(case_id, attempt, within)
 
 
 async def open_after_end(  # noqa: PLR0913 - each is one thing the caller decides

@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
-from typing import ClassVar
 from uuid import UUID
 
 from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
 from activities.contracts import Link
 from protocol.kernel import OpaqueId
-from protocol.messages import Fact, Refusal
+from protocol.messages import Fact, Input, Refusal
 from protocol.state import CaseState, Instant, Reply
 
 TASK_QUEUE = "handoff-cases"
@@ -39,16 +39,18 @@ NEVER_OPENED = "NEVER_OPENED"
 TRY_AGAIN = "TRY_AGAIN"
 """The failure type by which a run that is about to end sends a command to the next one."""
 
+CLOSED = ConfigDict(extra="forbid")
+"""Unknown keys are errors. Models of their own, and not plain dataclasses, so that they are built once per process
+and not once per case: Temporal gives every run a converter with an empty cache."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class CaseStart:
     """All that a run needs to begin or to go on: the pinned protocol, the case, and what it still has to deliver.
 
     ``protocol`` is the canonical JSON whose SHA-256 is ``protocol_hash``. ``shift`` (microseconds) is added to the
     server's clock: 0 for a real case; a rehearsed one lives at another date. ``budget`` is in history events.
     """
-
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     protocol: str
     protocol_hash: OpaqueId
@@ -59,7 +61,14 @@ class CaseStart:
     budget: int = EVENTS_PER_RUN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Command:
+    """What the update carries: one input, whose command id is the update's id."""
+
+    input: Input
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class CommandReply:
     """The answer to a command, the same for ever.
 
@@ -73,7 +82,7 @@ class CommandReply:
     refusal: Refusal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class CaseClosed:
     """What a finished run leaves behind: enough to answer a repeated command, and to number a linked case."""
 
@@ -82,7 +91,7 @@ class CaseClosed:
     replies: dict[OpaqueId, Reply]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class CaseLook:
     """A case as its workflow sees it, for diagnosis only: screens read the read model.
 
@@ -143,6 +152,7 @@ __all__ = [
     "CaseClosed",
     "CaseLook",
     "CaseStart",
+    "Command",
     "CommandReply",
     "case_id",
     "linked_case_id",

@@ -57,7 +57,7 @@ class Clients:
             if response is not None and response.status_code < httpx2.codes.INTERNAL_SERVER_ERROR:
                 return response
             assert time.monotonic() < self.until, "no answer until the end of the drill"
-            signal.sigtimedwait([], 0.1)
+            signal.sigtimedwait([], 0.5)
 
     def report(self, key: str) -> None:
         body = {"protocol": "drill", "event": "reported", "source": "police", "key": key}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import timedelta
 from uuid import uuid4
 
@@ -29,7 +29,7 @@ from store.projector import BODY
 from store.session import Database
 from store.tables import fact
 from workflows import client as cases
-from workflows.messages import CaseClosed, CommandReply
+from workflows.messages import CaseClosed, Command, CommandReply
 
 TICK = Input(command="tick", actor=None, body=Tick())
 SECOND = 1_000_000
@@ -106,17 +106,7 @@ class TemporalDriver:
         """
         context = WorkflowSerializationContext(namespace=self._client.namespace, workflow_id=self.case_id)
         converter = self._client.data_converter.with_context(context)
-        found: list[tuple[Input, Instant]] = []
-        started, now, inputs = 0, 0, list[Input]()
-        async for event in self._history():
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
-                started = event.event_time.ToNanoseconds() // 1_000 + self._shift
-            elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
-                found += _taken(inputs, now)
-                now, inputs = started, []
-            elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
-                inputs.append(await _input_of(converter, event))
-        return found + _taken(inputs, now)
+        return await inputs_of([each async for each in self._history()], converter, self._shift)
 
     async def _history(self) -> AsyncIterator[HistoryEvent]:
         """The events of every run of the case, oldest first."""
@@ -160,11 +150,24 @@ async def eventually(so: Callable[[], Awaitable[bool]], within: float = 30) -> N
             await asyncio.sleep(0.01)
 
 
+async def inputs_of(
+    events: Iterable[HistoryEvent], converter: DataConverter, shift: Instant
+) -> list[tuple[Input, Instant]]:
+    """The inputs of a history, each with the instant of the task that took it, and a tick at the end of every task."""
+    found: list[tuple[Input, Instant]] = []
+    started, now, inputs = 0, 0, list[Input]()
+    for event in events:
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+            started = event.event_time.ToNanoseconds() // 1_000 + shift
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            found += _taken(inputs, now)
+            now, inputs = started, []
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+            request = event.workflow_execution_update_accepted_event_attributes.accepted_request
+            (command,) = await converter.decode(request.input.args.payloads, [Command])
+            inputs.append(command.input)
+    return found + _taken(inputs, now)
+
+
 def _taken(inputs: list[Input], now: Instant) -> list[tuple[Input, Instant]]:
     return [(each, now) for each in (*inputs, TICK)] if now else []
-
-
-async def _input_of(converter: DataConverter, event: HistoryEvent) -> Input:
-    request = event.workflow_execution_update_accepted_event_attributes.accepted_request
-    (found,) = await converter.decode(request.input.args.payloads, [Input])
-    return found  # type: ignore[no-any-return]

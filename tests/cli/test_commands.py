@@ -1,0 +1,147 @@
+"""The commands that need no server: what they print, and the code they end with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runtime.texts import find
+from tests.cli.running import Ran, run
+
+P1 = "post-arrest-advocacy"
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def handoff(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """The command, in a folder where nothing is installed."""
+    monkeypatch.setenv("HANDOFF_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("HANDOFF_PORT", "9")
+    monkeypatch.delenv("HANDOFF_TOKEN", raising=False)
+    return lambda *arguments: run(monkeypatch, capsys, *arguments)
+
+
+@pytest.fixture
+def slip(tmp_path: Path) -> Path:
+    """The bundled text with two slips."""
+    text = find(P1).read_text()
+    path = tmp_path / "slip.yaml"
+    path.write_text(text.replace("tell sergeant", "tell sargeant").replace("within 15 minutes", "15 minutes"))
+    return path
+
+
+def test_a_good_text_can_be_published(handoff: Run) -> None:
+    """Nothing is found, and the code is 0."""
+    found = handoff("check", str(find(P1)))
+
+    assert (found.code, found.err) == (0, "")
+    assert f"{P1} can be published: 12 steps.\n" == found.out
+
+
+def test_a_finding_is_shown_with_its_line_and_a_caret(handoff: Run, slip: Path) -> None:
+    """File, line, column, code, sentence; the line itself; below its place what to write. The code is 1."""
+    found = handoff("check", str(slip))
+
+    lines = found.err.splitlines()
+    place = next(number for number, line in enumerate(slip.read_text().splitlines(), 1) if "sargeant" in line)
+    assert found.code == 1
+    assert f"{slip}:{place}:22: error UNKNOWN_ROLE: No such role: sargeant." == lines[0]
+    assert lines[1].index("tell sargeant") == lines[2].index("^")
+    assert lines[2].endswith("^ Did you mean sergeant?")
+    assert f"{slip}: 2 errors." == lines[-1]
+
+
+def test_findings_for_programs_are_json(handoff: Run, slip: Path) -> None:
+    """The same findings, with places as numbers."""
+    found = json.loads(handoff("check", "--json", str(slip)).out)
+
+    assert [each["code"] for each in found["findings"]] == ["UNKNOWN_ROLE", "LIMIT_LENGTH"]
+    assert {"line", "column", "key"} == set(found["findings"][0]["place"])
+
+
+def test_a_protocol_is_told_in_plain_english(handoff: Run) -> None:
+    """Numbered clauses say who must do what, when it is due, and who hears if it is not done."""
+    found = handoff("show", P1)
+
+    assert found.code == 0
+    assert "1. referral\n     Patrol must give advocacy the case and the safe numbers." in found.out
+    assert "Due within 2 hours.\n     When due: the sergeant is told.\n     2 hours late: the coordinator" in found.out
+    assert str(len(json.loads(handoff("show", P1, "--json").out)["parts"][-2]["clauses"]) + 11) == "12"
+
+
+def test_scenarios_are_played_and_timed(handoff: Run) -> None:
+    """Every story beside the text holds, each with its milliseconds."""
+    found = handoff("test", P1)
+
+    assert found.code == 0
+    assert found.out.splitlines()[-1] == "17 of 17 scenarios hold."
+    assert all(each["ms"] < 5000 for each in json.loads(handoff("test", P1, "--json").out)["scenarios"])
+
+
+def test_a_story_that_does_not_hold_is_named_with_its_line(handoff: Run, tmp_path: Path) -> None:
+    """What was expected and what was found stand at the entry's line, and the code is 1."""
+    text = find(P1)
+    (tmp_path / "1.yaml").write_bytes(text.read_bytes())
+    stories = tmp_path / "1.scenarios.yaml"
+    stories.write_text(
+        f"scenario: Wrong\nof: {P1}\nstory:\n - {{at: 2026-03-06 23:00, when: arrest-booked, expect: case ended}}\n"
+    )
+
+    found = handoff("test", str(tmp_path / "1.yaml"))
+
+    assert found.code == 1
+    assert f"{stories}:4: expected case ended; found it goes on" in found.out
+    assert "0 of 1 scenarios hold." in found.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("show", "post-arrest"), "Did you mean post-arrest-advocacy? (UNKNOWN_PROTOCOL)"),
+        (("check", "nowhere.yaml"), "nowhere.yaml cannot be read: No such file or directory. (FILE)"),
+        (("tasks", "--as", "advocate"), "(NO_CREDENTIALS)"),
+        (("cases", "--token", "x"), "Is it running? Start it with: handoff up (UNREACHABLE)"),
+        (("intake", "x.csv", "--protocol", P1, "--map", "nowhere.yaml"), "(FILE)"),
+    ],
+)
+def test_an_expected_failure_is_one_plain_sentence(handoff: Run, arguments: tuple[str, ...], says: str) -> None:
+    """A sentence and a code on standard error, exit code 1, no traceback."""
+    found = handoff(*arguments)
+
+    assert (found.code, found.out, found.err.count("\n")) == (1, "", 1)
+    assert found.err.strip().endswith(says)
+
+
+def test_an_expected_failure_is_json_for_programs(handoff: Run) -> None:
+    """With --json the sentence and the code come apart."""
+    assert json.loads(handoff("show", "nothing", "--json").err)["code"] == "UNKNOWN_PROTOCOL"
+
+
+def test_wrong_usage_ends_with_2(handoff: Run) -> None:
+    """What the program could not understand is told from what it refused."""
+    assert [handoff(*each).code for each in (("check",), ("nonsense",), ("tasks", "--limit", "0"))] == [2, 2, 2]
+
+
+def test_the_doctor_changes_nothing(handoff: Run, tmp_path: Path) -> None:
+    """Every setting and check is listed, and no folder is made by looking."""
+    found = json.loads(handoff("doctor", "--json").out)
+
+    assert "HANDOFF_PORT" in {each["name"] for each in found["settings"]}
+    assert {"data folder", "temporal", "database", "custodian"} <= {each["name"] for each in found["checks"]}
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_doctor_finds_a_credentials_file_that_others_can_read(handoff: Run, tmp_path: Path) -> None:
+    """It says what to run, and the code is 1."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    file = tmp_path / "data" / "credentials.txt"
+    file.touch()
+    file.chmod(0o644)
+
+    found = handoff("doctor")
+
+    assert found.code == 1
+    assert f"Run: chmod 600 {file}" in found.out

@@ -1,0 +1,176 @@
+"""Records golden histories: ``python -m tests.workflows.recording 2`` writes ``histories/2-*.json``.
+
+A recorded history is never changed: it is what cases that are still open have behind them. Code that would replay
+it otherwise goes behind ``workflow.patched``, and its own histories are recorded under the next number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import TimeSkipper
+
+from protocol.messages import Refusal
+from protocol.scenario import Judge, read_scenarios
+from store import schema
+from store.session import Database
+from tests import servers
+from tests.workflows.acts import begin, booked, end, filed, given, new_id, note, runs, second
+from tests.workflows.conftest import KEY, publish_all
+from tests.workflows.drivers import SECOND, TemporalDriver, eventually
+from tests.workflows.texts import ADVOCACY, advocacy, relay
+from worker import build
+from workflows import client as cases
+from workflows.case import PATIENCE
+
+HISTORIES = Path(__file__).parent / "histories"
+QUEUE = "recording"
+START = 1_800_000_000 * SECOND
+HOUR = 3_600 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """A server, a worker and a database on which stories are played, in clear."""
+
+    client: Client
+    skipper: TimeSkipper
+    database: Database
+
+    def driver(self) -> TemporalDriver:
+        """One case, to be driven."""
+        return TemporalDriver(self.skipper, QUEUE, self.database)
+
+
+async def answered(studio: Studio) -> str:
+    """Opened, refused once, answered to its end."""
+    driver = studio.driver()
+    await driver.start(relay())
+    await driver.advance(START)
+    for command in (booked(), given("c1", instance=9), given("c1"), filed("c2")):
+        await driver.send(command)
+    return driver.case_id
+
+
+async def late(studio: Studio) -> str:
+    """Windows missed, a timer that fires into nothing, and an end by an event."""
+    driver = studio.driver()
+    await driver.start(relay())
+    await driver.advance(START)
+    await driver.send(booked())
+    await driver.advance(START + HOUR)
+    await driver.send(note("c1"))
+    await driver.send(given("c2"))
+    await driver.send(filed("c3", instance=3))
+    await driver.advance(START + 30 * HOUR)
+    await driver.send(end())
+    return driver.case_id
+
+
+async def linked(studio: Studio) -> str:
+    """A linked case is started."""
+    driver = studio.driver()
+    await driver.start(relay())
+    await driver.advance(START)
+    for command in (booked(), second("c1"), end()):
+        await driver.send(command)
+    return driver.case_id
+
+
+async def two_runs(studio: Studio) -> str:
+    """A case that goes on in new runs."""
+    case_id = new_id()
+    await begin(studio.client, case_id, relay(), QUEUE, budget=40)
+    await cases.send(studio.client, case_id, booked())
+    for number in range(9):
+        await cases.send(studio.client, case_id, note(f"c{number}"))
+    await cases.send(studio.client, case_id, end())
+    return case_id
+
+
+async def never_opened(studio: Studio) -> str:
+    """A run without a first command."""
+    case_id = new_id()
+    with studio.skipper.with_time_skipping_disabled():
+        await begin(studio.skipper.client, case_id, relay(), QUEUE)
+    handle = studio.client.get_workflow_handle(case_id)
+    await studio.skipper.fast_forward(handle, timedelta(microseconds=PATIENCE + SECOND))
+    return case_id
+
+
+async def advocacy_story(studio: Studio) -> str:
+    """P1's first scenario."""
+    scenario = read_scenarios((ADVOCACY / "1.scenarios.yaml").read_bytes(), advocacy().zone)[0]
+    driver, judge = studio.driver(), Judge(advocacy(), scenario)
+    await driver.start(advocacy())
+    for entry in scenario.story:
+        await driver.advance(entry.at)
+        command = judge.command(entry)
+        if command is not None and isinstance(await driver.send(command), Refusal):
+            raise SystemExit(f"refused: {entry}")
+        judge.see((await driver.facts())[len(judge.facts) :])
+    return driver.case_id
+
+
+STORIES: tuple[Callable[[Studio], Awaitable[str]], ...] = (
+    answered,
+    late,
+    linked,
+    two_runs,
+    never_opened,
+    advocacy_story,
+)
+
+
+@asynccontextmanager
+async def studio() -> AsyncIterator[Studio]:
+    """Everything a recording needs, gone afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with servers.temporal_server(folder / "temporal") as address:
+            client = await Client.connect(address, namespace=servers.NAMESPACE, data_converter=pydantic_data_converter)
+            url = f"sqlite:///{folder / 'handoff.db'}"
+            schema.upgrade(url)
+            database = Database(url)
+            publish_all(database)
+            async with build(client, database, key=KEY, task_queue=QUEUE, cached=100):
+                yield Studio(client, TimeSkipper(client), Database(url))
+
+
+async def record(version: int) -> None:
+    """Play every story and keep the histories of all its runs."""
+    async with studio() as ready:
+        for story in STORIES:
+            case_id = await story(ready)
+            await _still(ready.client, case_id)
+            for number, run in enumerate(await runs(ready.client, case_id), 1):
+                history = await ready.client.get_workflow_handle(case_id, run_id=run).fetch_history()
+                path = HISTORIES / f"{version}-{story.__name__.replace('_', '-')}-{number}.json"
+                with path.open("x", encoding="utf-8") as out:
+                    out.write(history.to_json())
+                print(path.name, len(history.events), "events")  # noqa: T201 - its only output
+
+
+async def _still(client: Client, case_id: str) -> None:
+    """Wait until nothing of the case is under way."""
+
+    async def still() -> bool:
+        described = await client.get_workflow_handle(case_id).describe()
+        return not described.raw_description.pending_activities and not described.raw_description.HasField(
+            "pending_workflow_task"
+        )
+
+    await eventually(still)
+
+
+if __name__ == "__main__":
+    asyncio.run(record(int(sys.argv[1])))
