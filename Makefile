@@ -1,7 +1,10 @@
 # Handoff: what you can ask for. `make help` lists it.
-PYTHON ?= python3
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$each && break; done)
 BIN := .venv/bin
-STAMP := .venv/.locked
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-virtualenv
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-config \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint bench lock clean
@@ -9,31 +12,46 @@ STAMP := .venv/.locked
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
-$(STAMP): requirements-dev.lock pyproject.toml
-	@echo "Making the environment in .venv from requirements-dev.lock."
+# Each stamp is newer than what it was made from, so a warm start asks nobody anything.
+.venv/.made:
+	@test -n "$(PYTHON)" || { echo "Handoff needs Python 3.11, 3.12 or 3.13, and none is on PATH. Or say which: make PYTHON=..." >&2; exit 1; }
+	@echo "Making an environment in .venv with $$($(PYTHON) --version)."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
-	@touch $(STAMP)
+	@touch $@
 
-run: $(STAMP) ## start Handoff here: Temporal, worker, API; Ctrl-C stops all of it
+.venv/.run: requirements.lock | .venv/.made
+	@echo "Installing what Handoff runs on, from requirements.lock; about a minute the first time."
+	@$(PIP) --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.dev: requirements-dev.lock .venv/.run
+	@echo "Installing what the tests need, from requirements-dev.lock."
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/.handoff: pyproject.toml .venv/.run
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+run: .venv/.handoff ## start Handoff here: Temporal, worker, API; Ctrl-C stops all of it
 	@$(BIN)/handoff up
 
-test: lint ## lint, types, layout, unit, property and real-server tests
-	@$(BIN)/python -m pytest
+test: lint ## lint, types, import contracts, unit, property and real-server tests
+	$(BIN)/python -m pytest
 
-lint: $(STAMP) ## ruff, mypy, import contracts
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy .
-	@$(BIN)/lint-imports --no-logo
+lint: .venv/.dev .venv/.handoff ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports --no-logo
 
-bench: $(STAMP) ## measurements, printed from one run
+bench: .venv/.dev .venv/.handoff ## measurements, printed from one run
 	@$(BIN)/python -m bench
 
-lock: $(STAMP) ## compile the lock files from requirements*.in (needs uv)
-	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate requirements.in -o requirements.lock
-	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-header --no-annotate requirements-dev.in -o requirements-dev.lock
+lock: .venv/.dev ## compile the lock files from requirements*.in; versions stay unless an .in file moves them
+	@$(PIP) uv
+	$(COMPILE) requirements.in --output-file requirements.lock
+	$(COMPILE) requirements-dev.in --output-file requirements-dev.lock
 
-clean: ## remove the environment and caches (never the data folder)
+clean: ## remove the environment and caches, never the data folder
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

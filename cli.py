@@ -53,7 +53,10 @@ Token = Annotated[str | None, typer.Option("--token", envvar="HANDOFF_TOKEN", he
 As = Annotated[
     str | None, typer.Option("--as", metavar="NAME", help="A name in the credentials file: a role, or AGENCY-records.")
 ]
-Wait = Annotated[float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long until there is one.")]
+Wait = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait for something to list, so long at most.")
+]
+AtLeast = Annotated[int, typer.Option("--at-least", metavar="N", min=1, help="With --wait: until there are so many.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="How many to list at most.")]
 
 
@@ -224,10 +227,11 @@ def intake(  # noqa: PLR0913 - the options of a command
 
 
 @app.command()
-def cases(
+def cases(  # noqa: PLR0913 - the options of a command
     *,
     limit: Limit = 50,
     wait: Wait = 0,
+    at_least: AtLeast = 1,
     url: Url = None,
     token: Token = None,
     as_: As = None,
@@ -235,7 +239,7 @@ def cases(
 ) -> None:
     """List cases in which your agency has a part, newest first."""
     with _remote(url, token, as_ or "coordinator") as remote:
-        found = remote.await_items("/cases", wait, limit=limit)
+        found = remote.await_items("/cases", wait, at_least, limit=limit)
     terminal.listed(found, terminal.CASES, as_json=as_json)
 
 
@@ -245,6 +249,7 @@ def tasks(  # noqa: PLR0913 - the options of a command
     ids: Annotated[bool, typer.Option("--ids", help="Print the tasks' ids only, one a line.")] = False,
     limit: Limit = 50,
     wait: Wait = 0,
+    at_least: AtLeast = 1,
     url: Url = None,
     token: Token = None,
     as_: As = None,
@@ -252,7 +257,7 @@ def tasks(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """List what you owe, with the time left: late first, then what nobody has taken up."""
     with _remote(url, token, as_ or "coordinator") as remote:
-        found = remote.await_items("/tasks", wait, limit=limit)
+        found = remote.await_items("/tasks", wait, at_least, limit=limit)
     if ids:
         terminal.out.print("\n".join(str(each["id"]) for each in items_of(found)))
     else:
@@ -260,10 +265,11 @@ def tasks(  # noqa: PLR0913 - the options of a command
 
 
 @app.command()
-def handoffs(
+def handoffs(  # noqa: PLR0913 - the options of a command
     *,
     limit: Limit = 50,
     wait: Wait = 0,
+    at_least: AtLeast = 1,
     url: Url = None,
     token: Token = None,
     as_: As = None,
@@ -271,15 +277,16 @@ def handoffs(
 ) -> None:
     """List which agency waits for which, as a coordinator sees it: stalled first."""
     with _remote(url, token, as_ or "coordinator") as remote:
-        found = remote.await_items("/handoffs", wait, limit=limit)
+        found = remote.await_items("/handoffs", wait, at_least, limit=limit)
     terminal.listed(found, terminal.HANDOFFS, as_json=as_json)
 
 
 @app.command()
-def escalations(
+def escalations(  # noqa: PLR0913 - the options of a command
     *,
     limit: Limit = 50,
     wait: Wait = 0,
+    at_least: AtLeast = 1,
     url: Url = None,
     token: Token = None,
     as_: As = None,
@@ -287,7 +294,7 @@ def escalations(
 ) -> None:
     """List who was told of what, when and why, newest first."""
     with _remote(url, token, as_ or "coordinator") as remote:
-        found = remote.await_items("/escalations", wait, limit=limit)
+        found = remote.await_items("/escalations", wait, at_least, limit=limit)
     terminal.listed(found, terminal.ESCALATIONS, as_json=as_json)
 
 

@@ -35,8 +35,8 @@ log = structlog.get_logger("worker")
 STICKY = timedelta(seconds=1)
 """How long a case waits for the worker that has it in memory before any other may take it (the default is 10 s)."""
 
-DELIVERIES = 8
-"""Activities at once, each on a thread: enough to keep PostgreSQL busy; on SQLite they take turns anyway."""
+WRITERS = 8
+"""Projections written at once on PostgreSQL; SQLite takes one writer, and the others would only wait for its lock."""
 
 GRACE = timedelta(seconds=5)
 """How long activities that have begun may go on when the worker is asked to stop."""
@@ -56,15 +56,14 @@ def build(client: Client, database: Database, *, key: bytes, task_queue: str, ca
     async def link(message: LinkedCase) -> str:
         return await open_linked(client, message, key=key, task_queue=task_queue)
 
+    writers = ThreadPoolExecutor(1 if database.sqlite else WRITERS, "writer")
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[CaseWorkflow],
-        activities=[Projector(database).project, LinkedCases(link).start_linked_case],
-        activity_executor=ThreadPoolExecutor(DELIVERIES, "deliveries"),
+        activities=[Projector(database, writers).project, LinkedCases(link).start_linked_case],
         workflow_runner=sandbox(),
         max_cached_workflows=cached,
-        max_concurrent_activities=DELIVERIES,
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=GRACE,
     )

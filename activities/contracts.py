@@ -21,8 +21,13 @@ START_LINKED = "start_linked_case"
 BATCH = 100
 """Facts per projection; a fact has closed leaves of bounded size, so a batch stays under 200 kB."""
 
-PROJECT_TIMEOUT = timedelta(seconds=20)
-"""One attempt at a projection: longer than the store waits for a busy database."""
+PROJECT_TIMEOUT = timedelta(seconds=60)
+"""One attempt at a projection: far longer than the store waits for a busy database."""
+
+PULSE = timedelta(seconds=1)
+LIFELESS = timedelta(seconds=3)
+"""A projection that takes long gives a sign of life this often; after that long without, its worker is taken as dead
+and the batch sent again. It is also how long a batch waits that a killed worker had in hand."""
 
 LINK_TIMEOUT = timedelta(seconds=30)
 """One attempt at starting a linked case."""
@@ -82,10 +87,12 @@ class LinkedStarted:
 __all__ = [
     "BATCH",
     "FIRST_RETRY",
+    "LIFELESS",
     "LINK_TIMEOUT",
     "LONGEST_RETRY",
     "PROJECT",
     "PROJECT_TIMEOUT",
+    "PULSE",
     "START_LINKED",
     "Link",
     "LinkedCase",

@@ -44,12 +44,12 @@ class Remote:
         """What a route answers to a request with a body. Raises as ``ask``."""
         return self._call(method, path, content=body, headers={"Content-Type": kind})
 
-    def await_items(self, path: str, within: float, **query: str | int) -> Any:  # noqa: ANN401
-        """As ``ask``, for a list: asked again until it is not empty, for so many seconds at most."""
+    def await_items(self, path: str, within: float, at_least: int = 1, **query: str | int) -> Any:  # noqa: ANN401
+        """As ``ask``, for a list: asked again until it has so many rows, for so many seconds at most."""
         until = time.monotonic() + within
         while True:
             found = self.ask(path, **query)
-            if items_of(found) or time.monotonic() >= until:
+            if len(items_of(found)) >= at_least or time.monotonic() >= until:
                 return found
             time.sleep(PAUSE)
 

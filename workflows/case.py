@@ -191,6 +191,7 @@ class CaseWorkflow:
                 Projection(case_id=case, protocol_hash=self._start.protocol_hash, facts=facts),
                 result_type=Projected,
                 start_to_close_timeout=contracts.PROJECT_TIMEOUT,
+                heartbeat_timeout=contracts.LIFELESS,
                 retry_policy=FOR_EVER,
             )
             self._projecting.add_done_callback(self._stir)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import typer.main
 
 import cli
@@ -33,18 +33,22 @@ def commands() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
-    found: dict[str, click.Command] = getattr(command, "commands", {})
+def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    found: dict[str, Any] = getattr(command, "commands", {})
     if not found:
         yield name, command
     for each, below in found.items():
         yield from _commands(below, f"{name} {each}")
 
 
-def _parameters(command: click.Command) -> list[str]:
+def _parameters(command: Any) -> list[str]:
     rows = []
     for each in command.params:
-        names = f"`{each.opts[0]}`" if each.param_type_name == "option" else f"`{each.metavar or each.name}`"
+        names = (
+            f"`{each.opts[0]}`"
+            if each.param_type_name == "option"
+            else f"`{each.metavar or each.name}`".replace("|", "\\|")
+        )
         rows.append(f"| {names} | {getattr(each, 'help', None) or ''} |")
     return ["", "| | |", "| --- | --- |", *rows] if rows else []
 
@@ -54,8 +58,8 @@ def settings() -> str:
     lines = [
         "# Settings",
         "",
-        "Made from the program by `python -m tests.cli.reference`; a test compares them. Each is an environment variable;",
-        "a name that is not here is refused. `handoff doctor` shows the values in force.",
+        "Made from the program by `python -m tests.cli.reference`; a test compares them. Each is an environment",
+        "variable; a name that is not here is refused. `handoff doctor` shows the values in force.",
         "",
         "| variable | default | what it is for |",
         "| --- | --- | --- |",
@@ -64,7 +68,7 @@ def settings() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {
+PAGES: dict[Path, Callable[[], str]] = {
     Path("docs/cli.md"): commands,
     Path("docs/settings.md"): settings,
     Path("protocol_specs/schema.json"): lambda: json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n",

@@ -33,10 +33,9 @@ def refusal(rows: str | bytes, mapping: str = MAPPING) -> RefusedRow:
     return found
 
 
-def local(*parts: int) -> int:
-    return clocks.local_instant(
-        "America/Chicago", datetime(*parts[:3], tzinfo=UTC).toordinal(), parts[3] * 60 + parts[4], last=False
-    )
+def local(year: int, month: int, day: int, hour: int, minute: int) -> int:
+    ordinal = datetime(year, month, day, tzinfo=UTC).toordinal()
+    return clocks.local_instant("America/Chicago", ordinal, hour * 60 + minute, last=False)
 
 
 def test_a_row_becomes_a_report_with_values_of_their_types() -> None:

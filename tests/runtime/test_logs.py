@@ -176,12 +176,12 @@ def test_a_librarys_finished_text_is_withheld(log: Log) -> None:
     """A message that was filled in before it was logged shows at most its literal beginning."""
     library = logging.getLogger("uvicorn.error")
     library.error("Exception in %s" % CANARY)  # noqa: UP031 - as libraries write it
-    library.error(f"Exception in {CANARY}")
+    library.error(f"Trouble with {CANARY}")
     library.error(ValueError(CANARY))
     library.error(CANARY.lower())
     assert [each["event"] for each in log.entries()] == [
         "[withheld]",
-        "Exception in [withheld]",
+        "Trouble with [withheld]",
         "[withheld]",
         "[withheld]",
     ]

@@ -55,6 +55,8 @@ class Installation(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Answers as an installation would."""
+
     protocol_version = "HTTP/1.1"
     server: Installation
 

@@ -1,0 +1,182 @@
+"""What an installation may choose, and how a wrong choice is answered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from protocol.errors import HandoffError
+from runtime.settings import Settings, load
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting but those a test makes."""
+    for name in list(os.environ):
+        if name.startswith("HANDOFF_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+
+def refused() -> HandoffError:
+    with pytest.raises(HandoffError) as caught:
+        load()
+    return caught.value
+
+
+def test_everything_has_a_default_in_the_users_data_folder(tmp_path: Path) -> None:
+    """With no settings at all, one folder holds everything, and only this machine is served."""
+    found = load()
+    assert tmp_path / "handoff" == found.data
+    assert f"sqlite:///{tmp_path / 'handoff' / 'handoff.db'}" == found.database_url
+    assert (found.data / "keys", found.data / "run") == (found.key_dir, found.custodian_dir)
+    assert ("127.0.0.1", 8080, None) == (found.host, found.port, found.temporal_address)
+
+
+def test_the_environment_is_read_and_a_command_line_goes_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command was given wins over the environment; what it was not given does not."""
+    monkeypatch.setenv("HANDOFF_PORT", "9000")
+    monkeypatch.setenv("HANDOFF_HOST", "0.0.0.0")  # noqa: S104 - as a container sets it
+    found = load({"port": 9001, "host": None})
+    assert (9001, "0.0.0.0") == (found.port, found.host)  # noqa: S104 - as above
+    assert "http://127.0.0.1:9001" == found.url
+
+
+def test_an_empty_setting_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable, as a compose file may leave it, means the default."""
+    monkeypatch.setenv("HANDOFF_DATA", "")
+    monkeypatch.setenv("HANDOFF_PORT", "")
+    assert ("handoff", 8080) == (load().data.name, load().port)
+
+
+def test_a_relative_folder_is_made_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process that is started elsewhere later means the same folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HANDOFF_DATA", "here")
+    assert tmp_path / "here" == load().data
+
+
+def test_an_unknown_name_is_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slip of the pen does not leave a default in force."""
+    monkeypatch.setenv("HANDOFF_PROT", "9000")
+    assert ("SETTING_UNKNOWN", True) == (refused().code, "Did you mean HANDOFF_PORT?" in refused().message)
+
+
+def test_names_of_the_tests_and_of_clients_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token for commands and a number for the tests may stand beside the settings."""
+    monkeypatch.setenv("HANDOFF_TEST_SEED", "7")
+    monkeypatch.setenv("HANDOFF_TOKEN", "secret")
+    assert 8080 == load().port
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HANDOFF_PORT", "70000"),
+        ("HANDOFF_PORT", "canary"),
+        ("HANDOFF_TEMPORAL_ADDRESS", "canary"),
+        ("HANDOFF_TASK_QUEUE", "Canary Queue"),
+        ("HANDOFF_LOG_LEVEL", "canary"),
+        ("HANDOFF_DATABASE_PASSWORD_FILE", "/canary/missing"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The answer says which setting is wrong; what it held may be a secret."""
+    monkeypatch.setenv("HANDOFF_DATABASE_URL", "postgresql://handoff@db/handoff")
+    monkeypatch.setenv(name, value)
+    error = refused()
+    assert "SETTING_WRONG" == error.code
+    assert name in error.message or name == "HANDOFF_DATABASE_PASSWORD_FILE"
+    assert "canary" not in error.message.lower()
+
+
+def test_a_password_file_fills_the_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The password comes from the file, escaped, and is masked wherever settings are shown."""
+    secret = tmp_path / "password"
+    secret.write_text("p@ss/word\n")
+    monkeypatch.setenv("HANDOFF_DATABASE_URL", "postgresql://handoff@db:5432/handoff")
+    monkeypatch.setenv("HANDOFF_DATABASE_PASSWORD_FILE", str(secret))
+    found = load()
+    assert "postgresql://handoff:p%40ss%2Fword@db:5432/handoff" == found.database_url
+    shown = repr(found) + str(found) + repr(found.as_table())
+    assert "ss%2Fword" not in shown
+    assert "postgresql://handoff:***@db:5432/handoff" in shown
+
+
+def test_two_passwords_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An address that already has a password leaves no doubt which one counts."""
+    secret = tmp_path / "password"
+    secret.write_text("one")
+    monkeypatch.setenv("HANDOFF_DATABASE_URL", "postgresql://handoff:two@db/handoff")
+    monkeypatch.setenv("HANDOFF_DATABASE_PASSWORD_FILE", str(secret))
+    assert "SETTING_WRONG" == refused().code
+
+
+def test_settings_cannot_be_changed() -> None:
+    """What was chosen at the start holds to the end."""
+    with pytest.raises(ValueError, match="frozen"):
+        load().port = 1  # type: ignore[misc]
+
+
+def test_folders_are_for_the_owner_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every folder is made closed to others, and an empty one that was open is closed."""
+    (tmp_path / "open").mkdir(mode=0o755)
+    monkeypatch.setenv("HANDOFF_DATA", str(tmp_path / "open"))
+    found = load()
+    found.make_folders()
+    found.make_folders()
+    for folder in (found.data, found.logs, found.key_dir, found.custodian_dir):
+        assert 0o700 == folder.stat().st_mode & 0o777
+
+
+def test_an_open_folder_with_other_things_in_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Somebody else's folder is neither used nor closed to them."""
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    (shared / "report.txt").write_text("")
+    monkeypatch.setenv("HANDOFF_DATA", str(shared))
+    with pytest.raises(HandoffError) as caught:
+        load().make_folders()
+    assert ("FOLDER_OPEN", 0o755) == (caught.value.code, shared.stat().st_mode & 0o777)
+
+
+def test_a_folder_that_cannot_be_made_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A file in the way is answered in words."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HANDOFF_DATA", str(tmp_path / "file" / "data"))
+    with pytest.raises(HandoffError) as caught:
+        load().make_folders()
+    assert "FOLDER_UNWRITABLE" == caught.value.code
+
+
+def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment for children gives back the very settings it was made from."""
+    secret = tmp_path / "password"
+    secret.write_text("p@ss")
+    monkeypatch.setenv("HANDOFF_DATABASE_URL", "postgresql://handoff@db/handoff")
+    monkeypatch.setenv("HANDOFF_DATABASE_PASSWORD_FILE", str(secret))
+    found = load({"port": 9001, "demonstration": False})
+    code = "from runtime.settings import load; print(load().model_dump_json())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=found.environment(), capture_output=True, text=True, check=True
+    )
+    assert found.model_copy(update={"database_password_file": None}) == Settings.model_validate_json(done.stdout)
+
+
+def test_every_setting_is_documented() -> None:
+    """The table has one line for each setting: its variable, default, value and a sentence."""
+    table = load().as_table()
+    assert len(Settings.model_fields) == len(table)
+    for line in table:
+        assert line.name.startswith("HANDOFF_")
+        assert line.says.endswith(".")
+        assert line.default
+        assert line.value
