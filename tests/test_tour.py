@@ -19,10 +19,10 @@ VARIES = (
     (r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "CASE"),
     (r"\b[a-z2-7]{26}\b", "TASK"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
-    (r"\b(?:[A-Z][a-z]{2} )?\d{1,2}:\d\d [AP]M\b", "TIME"),
+    (r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?\d{1,2}:\d\d [AP]M\b", "TIME"),
     (r"\b(?:less than a minute|\d+ h \d+ min|\d+ h|\d+ min)\b", "AMOUNT"),
     (r"\b(?!HANDOFF)[2-9A-HJKMNP-TV-Z]{8}\b", "CODE"),
-    (r"\d+\.\d+ ms", "MS ms"),
+    (r" +\d+\.\d+ ms", " N ms"),
     (r"\d+\.\d+ s, \d+ cases", "N s, N cases"),
     (r"(TIME\s+)\d+$", r"\1N"),
 )
