@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
@@ -127,28 +128,27 @@ def _ask(protocol: Protocol, name: Slug, *, required: bool) -> Ask:
 @router.post("/{task}/take")
 async def take(task: str, here: Here, who: Who, key: Key = None) -> TaskPage:
     """Say "I have it"."""
-    found = await _target(here, who, task)
-    return await _do(here, who, task, found, key, TakeUp(instance=found.instance))
+    found = await _aim(here, who, task)
+    return await _do(here, who, task, found, key, TakeUp(instance=found.target.instance))
 
 
 @router.post("/{task}/attempts")
 async def attempt(task: str, here: Here, who: Who, key: Key = None) -> TaskPage:
     """Log a try to reach somebody; one too soon after the last is noted and not counted."""
-    found = await _target(here, who, task)
-    return await _do(here, who, task, found, key, LogTry(instance=found.instance))
+    found = await _aim(here, who, task)
+    return await _do(here, who, task, found, key, LogTry(instance=found.target.instance))
 
 
 @router.post("/{task}/complete")
 async def complete(request: Request, task: str, body: Complete, here: Here, who: Who, key: Key = None) -> TaskPage:
     """Record how the task ended."""
-    found = await _target(here, who, task)
-    version = await here.read(lambda connection: protocols.by_hash(connection, found.protocol_hash))
+    found = await _aim(here, who, task)
     command = _command(who, task, key)
     answer = Answer(
-        instance=found.instance,
+        instance=found.target.instance,
         outcome=body.outcome,
-        fields=fields_in(version.protocol, body.data),
-        refs=await edge.seal(request, here, version.protocol, found.case_id, command),
+        fields=fields_in(found.protocol, body.data),
+        refs=await edge.seal(request, here, found.protocol, found.target.case_id, command),
     )
     at = None if body.at is None else instant(body.at)
     return await _do(here, who, task, found, key, answer, command=command, at=at)
@@ -157,28 +157,44 @@ async def complete(request: Request, task: str, body: Complete, here: Here, who:
 @router.post("/{task}/reassign")
 async def reassign(task: str, body: HandOver, here: Here, who: Who, key: Key = None) -> TaskPage:
     """Hand the task to a role or person of the same agency; the clock runs on."""
-    found = await _target(here, who, task)
-    message = Reassign(instance=found.instance, role=body.role, person=body.person)
+    found = await _aim(here, who, task)
+    message = Reassign(instance=found.target.instance, role=body.role, person=body.person)
     return await _do(here, who, task, found, key, message)
 
 
 @router.post("/{task}/pause")
 async def pause(task: str, body: Pause, here: Here, who: Who, key: Key = None) -> TaskPage:
     """Stop the clock until a time at the latest (a lead's act)."""
-    found = await _target(here, who, task)
-    message = PauseClock(instance=found.instance, until=instant(body.until), reason=body.reason)
+    found = await _aim(here, who, task)
+    message = PauseClock(instance=found.target.instance, until=instant(body.until), reason=body.reason)
     return await _do(here, who, task, found, key, message)
 
 
 @router.post("/{task}/resume")
 async def resume(task: str, here: Here, who: Who, key: Key = None) -> TaskPage:
     """Let the clock go on, or start a held record's task now (a lead's act)."""
-    found = await _target(here, who, task)
-    return await _do(here, who, task, found, key, ResumeClock(instance=found.instance))
+    found = await _aim(here, who, task)
+    return await _do(here, who, task, found, key, ResumeClock(instance=found.target.instance))
 
 
-async def _target(here: Services, who: Subject, task: str) -> TaskTarget:
-    return await here.read(lambda connection: task_view.target(connection, who, task))
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """Where a command about a task goes, who owns the task now, and the protocol its case is pinned to."""
+
+    target: TaskTarget
+    owners: tuple[Slug, ...]
+    protocol: Protocol
+
+
+async def _aim(here: Services, who: Subject, task: str) -> Aim:
+    """Read, at once, all that a command about a task needs."""
+
+    def ask(connection: Connection) -> Aim:
+        target = task_view.target(connection, who, task)
+        owners = task_view.one(connection, who, task).owners
+        return Aim(target, owners, protocols.by_hash(connection, target.protocol_hash).protocol)
+
+    return await here.read(ask)
 
 
 def _command(who: Subject, task: str, key: str | None) -> str:
@@ -189,7 +205,7 @@ async def _do(  # noqa: PLR0913 - one command, whole
     here: Services,
     who: Subject,
     task: str,
-    found: TaskTarget,
+    found: Aim,
     key: str | None,
     body: Answer | TakeUp | LogTry | Reassign | PauseClock | ResumeClock,
     *,
@@ -197,16 +213,15 @@ async def _do(  # noqa: PLR0913 - one command, whole
     at: int | None = None,
 ) -> TaskPage:
     """Send a command about a task and answer with the task as it then is."""
-    view = await here.read(lambda connection: task_view.one(connection, who, task))
-    protocol = (await here.read(lambda connection: protocols.by_hash(connection, found.protocol_hash))).protocol
-    actor = actors(who, _may_own(protocol, view.owners), protocol.agency[found.agency].leads)
+    leads = found.protocol.agency[found.target.agency].leads
+    actor = actors(who, _may_own(found.protocol, found.owners), leads)
     message = Input(command=command or _command(who, task, key), actor=actor, body=body, at=at)
     try:
-        reply = await flows.send(here.client, found.case_id, message)
+        reply = await flows.send(here.client, found.target.case_id, message)
     except flows.Refused:
-        await edge.discard(here, found.case_id, message.command)
+        await edge.discard(here, found.target.case_id, message.command)
         raise
-    await here.projected(found.case_id, reply.seq)
+    await here.projected(found.target.case_id, reply.seq)
     return await here.read(lambda connection: _page(connection, who, task))
 
 

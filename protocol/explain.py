@@ -28,6 +28,7 @@ from protocol.kernel import (
 )
 from protocol.points import View, resolve
 from protocol.state import Instance, Instant, PauseReason, Phase, Value
+from protocol.wording import capital, length_said, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,7 @@ class _Sentences:
         return clock_time(when, self.now, self.zone)
 
     def outside(self) -> Explanation:
-        clock, agency = self.clock, _words(self.step.agency)
+        clock, agency = self.clock, words(self.step.agency)
         private = f"The rest is private to {agency}."
         if clock.taken is not None:
             return Explanation(head=f"In hand since {self.at(clock.taken)}.", why=private)
@@ -145,7 +146,7 @@ class _Sentences:
                 head=sent, why="Say that you have it; nothing more is needed.", ends="Ends when you take it."
             )
         if clock.paused_until is not None and clock.paused_until > self.now:
-            reason = _words(clock.pause_reason.value) if clock.pause_reason else "no reason given"
+            reason = words(clock.pause_reason.value) if clock.pause_reason else "no reason given"
             return Explanation(
                 head=f"Paused: {reason}.", why=f"The pause ends by {self.at(clock.paused_until)}.", ends=self._ends()
             )
@@ -188,7 +189,7 @@ class _Sentences:
 
     def _why(self) -> str:
         point = self.step.due
-        return "" if point is None else f"{_capital(self._point(point))}."
+        return "" if point is None else f"{capital(self._point(point))}."
 
     def _point(self, point: Point) -> str:
         if isinstance(point, Extreme):
@@ -205,12 +206,12 @@ class _Sentences:
         anchor = self._anchor(point)
         if point.length.count == 0:
             return anchor
-        return f"{_length(point.length, self.step.agency)} {'before' if point.before else 'from'} {anchor}"
+        return f"{length_said(point.length, self.step.agency)} {'before' if point.before else 'from'} {anchor}"
 
     def _calendar(self, length: Length) -> str:
         if length.calendar is None:
             return ""
-        return "working " if length.calendar == self.step.agency else f"{_words(length.calendar)} "
+        return "working " if length.calendar == self.step.agency else f"{words(length.calendar)} "
 
     def _anchor(self, point: Offset) -> str:
         if point.anchor is AnchorKind.FIELD and point.name is not None:
@@ -218,18 +219,18 @@ class _Sentences:
             known = (
                 f" ({self.at(value)})" if isinstance(value, int) and not isinstance(value, bool) else " (not known yet)"
             )
-            return f"the {_words(point.name)}{known}"
+            return f"the {words(point.name)}{known}"
         if point.anchor is AnchorKind.REF and point.name is not None:
             return _ref(point.name)
         delivered = self.clock.delivered
-        got = f"when {_words(self.step.agency)} got this"
+        got = f"when {words(self.step.agency)} got this"
         return got if delivered is None else f"{got} ({self.at(delivered)})"
 
     def _change(self) -> str:
         clock = self.clock
         if clock.was is None or clock.was == clock.due:
             return ""
-        cause = "" if clock.moved_by is None else f" {_capital(_ref(clock.moved_by))} changed it."
+        cause = "" if clock.moved_by is None else f" {capital(_ref(clock.moved_by))} changed it."
         return f"Was {self.at(clock.was)}.{cause}"
 
     def _next(self, guards: tuple[Guard, ...]) -> str:
@@ -253,23 +254,29 @@ class _Sentences:
             return None
         clock = self.clock
         instance = Instance(
-            n=0, step=self.step.id, phase=Phase.OPEN, born=clock.delivered or 0, cause=clock.cause, cause_effective=0,
-            delivered=clock.delivered, owners=clock.owners,
-        )  # fmt: skip
+            n=0,
+            step=self.step.id,
+            phase=Phase.OPEN,
+            born=clock.delivered or 0,
+            cause=clock.cause,
+            cause_effective=0,
+            delivered=clock.delivered,
+            owners=clock.owners,
+        )
         view = View(self.protocol, clock.fields, {}, (), self.now)
         return resolve(view, rung.at, instance, due=clock.due)
 
     def _role(self, target: Slug) -> str:
         if target in ("lead", "leads"):
             leads = [each for each in self.protocol.agency[self.step.agency].leads if each not in self.clock.owners]
-            return f"the {_words(leads[0])}" if leads else "the coordinator"
-        return f"the {_words(target)}"
+            return f"the {words(leads[0])}" if leads else "the coordinator"
+        return f"the {words(target)}"
 
     def _told(self) -> str:
         if not self.clock.told:
             return ""
         said = [
-            f"{' and '.join(f'the {_words(role)}' for role in roles)} {self.at(at)}" for at, roles in self.clock.told
+            f"{' and '.join(f'the {words(role)}' for role in roles)} {self.at(at)}" for at, roles in self.clock.told
         ]
         return f"Told: {'; '.join(said[-4:])}."
 
@@ -283,24 +290,9 @@ def _minute_instant(minute: int) -> Instant:
     return 12 * 24 * clocks.HOUR + minute * clocks.MINUTE
 
 
-def _words(slug: str) -> str:
-    return slug.replace("-", " ")
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
 def _ref(ref: Ref) -> str:
     kind, _, name = ref.partition(":")
     step, _, outcome = name.partition("/")
     if kind == "outcome":
-        return f"{_words(step)} ({_words(outcome)})"
-    return _words(step)
-
-
-def _length(length: Length, owner: Slug) -> str:
-    unit = length.unit.value if length.count == 1 else f"{length.unit.value}s"
-    if length.calendar is None:
-        return f"{length.count} {unit}"
-    return f"{length.count} {'working' if length.calendar == owner else _words(length.calendar)} {unit}"
+        return f"{words(step)} ({words(outcome)})"
+    return words(step)

@@ -12,6 +12,7 @@ time, and no accepted answer is followed by its own escalation.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from typing import NamedTuple
 
 from protocol import answers
@@ -36,19 +37,26 @@ class Result(NamedTuple):
     refusal: Refusal | None
 
 
+class Due(IntEnum):
+    """What falls due; of several at one instant the lower goes first."""
+
+    PAUSE_CAP = 0
+    RUNG = 1
+    PAGE = 2
+    DELIVERY = 3
+    WAIT = 4
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Deadline:
     """Something the case will do unprompted, ordered as reference §4 orders ties."""
 
     at: Instant
-    kind: int
+    kind: Due
     ladder: int
     step: int
     instance: int
     rung: RungId = ""
-
-
-PAUSE_CAP, RUNG, PAGE, DELIVERY, WAIT = range(5)
 
 
 def step(protocol: Protocol, state: CaseState, command: Input, now: Instant) -> Result:
@@ -109,25 +117,25 @@ def _next(running: Running) -> Deadline | None:
 
 def _deadlines(running: Running) -> list[Deadline]:
     found: list[Deadline] = []
+    view = running.view()
     for armed in running.waits:
         at = running.wait_at(armed)
         if at is not None:
-            found.append(Deadline(at, WAIT, 0, 0, 0, armed.wait))
+            found.append(Deadline(at, Due.WAIT, 0, 0, 0, armed.wait))
     for each in running.instances.values():
         step = running.protocol.step[each.step]
         if each.phase is Phase.WAITING:
-            found.append(Deadline(each.starts or each.born, DELIVERY, 0, step.position, each.n))
+            found.append(Deadline(each.starts or each.born, Due.DELIVERY, 0, step.position, each.n))
             continue
-        found.extend(Deadline(page.next, PAGE, page.number, step.position, each.n) for page in each.pages)
+        found.extend(Deadline(page.next, Due.PAGE, page.number, step.position, each.n) for page in each.pages)
         if each.suspensions and each.suspensions[-1].until is None:
-            found.append(Deadline(each.suspensions[-1].cap, PAUSE_CAP, 0, step.position, each.n))
+            found.append(Deadline(each.suspensions[-1].cap, Due.PAUSE_CAP, 0, step.position, each.n))
             continue
-        found.extend(_rungs(running, each, step))
+        found.extend(_rungs(view, each, step))
     return found
 
 
-def _rungs(running: Running, instance: Instance, step: Step) -> list[Deadline]:
-    view = running.view()
+def _rungs(view: View, instance: Instance, step: Step) -> list[Deadline]:
     due, _ = due_of(view, instance)
     found: list[Deadline] = []
     for ladder, rung in enumerate(step.rungs):
@@ -135,7 +143,7 @@ def _rungs(running: Running, instance: Instance, step: Step) -> list[Deadline]:
         at = _rung_at(view, instance, rung, due)
         if at is None or (fired is not None and at <= fired) or not _guarded(rung, instance):
             continue
-        found.append(Deadline(at, RUNG, ladder, step.position, instance.n, rung.id))
+        found.append(Deadline(at, Due.RUNG, ladder, step.position, instance.n, rung.id))
     return found
 
 
@@ -165,17 +173,17 @@ def _guarded(rung: Rung, instance: Instance) -> bool:
 
 
 def _fire(running: Running, deadline: Deadline) -> None:
-    if deadline.kind == WAIT:
+    if deadline.kind is Due.WAIT:
         running.waits = [each for each in running.waits if each.wait != deadline.rung]
         running.publish(Occurrence(refs=(f"wait:{deadline.rung}",), effective=deadline.at, agency=None))
         return
     instance = running.instances[deadline.instance]
     match deadline.kind:
-        case 0:
+        case Due.PAUSE_CAP:
             answers.resume(running, instance, deadline.at, None)
-        case 1:
+        case Due.RUNG:
             _fire_rung(running, instance, deadline)
-        case 2:
+        case Due.PAGE:
             _repeat_page(running, instance, deadline)
         case _:
             running.deliver(instance, deadline.at)

@@ -131,6 +131,10 @@ class Input:
     at: Instant | None = None
 
 
+TICK = Input(command="tick", actor=None, body=Tick())
+"""Time has passed: what every driver sends to wake a case. Never remembered as a command."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Why an input changed nothing: a stable code, the place it concerns, and the name it was about."""

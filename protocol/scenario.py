@@ -18,6 +18,7 @@ from protocol.errors import HandoffError, Place
 from protocol.kernel import FieldType, Protocol, Slug
 from protocol.machine import earliest, step
 from protocol.messages import (
+    TICK,
     Actor,
     Answer,
     Body,
@@ -42,15 +43,12 @@ from protocol.messages import (
     StepScheduled,
     TakenUp,
     TakeUp,
-    Tick,
     Told,
     WindowMissed,
 )
 from protocol.phrases import NAME
 from protocol.reading import Listing, Node, Table, plain, read_all, refuse
 from protocol.state import CaseState, Instant, PauseReason, Value
-
-TICK = Input(command="tick", actor=None, body=Tick())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 
+from runtime.credentials import token_of
 from runtime.temporal_config import free_ports
 from tests.servers import until
 
@@ -33,15 +34,8 @@ class Installation:
     def token(self, role: str) -> str:
         """The token of the person in a role, or of ``AGENCY-records``."""
         if role not in self.tokens:
-            self.tokens[role] = self._token(role)
+            self.tokens[role] = token_of(self.data / "credentials.txt", role)
         return self.tokens[role]
-
-    def _token(self, role: str) -> str:
-        for line in (self.data / "credentials.txt").read_text().splitlines():
-            token, agency, roles, *_ = line.split()
-            if roles == role or (roles == "records-system" and role == f"{agency}-records"):
-                return token
-        raise AssertionError(f"nobody is {role}")
 
     def ask(self, role: str | None, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
         """One request as somebody (None: as nobody)."""

@@ -24,7 +24,7 @@ from temporalio.exceptions import ApplicationError
 from activities import contracts
 from activities.contracts import Link, LinkedCase, LinkedStarted, Projected, Projection
 from protocol.machine import Result, earliest, step
-from protocol.messages import Actor, Arm, Input, StartCase, Tick
+from protocol.messages import TICK, Actor, Arm, Input, StartCase
 from protocol.refusals import say
 from protocol.serial import load_protocol
 from protocol.state import CaseState, Instant, Status
@@ -41,7 +41,6 @@ from workflows.messages import (
     reply_of,
 )
 
-TICK = Input(command="tick", actor=None, body=Tick())
 PATIENCE = 600 * 1_000_000
 """How long (microseconds) a new case waits for its first command, whose sender may be retrying after a crash."""
 MOMENT = 1_000_000

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from protocol import clocks
 from protocol.machine import Result, earliest, step
 from protocol.messages import (
+    TICK,
     Actor,
     Answer,
     EventHappened,
@@ -28,7 +29,6 @@ from protocol.messages import (
     WindowMissed,
 )
 from protocol.refusals import SENTENCES, say
-from protocol.scenario import TICK
 from protocol.serial import FACT, INPUT, STATE, dump_protocol, load_protocol
 from protocol.state import CaseState, Code, Instant, Phase, Status, Value
 from tests.protocol.texts import compiled, small

@@ -8,6 +8,7 @@ from random import Random
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.machine import earliest, step
 from protocol.messages import (
+    TICK,
     Actor,
     Answer,
     Body,
@@ -20,7 +21,6 @@ from protocol.messages import (
     Reassign,
     ResumeClock,
     TakeUp,
-    Tick,
 )
 from protocol.state import CaseState, Code, Instance, Instant, PauseReason, Phase, Status, Value
 from store import protocols
@@ -34,7 +34,6 @@ START = 1_772_856_000_000_000
 """Friday 6 March 2026, 22:00 in Chicago."""
 
 SLUG = "post-arrest-advocacy"
-TICK = Input(command="tick", actor=None, body=Tick())
 
 
 def advocacy() -> Protocol:

@@ -22,7 +22,8 @@ from temporalio.testing import TimeSkipper
 
 from protocol.kernel import Protocol
 from protocol.machine import earliest
-from protocol.messages import Fact, Input, Refusal, Tick
+from protocol.messages import TICK, Fact, Input, Refusal
+from protocol.scenario import Judge, Problem, Scenario
 from protocol.serial import dump_protocol
 from protocol.state import Instant, Status
 from store.projector import BODY
@@ -31,10 +32,12 @@ from store.tables import fact
 from workflows import client as cases
 from workflows.messages import CaseClosed, Command, CommandReply
 
-TICK = Input(command="tick", actor=None, body=Tick())
 SECOND = 1_000_000
 LATE_AT_MOST = 2 * SECOND
 """How long after its instant a case may act by itself here: a timer, a task, a busy machine."""
+
+MOMENT = 10 * 1_000_000
+"""A server is milliseconds late at every step, so what is expected at a minute is looked for a moment into it."""
 
 
 class TemporalDriver:
@@ -130,6 +133,24 @@ class TemporalDriver:
             return not look.undelivered and (to is None or due is None or due > to)
 
         await eventually(done)
+
+
+async def play(driver: TemporalDriver, protocol: Protocol, scenario: Scenario) -> list[Problem]:
+    """Play a story on the server; what did not hold."""
+    judge = Judge(protocol, scenario)
+    await driver.start(protocol)
+    problems: list[Problem] = []
+    lag = 0
+    for entry in scenario.story:
+        command = judge.command(entry)
+        await driver.advance(entry.at + (lag if command else MOMENT))
+        answer = None if command is None else await driver.send(command)
+        judge.see((await driver.facts())[len(judge.facts) :])
+        if command is not None:
+            # Two acts are never closer together than the story has them: what counts after 30 minutes counts here.
+            lag = max(lag, judge.facts[-1].recorded - entry.at)
+        problems += judge.verdicts(entry, answer if isinstance(answer, Refusal) else None)
+    return problems
 
 
 def read_facts(database: Database, case_id: str) -> tuple[Fact, ...]:
