@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -35,9 +35,6 @@ log = structlog.get_logger("worker")
 STICKY = timedelta(seconds=1)
 """How long a case waits for the worker that has it in memory before any other may take it (the default is 10 s)."""
 
-WRITERS = 8
-"""Projections written at once on PostgreSQL; SQLite takes one writer, and the others would only wait for its lock."""
-
 GRACE = timedelta(seconds=5)
 """How long activities that have begun may go on when the worker is asked to stop."""
 
@@ -56,12 +53,11 @@ def build(client: Client, database: Database, *, key: bytes, task_queue: str, ca
     async def link(message: LinkedCase) -> str:
         return await open_linked(client, message, key=key, task_queue=task_queue)
 
-    writers = ThreadPoolExecutor(1 if database.sqlite else WRITERS, "writer")
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[CaseWorkflow],
-        activities=[Projector(database, writers).project, LinkedCases(link).start_linked_case],
+        activities=[Projector(database).project, LinkedCases(link).start_linked_case],
         workflow_runner=sandbox(),
         max_cached_workflows=cached,
         sticky_queue_schedule_to_start_timeout=STICKY,
@@ -115,4 +111,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    logging.shutdown()
+    # Everything is closed. The SDK's own threads may still crash an interpreter that takes itself apart.
+    os._exit(code)

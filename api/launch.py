@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -10,15 +11,18 @@ from collections.abc import Callable
 import httpx2
 
 from protocol.errors import HandoffError
+from runtime.codec import site_secret
 from runtime.settings import Settings
 from runtime.supervisor import Service, Supervisor, hold_lock
 from runtime.temporal_config import ServerOptions
 from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
 from store.custodian.local import LocalCustodian
 from store.installing import meet, prepare
+from workflows.messages import CASE_KEY
 
 Report = Callable[[str], None]
 READY_WITHIN = 60.0
+KEYS = ("engine.key", CASE_KEY, "pages.key")
 
 
 async def up(settings: Settings, report: Report, began: float) -> None:
@@ -30,12 +34,13 @@ async def up(settings: Settings, report: Report, began: float) -> None:
         began: ``time.monotonic()`` of the command, for the time it prints.
 
     Raises:
-        HandoffError: ALREADY_RUNNING, NO_TEMPORAL, NOT_STARTED, or a part's own reason.
+        HandoffError: ALREADY_RUNNING, PORT_TAKEN, NO_TEMPORAL, NOT_STARTED, or a part's own reason.
     """
     settings.make_folders()
     lock = hold_lock(settings.lock_file)
     supervisor = Supervisor(settings.logs, report)
     try:
+        _check_port(settings)
         await _start(settings, supervisor, report)
         report(f"Ready at {settings.url} after {time.monotonic() - began:.1f} s. Ctrl-C stops everything.")
         report(
@@ -53,6 +58,9 @@ async def up(settings: Settings, report: Report, began: float) -> None:
 
 async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> None:
     await asyncio.to_thread(prepare, settings, report)
+    for each in KEYS:
+        # Made here: two programs that start together would find one another's half-written file.
+        site_secret(settings.engine_keys, each)
     address = settings.temporal_address
     if address is None:
         command = await ensure_server(ServerOptions(folder=settings.temporal_folder), report)
@@ -82,10 +90,22 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
     await supervisor.start(Service(name="api", argv=api, env=environment, ready=ready))
 
 
+def _check_port(settings: Settings) -> None:
+    """Refuse to start where somebody else listens: their answers would be taken for ours."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host.strip("[]"), settings.port))
+        except OSError as error:
+            where = f"Port {settings.port} of {settings.host}"
+            says = f"{where} cannot be had ({error.strerror}). Set HANDOFF_PORT to another."
+            raise HandoffError("PORT_TAKEN", says) from None
+
+
 def is_ready(settings: Settings) -> bool:
     """Whether the API says that everything is there."""
     try:
-        return httpx2.get(f"{settings.url}/readyz", timeout=2.0).status_code == httpx2.codes.OK
+        return httpx2.get(f"{settings.url}/readyz", timeout=2.0, trust_env=False).status_code == httpx2.codes.OK
     except httpx2.HTTPError:
         return False
 

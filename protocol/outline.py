@@ -167,9 +167,9 @@ def _clauses(protocol: Protocol, lane: Slug) -> Iterable[Clause]:
 def _sentences(protocol: Protocol, step: Step) -> Iterable[str]:
     said = protocol.words[f"step:{step.id}"]
     yield f"{capital(words(step.role))} must {said.title}{f', because {said.because}' if said.because else ''}."
-    yield _opening(step)
+    yield _opening(protocol, step)
     if step.not_before is not None:
-        yield f"It is not handed over before {point_said(step.not_before, step.agency)}."
+        yield f"It is not handed over before {point_said(step.not_before, step.agency).removeprefix('at ')}."
     yield f"Due {point_said(step.due, step.agency)}." if step.due is not None else "It has no deadline."
     if step.tries is not None:
         yield _tries(step.tries, step.agency)
@@ -184,13 +184,17 @@ def _sentences(protocol: Protocol, step: Step) -> Iterable[str]:
         yield AGAIN[step.again]
 
 
-def _opening(step: Step) -> str:
-    arms = [listed(causes_said(arm), "or") for arm in step.when.arms]
-    said = f"It opens when {listed(arms, 'and')}" if len(arms) == 1 else f"It opens when all of these came: {arms[0]}"
-    said += "".join(f"; {each}" for each in arms[1:])
-    only = "".join(f", only if {condition_said(each)}" for each in step.when.only_if)
-    unless = "".join(f", unless {condition_said(each)}" for each in step.when.unless)
-    return f"{said}{only}{unless}."
+def _opening(protocol: Protocol, step: Step) -> str:
+    when = step.when
+    arms = [listed(causes_said(arm), "or") for arm in when.arms if when.latest not in arm]
+    together = "all of these came: " if len(when.arms) > 1 else ""
+    latest = ""
+    if when.latest is not None:
+        wait = protocol.wait[when.latest.removeprefix("wait:")]
+        latest = f", or {point_said(wait.at, step.agency)} with what has come"
+    only = "".join(f", only if {condition_said(each)}" for each in when.only_if)
+    unless = "".join(f", unless {condition_said(each)}" for each in when.unless)
+    return f"It opens when {together}{'; '.join(arms)}{latest}{only}{unless}."
 
 
 def _tries(tries: Tries, owner: Slug) -> str:

@@ -33,6 +33,7 @@ def commands() -> str:
     return "\n".join(lines) + "\n"
 
 
+# Typer brings its own copy of click, whose classes have no public name.
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
     found: dict[str, Any] = getattr(command, "commands", {})
     if not found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +124,20 @@ def test_an_expected_failure_is_json_for_programs(handoff: Run) -> None:
 def test_wrong_usage_ends_with_2(handoff: Run) -> None:
     """What the program could not understand is told from what it refused."""
     assert [handoff(*each).code for each in (("check",), ("nonsense",), ("tasks", "--limit", "0"))] == [2, 2, 2]
+
+
+def test_nothing_is_started_where_somebody_else_listens(
+    handoff: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program's answers would be taken for ours, so it is refused before anything is made."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("HANDOFF_PORT", str(taken.getsockname()[1]))
+
+        found = handoff("up")
+
+    assert 1 == found.code
+    assert found.err.strip().endswith("Set HANDOFF_PORT to another. (PORT_TAKEN)")
+    assert not (tmp_path / "data" / "handoff.db").exists()
 
 
 def test_the_doctor_changes_nothing(handoff: Run, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from protocol import clocks
 from protocol.errors import HandoffError
+from protocol.state import Instant
 from runtime.incidents import Incident, Reader, RefusedRow, header_of
 from runtime.mapping import judge, read_mapping
 from runtime.records import opened, records
@@ -33,8 +34,8 @@ def refusal(rows: str | bytes, mapping: str = MAPPING) -> RefusedRow:
     return found
 
 
-def local(year: int, month: int, day: int, hour: int, minute: int) -> int:
-    ordinal = datetime(year, month, day, tzinfo=UTC).toordinal()
+def local(year: int, month: int, day: int, hour: int, minute: int) -> Instant:
+    ordinal = date(year, month, day).toordinal()
     return clocks.local_instant("America/Chicago", ordinal, hour * 60 + minute, last=False)
 
 

@@ -90,6 +90,15 @@ def test_an_open_quote_costs_its_own_line_only() -> None:
     assert [each.cells for each in found[2:]] == [("2", "x"), ("3", "y")]
 
 
+def test_a_quoted_cell_may_run_over_so_many_lines_and_no_more() -> None:
+    """Beyond that a quote counts as open by mistake, so a slip on one line never costs a whole file."""
+    within = b'1,"' + b"x\n" * (MOST_LINES - 1) + b'x"\n'
+    beyond = b'1,"' + b"x\n" * MOST_LINES + b'x"\n'
+
+    assert [MOST_LINES] == [each.lines for each in read(within)]
+    assert ("ROW_MALFORMED", 1) == (read(beyond)[0].code, read(beyond)[0].lines)
+
+
 def test_bytes_of_another_encoding_are_refused_where_they_stand() -> None:
     """A row in Latin-1 among rows in UTF-8 is the only one refused."""
     found = read("ä,b\n".encode() + "ä,b\n".encode("latin-1") + b"1,2\n")

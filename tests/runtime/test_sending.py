@@ -55,7 +55,7 @@ class Installation(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers as an installation would."""
+    """Answers one report."""
 
     protocol_version = "HTTP/1.1"
     server: Installation

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pytest
 
+from protocol.compiling import compile_text
 from protocol.errors import HandoffError
 from protocol.messages import EventHappened, TakeUp
 from store import cases, escalations, handoffs, inbox, notices, task_view, timeline
@@ -16,7 +17,7 @@ from store.paging import Cursor, Page
 from store.policy import Subject
 from store.session import Database
 from store.task_view import TaskView
-from tests.protocol.texts import changed
+from tests.protocol.texts import TODAY, changed
 from tests.store.streams import HOUR, MINUTE, START, Play, actor, advocacy, answer, opened, publish, store
 from tests.store.worlds import subject
 
@@ -208,6 +209,40 @@ WITHDRAWN = changed(
  dropped: {from: police, then: cancel call}
  gone: {from: shelter, then: cancel call}""",
 ).replace("  when: refer given", "  when any of: [called]\n  again: start over")
+
+
+@pytest.mark.parametrize(
+    ("events", "board"),
+    [
+        (("called",), [1]),
+        (("called", "called"), [2]),
+        (("called", "dropped"), []),
+        (("called", "gone"), [1]),
+        (("called", "taken", "dropped"), [1]),
+        (("called", "taken", "called"), [1, 2]),
+    ],
+    ids=str,
+)
+def test_a_handoff_leaves_the_outsiders_board_only_by_their_own_act(
+    database: Database, events: tuple[str, ...], board: list[int]
+) -> None:
+    """Withdrawn or sent again from outside before it was taken up; never for what happened inside."""
+    protocol = compile_text(WITHDRAWN, today=TODAY).protocol
+    play = Play(protocol)
+    play.do(actor(protocol, "patrol"), EventHappened(event="arrest"), START)
+    for number, event in enumerate(events, start=1):
+        now = START + number * MINUTE
+        if event == "taken":
+            play.do(actor(protocol, "advocate"), TakeUp(instance=play.live("call")[-1].n), now)
+        else:
+            reporter = actor(protocol, "advocate" if event == "gone" else "patrol")
+            assert play.do(reporter, EventHappened(event=event), now) is None
+    store(database, play, publish(database, protocol))
+    with database.read() as connection:
+        found = handoffs.handoffs(connection, subject(protocol, "patrol"), START + HOUR, agency="shelter").rows
+    delivered = [(each.delivered_at or 0) // MINUTE for each in sorted(found, key=lambda each: each.delivered_at or 0)]
+    times = [(START // MINUTE) + number for number, event in enumerate(events, start=1) if event == "called"]
+    assert delivered == [times[number - 1] for number in board]
 
 
 def test_the_coordinator_hears_only_that_it_was_not_taken_up(database: Database) -> None:

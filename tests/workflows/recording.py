@@ -7,6 +7,7 @@ it otherwise goes behind ``workflow.patched``, and its own histories are recorde
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,18 +20,20 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper
 
-from protocol.messages import Refusal
-from protocol.scenario import Judge, read_scenarios
+from protocol.scenario import read_scenarios
 from store import schema
 from store.session import Database
 from tests import servers
 from tests.workflows.acts import begin, booked, end, filed, given, new_id, note, runs, second
 from tests.workflows.conftest import KEY, publish_all
-from tests.workflows.drivers import SECOND, TemporalDriver, eventually
+from tests.workflows.drivers import SECOND, TemporalDriver, eventually, play
 from tests.workflows.texts import ADVOCACY, advocacy, relay
 from worker import build
 from workflows import client as cases
 from workflows.case import PATIENCE
+
+STACK = re.compile(r' *"stackTrace": ".*",\n')
+"""Where in somebody's folders an error was raised is no part of a history."""
 
 HISTORIES = Path(__file__).parent / "histories"
 QUEUE = "recording"
@@ -49,6 +52,9 @@ class Studio:
     def driver(self) -> TemporalDriver:
         """One case, to be driven."""
         return TemporalDriver(self.skipper, QUEUE, self.database)
+
+
+Story = Callable[[Studio], Awaitable[str]]
 
 
 async def answered(studio: Studio) -> str:
@@ -107,28 +113,28 @@ async def never_opened(studio: Studio) -> str:
     return case_id
 
 
-async def advocacy_story(studio: Studio) -> str:
-    """P1's first scenario."""
-    scenario = read_scenarios((ADVOCACY / "1.scenarios.yaml").read_bytes(), advocacy().zone)[0]
-    driver, judge = studio.driver(), Judge(advocacy(), scenario)
-    await driver.start(advocacy())
-    for entry in scenario.story:
-        await driver.advance(entry.at)
-        command = judge.command(entry)
-        if command is not None and isinstance(await driver.send(command), Refusal):
-            raise SystemExit(f"refused: {entry}")
-        judge.see((await driver.facts())[len(judge.facts) :])
-    return driver.case_id
+def scenario(number: int) -> Story:
+    """One of P1's scenarios."""
+
+    async def story(studio: Studio) -> str:
+        driver, stories = studio.driver(), read_scenarios((ADVOCACY / "1.scenarios.yaml").read_bytes(), advocacy().zone)
+        await play(driver, advocacy(), stories[number])
+        return driver.case_id
+
+    return story
 
 
-STORIES: tuple[Callable[[Studio], Awaitable[str]], ...] = (
-    answered,
-    late,
-    linked,
-    two_runs,
-    never_opened,
-    advocacy_story,
-)
+STORIES: dict[str, Story] = {
+    "answered": answered,
+    "late": late,
+    "linked": linked,
+    "two-runs": two_runs,
+    "never-opened": never_opened,
+    "advocacy-reached": scenario(0),
+    "advocacy-tries": scenario(3),
+    "advocacy-moved": scenario(6),
+    "advocacy-paused": scenario(16),
+}
 
 
 @asynccontextmanager
@@ -137,7 +143,9 @@ async def studio() -> AsyncIterator[Studio]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with servers.temporal_server(folder / "temporal") as address:
-            client = await Client.connect(address, namespace=servers.NAMESPACE, data_converter=pydantic_data_converter)
+            client = await Client.connect(
+                address, namespace=servers.NAMESPACE, identity="recording", data_converter=pydantic_data_converter
+            )
             url = f"sqlite:///{folder / 'handoff.db'}"
             schema.upgrade(url)
             database = Database(url)
@@ -149,14 +157,14 @@ async def studio() -> AsyncIterator[Studio]:
 async def record(version: int) -> None:
     """Play every story and keep the histories of all its runs."""
     async with studio() as ready:
-        for story in STORIES:
+        for name, story in STORIES.items():
             case_id = await story(ready)
             await _still(ready.client, case_id)
             for number, run in enumerate(await runs(ready.client, case_id), 1):
                 history = await ready.client.get_workflow_handle(case_id, run_id=run).fetch_history()
-                path = HISTORIES / f"{version}-{story.__name__.replace('_', '-')}-{number}.json"
+                path = HISTORIES / f"{version}-{name}-{number}.json"
                 with path.open("x", encoding="utf-8") as out:
-                    out.write(history.to_json())
+                    out.write(STACK.sub("", history.to_json()))
                 print(path.name, len(history.events), "events")  # noqa: T201 - its only output
 
 
