@@ -13,7 +13,8 @@ from pydantic import JsonValue
 from api.deps import Here, Who, now
 from api.views import Closed, TaskOut, page, tasks_out, when
 from protocol import clocks
-from protocol.kernel import FieldType, Slug
+from protocol.kernel import Field, FieldType, Slug
+from protocol.state import Value
 from store import cases, escalations, handoffs, protocols, timeline, vault
 from store.policy import unknown
 from store.session import Connection
@@ -100,6 +101,16 @@ async def recent(
     return page(here, who, [_row(each) for each in found.rows], found.next)
 
 
+def _shown(field: Field | None, value: Value) -> JsonValue:
+    """A field's value as answers give it: times as RFC 3339, the items of a list by column."""
+    if isinstance(value, tuple | list):
+        columns = {each.id: each for each in field.columns} if field is not None else {}
+        return [{name: _shown(columns.get(name), part) for name, part in item.items()} for item in value]
+    if field is not None and field.type is FieldType.INSTANT and isinstance(value, int):
+        return clocks.moment(value).isoformat()
+    return value
+
+
 @router.get("/cases/{case}")
 async def one(case: str, here: Here, who: Who) -> CaseOut:
     """One case, by its id or its code."""
@@ -109,9 +120,7 @@ async def one(case: str, here: Here, who: Who) -> CaseOut:
         protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
         fields: dict[Slug, JsonValue] = {}
         for each in found.fields:
-            known = protocol.field.get(each.field)
-            timed = known is not None and known.type is FieldType.INSTANT and isinstance(each.value, int)
-            fields[each.field] = clocks.moment(int(each.value)).isoformat() if timed else each.value
+            fields[each.field] = _shown(protocol.field.get(each.field), each.value)
         return CaseOut(
             case=_row(found.case),
             fields=fields,

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from protocol import clocks
-from protocol.kernel import Field, FieldType, Outcome, Slug, Step
+from protocol import clocks, forms, owners, suspensions, votes
+from protocol.kernel import Step
 from protocol.messages import (
     Actor,
     Answer,
-    Claimed,
-    ClockPaused,
-    ClockResumed,
+    CastVote,
     Ending,
     EventHappened,
     EventRecorded,
     Input,
+    LinkNotice,
+    LinkNoticed,
     LogTry,
     PageRead,
     PageStopped,
@@ -26,20 +26,19 @@ from protocol.messages import (
     Reassign,
     Refusal,
     ResumeClock,
-    TakenUp,
     TakeUp,
     Tick,
     TryLogged,
 )
-from protocol.points import calendar_of, due_of, truth
+from protocol.points import calendar_of, due_of
 from protocol.running import Occurrence, Running
-from protocol.state import Code, Instance, Instant, Phase, Status, Suspension, Value
+from protocol.state import Code, Instance, Instant, Linked, PauseReason, Phase, Status
 
 DAY = 24 * clocks.HOUR
 YEAR = 366 * DAY
 HOLD_FROM_AGE = DAY
 HOLD_AT_MOST = YEAR
-InstanceBody = Answer | TakeUp | LogTry | Reassign | PauseClock | ResumeClock
+InstanceBody = Answer | CastVote | TakeUp | LogTry | Reassign | PauseClock | ResumeClock
 
 
 def check(running: Running, command: Input) -> Refusal | None:
@@ -55,6 +54,9 @@ def check(running: Running, command: Input) -> Refusal | None:
         return _check_event(running, command, body)
     if running.status is Status.NEW:
         return Refusal(code=Code.NOT_STARTED)
+    if isinstance(body, LinkNotice):
+        linked = running.links.get(body.link)
+        return None if linked is not None and linked.seq == body.seq else Refusal(code=Code.NOT_LINKED)
     if isinstance(body, PageRead):
         found = any(page.number == body.page for each in running.instances.values() for page in each.pages)
         return None if found else Refusal(code=Code.UNKNOWN_TASK)
@@ -65,6 +67,9 @@ def apply(running: Running, command: Input) -> int | None:
     """Make the command's change; the instance it concerned, if any."""
     body = command.body
     at = running.now if command.at is None else command.at
+    if isinstance(body, LinkNotice):
+        _link(running, body, at)
+        return None
     if isinstance(body, Tick) or command.actor is None:
         return None
     if isinstance(body, EventHappened):
@@ -77,12 +82,14 @@ def apply(running: Running, command: Input) -> int | None:
     match body:
         case Answer():
             _answer(running, instance, body, command.actor, at)
+        case CastVote():
+            votes.cast(running, instance, body, command.actor, at)
         case TakeUp():
             _take(running, instance, command.actor)
         case LogTry():
             _try(running, instance, command.actor, at)
         case Reassign():
-            take_up(running, instance, command.actor)
+            owners.take_up(running, instance, command.actor)
             current = running.instances[instance.n]
             running.change_owners(current, (body.role,), body.person, None, running.now, keep=True)
         case PauseClock():
@@ -90,6 +97,13 @@ def apply(running: Running, command: Input) -> int | None:
         case ResumeClock():
             _resume(running, instance, command.actor)
     return body.instance
+
+
+def _link(running: Running, body: LinkNotice, at: Instant) -> None:
+    running.record(LinkNoticed(link=body.link, ended=body.ended), at)
+    running.links[body.link] = Linked(seq=body.seq, ended=body.ended)
+    kind = "ended" if body.ended else "opened"
+    running.publish(Occurrence(refs=(f"{kind}:{body.link}",), effective=at, agency=None))
 
 
 # Events
@@ -111,7 +125,7 @@ def _check_event(running: Running, command: Input, body: EventHappened) -> Refus
     for name in event.brings:
         if name not in body.fields and name not in body.refs:
             return Refusal(code=Code.FIELD_REQUIRED, place=name)
-    return _check_hold(running, command, body) or _check_fields(running, body.fields)
+    return _check_hold(running, command, body) or forms.check_fields(running, body.fields)
 
 
 def _check_hold(running: Running, command: Input, body: EventHappened) -> Refusal | None:
@@ -141,40 +155,6 @@ def _happen(running: Running, body: EventHappened, actor: Actor, at: Instant) ->
     )
 
 
-# Fields
-
-
-def _check_fields(running: Running, fields: dict[Slug, Value]) -> Refusal | None:
-    opened = running.now if running.status is Status.NEW else running.opened
-    for name, value in fields.items():
-        field = running.protocol.field.get(name)
-        if field is None:
-            return Refusal(code=Code.UNKNOWN_FIELD, place=name)
-        code = _field_fault(running, field, value, opened)
-        if code is not None:
-            return Refusal(code=code, place=name)
-    return None
-
-
-def _field_fault(running: Running, field: Field, value: Value, opened: Instant) -> Code | None:
-    number = isinstance(value, int) and not isinstance(value, bool)
-    match field.type:
-        case FieldType.YES_NO:
-            return None if isinstance(value, bool) else Code.FIELD_TYPE
-        case FieldType.ONE_OF:
-            return None if value in field.choices else Code.FIELD_TYPE
-        case FieldType.NUMBER if number:
-            return None if field.low <= int(value) <= field.high else Code.FIELD_RANGE
-        case FieldType.INSTANT if number:
-            # The span is narrow on purpose: no birth date fits (privacy note §2).
-            return None if opened - YEAR <= int(value) <= opened + 5 * YEAR else Code.FIELD_RANGE
-        case FieldType.ROLE:
-            return None if value in running.protocol.role else Code.UNKNOWN_ROLE
-        case FieldType.REFERENCE:
-            return None if isinstance(value, str) else Code.FIELD_TYPE
-    return Code.FIELD_TYPE
-
-
 # Tasks
 
 
@@ -185,9 +165,11 @@ def _check_task(running: Running, command: Input, body: InstanceBody) -> Refusal
         known = 0 < body.instance <= running.born
         return Refusal(code=Code.TASK_ENDED if known else Code.UNKNOWN_TASK)
     step = running.protocol.step[instance.step]
-    if actor is None or actor.agency != step.agency or actor.role is None:
+    if isinstance(body, CastVote):
+        return votes.check(running, body, instance, actor)
+    if actor is None or actor.agency != instance.agency or actor.role is None:
         return Refusal(code=Code.NOT_YOURS, place=step.id)
-    lead = actor.role in running.protocol.agency[step.agency].leads
+    lead = actor.role in running.protocol.agency[instance.agency].leads
     if instance.phase is Phase.WAITING:
         released = isinstance(body, ResumeClock) and lead and instance.held
         return None if released else Refusal(code=Code.TASK_WAITING, place=step.id)
@@ -195,7 +177,7 @@ def _check_task(running: Running, command: Input, body: InstanceBody) -> Refusal
         return _check_reassign(running, body, actor, instance, lead=lead)
     if isinstance(body, PauseClock | ResumeClock):
         return _check_pause(running, body, instance, step, lead=lead)
-    if not _owns(running, instance, actor):
+    if not owners.owns(running, instance, actor):
         return Refusal(code=Code.NOT_YOURS, place=step.id)
     return _check_own(running, command, body, instance, lead=lead)
 
@@ -219,24 +201,6 @@ def _check_own(
     return _check_answer(running, body, instance, step)
 
 
-def _owns(running: Running, instance: Instance, actor: Actor) -> bool:
-    """An owner; an owner's deputy or the role an owner stands in for; or a lead of the agency.
-
-    So an advocate whose call moved to her deputy may still record what she did; a judge whose duty moved to the
-    magistrate, who is nobody's deputy, may not.
-    """
-    roles = running.protocol.role
-    role = roles.get(actor.role or "")
-    if role is None:
-        return False
-    return (
-        role.id in instance.owners
-        or role.deputy in instance.owners
-        or any(roles[each].deputy == role.id for each in instance.owners)
-        or role.id in running.protocol.agency[actor.agency].leads
-    )
-
-
 def _check_reassign(
     running: Running, body: Reassign, actor: Actor, instance: Instance, *, lead: bool
 ) -> Refusal | None:
@@ -251,7 +215,7 @@ def _check_reassign(
 def _check_pause(
     running: Running, body: PauseClock | ResumeClock, instance: Instance, step: Step, *, lead: bool
 ) -> Refusal | None:
-    paused = _paused(instance)
+    paused = suspensions.by_hand(instance)
     if not lead:
         return Refusal(code=Code.NOT_YOURS, place=step.id)
     if isinstance(body, ResumeClock):
@@ -260,68 +224,32 @@ def _check_pause(
         return Refusal(code=Code.NO_PAUSE, place=step.id)
     if paused:
         return Refusal(code=Code.PAUSED, place=step.id)
-    longest = clocks.shift(calendar_of(running.protocol, step.agency), running.now, step.pausing.most)
+    if body.reason is PauseReason.AS_AGREED:
+        return Refusal(code=Code.NO_PAUSE, place=step.id)
+    calendar = calendar_of(running.protocol, instance.agency, instance.agency)
+    longest = clocks.shift(calendar, running.now, step.pausing.most)
     if not running.now < body.until <= longest:
         return Refusal(code=Code.PAUSE_TOO_LONG, place=step.id, limit=longest)
     return None
 
 
-def _paused(instance: Instance) -> bool:
-    return bool(instance.suspensions) and instance.suspensions[-1].until is None
-
-
 def _check_answer(running: Running, body: Answer, instance: Instance, step: Step) -> Refusal | None:
-    outcome = next((each for each in step.outcomes if each.id == body.outcome), None)
-    if outcome is None:
-        return Refusal(code=Code.UNKNOWN_OUTCOME, place=body.outcome)
-    if outcome.only_if is not None and truth(running.view(), outcome.only_if) is not True:
-        return Refusal(code=Code.OUTCOME_CLOSED, place=outcome.id)
-    tries = step.tries
-    if tries is not None and not tries.up_to and tries.then == outcome.id and instance.tries < tries.count:
-        return Refusal(code=Code.TRIES_FIRST, place=outcome.id, limit=tries.count)
-    return _check_form(running, outcome, body) or _check_fields(running, body.fields)
-
-
-def _check_form(running: Running, outcome: Outcome, body: Answer) -> Refusal | None:
-    asked = {each.name for each in outcome.asks}
-    for name in (*body.fields, *body.refs):
-        if name not in asked:
-            return Refusal(code=Code.UNKNOWN_FIELD, place=name)
-    for ask in outcome.asks:
-        given = ask.name in body.refs if ask.name in running.protocol.slot else ask.name in body.fields
-        if ask.required and not given:
-            return Refusal(code=Code.FIELD_REQUIRED, place=ask.name)
-    return None
-
-
-def take_up(running: Running, instance: Instance, actor: Actor) -> Instance:
-    """The agency's first act of any kind is its taking up; the present owner's first act acknowledges."""
-    if instance.taken is None:
-        running.record(
-            TakenUp(instance=instance.n, step=instance.step, by=actor.role, person=actor.person), running.now
-        )
-    return running.put(
-        replace(
-            instance, acknowledged=instance.acknowledged or running.now, taken=instance.taken or running.now, pages=()
-        )
-    )
-
-
-def _claim(running: Running, instance: Instance, actor: Actor) -> Instance:
-    if instance.person == actor.person or actor.role is None:
-        return instance
-    running.record(Claimed(instance=instance.n, step=instance.step, role=actor.role, person=actor.person), running.now)
-    return running.put(replace(instance, person=actor.person))
+    found = step.votes
+    if found is not None and not found.owner_decides:
+        return Refusal(code=Code.VOTES_DECIDE, place=step.id)
+    if found is not None and not set(found.roles) <= set(instance.votes):
+        return Refusal(code=Code.QUORUM, place=step.id)
+    return forms.check_outcome(running, body, instance, step)
 
 
 def _take(running: Running, instance: Instance, actor: Actor) -> None:
-    current = _claim(running, take_up(running, instance, actor), actor)
+    current = owners.claim(running, owners.take_up(running, instance, actor), actor)
     if current.receipt:
         running.end(current, None, Ending.ACKNOWLEDGED, running.now, role=actor.role, person=actor.person)
 
 
 def _answer(running: Running, instance: Instance, body: Answer, actor: Actor, at: Instant) -> None:
-    current = take_up(running, instance, actor)
+    current = owners.take_up(running, instance, actor)
     running.end(
         current,
         body.outcome,
@@ -336,13 +264,13 @@ def _answer(running: Running, instance: Instance, body: Answer, actor: Actor, at
 
 def _try(running: Running, instance: Instance, actor: Actor, at: Instant) -> None:
     step = running.protocol.step[instance.step]
-    current = take_up(running, instance, actor)
+    current = owners.take_up(running, instance, actor)
     if current.person is None:
-        current = _claim(running, current, actor)
+        current = owners.claim(running, current, actor)
     tries = step.tries
     if tries is None:
         return
-    calendar = calendar_of(running.protocol, step.agency)
+    calendar = calendar_of(running.protocol, current.agency, current.agency)
     counted = (
         tries.apart is None or current.last_try is None or clocks.shift(calendar, current.last_try, tries.apart) <= at
     )
@@ -360,28 +288,14 @@ def _try(running: Running, instance: Instance, actor: Actor, at: Instant) -> Non
 
 
 def _pause(running: Running, instance: Instance, body: PauseClock, actor: Actor) -> None:
-    stretch = Suspension(start=running.now, cap=body.until, reason=body.reason)
-    current = take_up(running, instance, actor)
-    running.put(replace(current, suspensions=(*current.suspensions, stretch)))
-    running.record(
-        ClockPaused(instance=instance.n, step=instance.step, until=body.until, reason=body.reason, person=actor.person),
-        running.now,
-    )
+    suspensions.pause(running, owners.take_up(running, instance, actor), body.until, body.reason, actor.person)
 
 
 def _resume(running: Running, instance: Instance, actor: Actor) -> None:
     if instance.phase is Phase.WAITING:
         running.deliver(instance, running.now)
         return
-    resume(running, instance, running.now, actor.person)
-
-
-def resume(running: Running, instance: Instance, at: Instant, person: str | None) -> None:
-    """Let the clock go on from ``at``; what was left of the window is left."""
-    last = replace(instance.suspensions[-1], until=at)
-    current = running.put(replace(instance, suspensions=(*instance.suspensions[:-1], last)))
-    due, _ = due_of(running.view(), current)
-    running.record(ClockResumed(instance=instance.n, step=instance.step, person=person, due=due), at)
+    suspensions.resume(running, instance, running.now, actor.person)
 
 
 def _read_page(running: Running, number: int, actor: Actor) -> None:
@@ -391,4 +305,4 @@ def _read_page(running: Running, number: int, actor: Actor) -> None:
     running.record(PageStopped(page=number, person=actor.person), running.now)
 
 
-__all__ = ["apply", "check", "resume", "take_up"]
+__all__ = ["apply", "check"]

@@ -8,10 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
-from graphlib import CycleError, TopologicalSorter
+from itertools import product
 
 from protocol.errors import Finding, Place
-from protocol.kernel import ActKind, AnchorKind, Either, Extreme, Offset, Point, Protocol, Ref, Slug, Step, Test
+from protocol.kernel import ActKind, AnchorKind, ChosenBy, Guard, Link, Offset, Protocol, Ref, Rung, Slug, Step
+from protocol.known import Known, never_set
+from protocol.origins import (
+    agencies_behind,
+    behind,
+    fields_read,
+    offsets,
+    owners_of,
+    point_fields,
+    refs_read,
+    setters,
+    step_of,
+)
+from protocol.reach import check_loops, check_openings, reachable
 from protocol.reading import Path
 from protocol.spec import STEPS_IN
 
@@ -24,11 +37,14 @@ def check_protocol(protocol: Protocol, place: Places, today: date) -> Iterator[F
     yield from _opening_hours(protocol, place)
     yield from _coordinator(protocol, place)
     yield from _agreements(protocol, place, today.toordinal())
-    yield from _loops(protocol, place)
-    yield from _never_opens(protocol, place)
+    yield from check_loops(protocol, place)
+    yield from check_openings(protocol, place)
     yield from _nothing_rests_on_shares(protocol, place)
+    yield from _fields(protocol, place)
+    known = Known(protocol)
     for step in protocol.steps:
-        yield from _clock(protocol, step, place)
+        yield from _clock(protocol, known, step, place)
+        yield from _goes_on(known, step, place)
         yield from _reaches_another(protocol, step, place)
         yield from _tries(step, place)
 
@@ -68,15 +84,6 @@ def _coordinator(protocol: Protocol, place: Places) -> Iterator[Finding]:
         )
 
 
-def _causing_agencies(protocol: Protocol, ref: Ref) -> set[Slug]:
-    kind, _, name = ref.partition(":")
-    if kind == "event":
-        return set(protocol.event[name].sources)
-    if kind == "wait":
-        return {found for each in protocol.wait[name].armed_by for found in _causing_agencies(protocol, each)}
-    return {protocol.step[name.partition("/")[0]].agency}
-
-
 def _agreements(protocol: Protocol, place: Places, today: int) -> Iterator[Finding]:
     live = [set(each.between) for each in protocol.agreements if each.signed <= today <= each.review_by]
     for each in protocol.agreements:
@@ -89,156 +96,113 @@ def _agreements(protocol: Protocol, place: Places, today: int) -> Iterator[Findi
     seen: set[tuple[Slug, Slug]] = set()
     for step in protocol.steps:
         for ref in (ref for arm in step.when.arms for ref in arm):
-            for other in _causing_agencies(protocol, ref):
-                pair = (other, step.agency)
-                if other != step.agency and pair not in seen and not any(set(pair) <= each for each in live):
+            for pair in product(agencies_behind(protocol, ref), _certain_owners(protocol, step)):
+                if pair[0] != pair[1] and pair not in seen and not any(set(pair) <= each for each in live):
                     seen.add(pair)
-                    says = f"{other} hands work to {step.agency} without an agreement in date."
-                    yield Finding(
-                        code="NO_AGREEMENT",
-                        says=says,
-                        place=place(_of(step, "when")),
-                        write="Add one under agreements.",
-                    )
+                    says = f"{pair[0]} hands work to {pair[1]} without an agreement in date."
+                    where = place(_of(step, "when"))
+                    yield Finding(code="NO_AGREEMENT", says=says, place=where, write="Add one under agreements.")
+        for slot, role in product(step.shares, step.shares_with):
+            between = {protocol.slot[slot].keeper, protocol.role[role].agency}
+            if len(between) > 1 and not any(between <= each for each in live):
+                says = f"{slot} goes from {protocol.slot[slot].keeper} to {role} without an agreement in date."
+                where = place(_of(step, "shares"))
+                yield Finding(code="NO_AGREEMENT", says=says, place=where, write="Add one under agreements.")
 
 
-def _immediate(point: Point) -> bool:
-    """Whether a point may lie at or before delivery."""
-    if isinstance(point, Offset):
-        return point.before or point.length.count == 0 or point.anchor in (AnchorKind.FIELD, AnchorKind.REF)
-    if isinstance(point, Extreme):
-        return any(_immediate(each) for each in point.points)
-    return _immediate(point.then) or _immediate(point.otherwise)
-
-
-def _loops(protocol: Protocol, place: Places) -> Iterator[Finding]:
-    """Every loop must wait for a person, the world or time (reference §4 Termination)."""
-    graph: dict[Ref, set[Ref]] = {}
-    for step in protocol.steps:
-        opened = f"opened:{step.id}"
-        for ref in (ref for arm in step.when.arms for ref in arm):
-            if step.not_before is None or _immediate(step.not_before):
-                graph.setdefault(opened, set()).add(ref)
-        soon = step.due is not None and _immediate(step.due)
-        for rung in step.rungs:
-            if not (_immediate(rung.at) and (soon or not _due_anchored(rung.at))):
-                continue
-            for act in rung.acts:
-                if act.act is ActKind.END_AS:
-                    for made in (f"ended:{step.id}", f"outcome:{step.id}/{act.targets[0]}", f"settled:{step.id}"):
-                        graph.setdefault(made, set()).add(opened)
-            if rung.id == "late":
-                graph.setdefault(f"late:{step.id}", set()).add(opened)
-    for outcome_step, target, ref in _cancelling(protocol):
-        graph.setdefault(f"cancelled:{target}", set()).add(ref)
-        graph.setdefault(f"settled:{target}", set()).add(outcome_step)
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        names = [each.partition(":")[2].partition("/")[0] for each in error.args[1]]
-        step = protocol.step[next(each for each in names if each in protocol.step)]
-        says = f"{' -> '.join(dict.fromkeys(names))} goes round without waiting."
-        yield Finding(
-            code="LOOP_WITHOUT_WAITING",
-            says=says,
-            place=place(_of(step, "when")),
-            write="Let one step wait for a person or a time.",
-        )
-
-
-def _cancelling(protocol: Protocol) -> Iterator[tuple[Ref, Slug, Ref]]:
-    """(ref, step it cancels, ref) for every cancel and lane closing in events and outcomes."""
-    sources = [(f"event:{event.id}", event.acts) for event in protocol.events]
-    sources += [(f"outcome:{step.id}/{each.id}", each.acts) for step in protocol.steps for each in step.outcomes]
-    for ref, acts in sources:
-        for act in acts:
-            if act.act is ActKind.CANCEL:
-                yield from ((ref, target, ref) for target in act.targets)
-            if act.act is ActKind.CLOSE:
-                yield from ((ref, step.id, ref) for step in protocol.steps if step.lane == act.targets[0])
-
-
-def _due_anchored(point: Point) -> bool:
-    return isinstance(point, Offset) and point.anchor is AnchorKind.DUE
-
-
-def _never_opens(protocol: Protocol, place: Places) -> Iterator[Finding]:
-    """A step none of whose causes can ever come."""
-    known: set[Ref] = {f"event:{event.id}" for event in protocol.events}
-    opened: set[Slug] = set()
-    while True:
-        known |= {f"wait:{wait.id}" for wait in protocol.waits if known & set(wait.armed_by)}
-        more = {
-            step.id
-            for step in protocol.steps
-            if step.id not in opened and all(known & set(arm) for arm in step.when.arms)
-        }
-        if not more:
-            break
-        opened |= more
-        for name in more:
-            step = protocol.step[name]
-            known |= {f"{kind}:{name}" for kind in ("opened", "ended", "late", "cancelled", "settled")}
-            known |= {f"outcome:{name}/{each.id}" for each in step.outcomes}
-            known |= {rung.publishes for rung in step.rungs if rung.publishes is not None}
-    for step in protocol.steps:
-        if step.id not in opened:
-            says = f"{step.id} never opens: nothing that opens it can come."
-            yield Finding(
-                code="NEVER_OPENS", says=says, place=place(_of(step, "when")), write="Give it a cause that can come."
-            )
+def _certain_owners(protocol: Protocol, step: Step) -> tuple[Slug, ...]:
+    """The agencies the text itself gives a step to; a field may say any, and the release of work is theirs then."""
+    return owners_of(protocol, step) if step.chosen is None or step.chosen.by is ChosenBy.EACH else ()
 
 
 def _nothing_rests_on_shares(protocol: Protocol, place: Places) -> Iterator[Finding]:
     """No service may depend on a release (34 USC 12291(b)(2); domain note T2)."""
     sharing = {
-        f"outcome:{step.id}/{word}" for step in protocol.steps if step.shares for word in ("shared", "not-shared")
+        f"{kind}:{step.id}{word}"
+        for step in protocol.steps
+        if step.shares
+        for kind, word in (("outcome", "/shared"), ("outcome", "/not-shared"), ("ended", ""), ("settled", ""))
     }
-    for step in protocol.steps:
-        exprs = [*step.when.only_if, *step.when.unless]
-        named = {ref for arm in step.when.arms for ref in arm} | {each.name for each in exprs if isinstance(each, Test)}
+    openings: tuple[Step | Link, ...] = (*protocol.steps, *protocol.links)
+    for each in openings:
+        named = {ref for arm in each.when.arms for ref in arm}
+        for expr in (*each.when.only_if, *each.when.unless):
+            named |= set(refs_read(protocol, expr))
+        named |= {source for ref in list(named) for source in behind(protocol, ref)}
         if named & sharing:
-            says = f"{step.id} waits for a release. Nothing may."
-            yield Finding(
-                code="RESTS_ON_RELEASE",
-                says=says,
-                place=place(_of(step, "when")),
-                write="Let it open by another cause.",
-            )
+            where = place((STEPS_IN + each.lane, each.id, "when"))
+            says = f"{each.id} waits for a release. Nothing may."
+            yield Finding(code="RESTS_ON_RELEASE", says=says, place=where, write="Let it open by another cause.")
 
 
-def _known(protocol: Protocol, point: Point) -> bool:
-    """Whether a due time is always known."""
-    if isinstance(point, Offset):
-        return point.anchor in (AnchorKind.DELIVERY, AnchorKind.REF)
-    if isinstance(point, Extreme):
-        return any(_known(protocol, each) for each in point.points)
-    return _known(protocol, point.then) and _known(protocol, point.otherwise)
-
-
-def _refs(point: Point) -> Iterator[Ref]:
-    if isinstance(point, Offset) and point.anchor is AnchorKind.REF and point.name is not None:
-        yield point.name
-    if isinstance(point, Extreme):
-        for each in point.points:
-            yield from _refs(each)
-    if isinstance(point, Either):
-        yield from _refs(point.then)
-        yield from _refs(point.otherwise)
-
-
-def _clock(protocol: Protocol, step: Step, place: Places) -> Iterator[Finding]:
+def _clock(protocol: Protocol, known: Known, step: Step, place: Places) -> Iterator[Finding]:
+    if step.chosen is not None and step.chosen.by is ChosenBy.FIELD and step.chosen.name not in known.opened[step.id]:
+        says = f"{step.id}: {step.chosen.name} may not be known then, so nobody would own it."
+        yield Finding(
+            code="OWNER_NOT_KNOWN", says=says, place=place(_of(step, "who")), write="Ask it earlier, or name a role."
+        )
     if step.due is None:
         return
     where = place(_of(step, "due"))
-    if not _known(protocol, step.due):
+    if not known.point(step, step.due):
         says = f"{step.id}: not known, no clock, until the field is."
         yield Finding(code="NO_CLOCK_YET", says=says, place=where, write="Add , or within D if sooner.")
-    for ref in _refs(step.due):
+    refs = [each.name for each in offsets(step.due) if each.anchor is AnchorKind.REF and each.name is not None]
+    for ref in refs:
         held, by = _held_by(protocol, step, ref)
         if not held:
             says = f"{step.id}: {by}'s delay eats this time."
             yield Finding(code="SENDER_EATS_TIME", says=says, place=where, write="Write within D, from delivery.")
+
+
+def _goes_on(known: Known, step: Step, place: Places) -> Iterator[Finding]:
+    """While a step is open something is still to come: a rung that repeats, or one that ends it (law 3)."""
+    certain = {rung.id for rung in step.rungs if rung.only_if is None and _certain(known, step, rung)}
+    for rung in step.rungs:
+        repeats = rung.every is not None and rung.only_if is None and rung.after in certain
+        ends = rung.id in certain and any(act.act is ActKind.END_AS for act in rung.acts)
+        if repeats or ends:
+            return
+    says = f"{step.id} may stay open with nothing more to come."
+    write = "Add every 1 working day after that: tell lead, below a rung that always comes."
+    yield Finding(code="LADDER_STOPS", says=says, place=place(_of(step, "ladder")), write=write)
+
+
+def _certain(known: Known, step: Step, rung: Rung) -> bool:
+    """Whether a rung surely fires while the step stays open."""
+    if rung.every is not None or rung.guard not in (Guard.NONE, Guard.NOT_TRIED_IN_TIME):
+        return False
+    point = rung.at
+    due_known = step.due is not None and known.point(step, step.due)
+    return due_known if isinstance(point, Offset) and point.anchor is AnchorKind.DUE else known.point(step, point)
+
+
+def _fields(protocol: Protocol, place: Places) -> Iterator[Finding]:
+    """A field that is read must be one that somebody can set, and can set before it is read."""
+    unset = never_set(protocol)
+    readers: tuple[Step | Link, ...] = (*protocol.steps, *protocol.links)
+    for each in readers:
+        path: Path = (STEPS_IN + each.lane, each.id)
+        read = [(key, name) for key, exprs in (("only if", each.when.only_if), ("unless", each.when.unless))
+                for expr in exprs for name in fields_read(protocol, expr)]  # fmt: skip
+        if isinstance(each, Step):
+            read += [("due", name) for name in point_fields(protocol, each.due)]
+            read += [("not before", name) for name in point_fields(protocol, each.not_before)]
+            read += [("for each", each.for_each)] if each.for_each is not None else []
+        after: set[Ref] | None = None
+        for key, name in dict.fromkeys(read):
+            if name in unset:
+                says = f"{name} is never set: no event brings it and no form asks it."
+                write = f"Ask it in an outcome: done: ask {name}"
+                yield Finding(code="FIELD_NEVER_SET", says=says, place=place((*path, key)), write=write)
+                continue
+            if key in ("due", "not before"):
+                continue
+            after = reachable(protocol, each.id)[1] if after is None else after
+            if not after & set(setters(protocol, name)):
+                says = f"{each.id} asks for {name}, which can only be set after it."
+                write = "Ask the field in an earlier step."
+                yield Finding(code="FIELD_BEFORE_SET", says=says, place=place((*path, key)), write=write)
 
 
 def _held_by(protocol: Protocol, step: Step, anchor: Ref) -> tuple[bool, Slug]:
@@ -250,10 +214,9 @@ def _held_by(protocol: Protocol, step: Step, anchor: Ref) -> tuple[bool, Slug]:
         if ref == anchor or ref in seen:
             continue
         seen.add(ref)
-        kind, _, name = ref.partition(":")
-        if kind in ("event", "wait"):
+        between = step_of(protocol, ref)
+        if between is None:
             continue
-        between = protocol.step[name.partition("/")[0]]
         if between.agency != step.agency:
             return False, between.agency
         todo.extend(each for arm in between.when.arms for each in arm)
@@ -262,7 +225,7 @@ def _held_by(protocol: Protocol, step: Step, anchor: Ref) -> tuple[bool, Slug]:
 
 def _reaches_another(protocol: Protocol, step: Step, place: Places) -> Iterator[Finding]:
     """A missed window must reach a person other than its owner, or end the step."""
-    leads = [each for each in protocol.agency[step.agency].leads if each != step.role]
+    leads = [each for each in protocol.agency[step.agency].leads if each != step.role or step.chosen is not None]
     for rung in step.rungs:
         for act in rung.acts:
             if act.act is ActKind.END_AS:

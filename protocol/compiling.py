@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 
@@ -20,13 +20,18 @@ from protocol import phrases
 from protocol.calendars import HORIZON_YEARS, calendar_of, closed_days
 from protocol.checks import check_protocol
 from protocol.errors import Finding, Place, SpecError
+from protocol.fields import columns_of, compile_field, field_type
 from protocol.kernel import (
+    OWNER,
+    ActKind,
     Agency,
     Agreement,
+    Channel,
     Event,
     Field,
     FieldType,
     Lane,
+    Notice,
     Protocol,
     Role,
     Slot,
@@ -35,15 +40,17 @@ from protocol.kernel import (
     Words,
 )
 from protocol.labels import check_labels, mark_outside
-from protocol.phrases import Names, PhraseError, Said, listed
+from protocol.links import compile_link
+from protocol.names import NAME, Names, PhraseError, did_you_mean, listed, names_in
+from protocol.phrases import Said
 from protocol.reading import Path, Table, place_of, plain, read
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.spec import STEPS_IN, FieldSpec, Spec, StepSpec
 from protocol.steps import compile_step, with_late_causes
 
+RESERVED = {OWNER, "lead", "leads", "deputy", "working", "all", "survivor", "victim", "linked-cases"}
 T = TypeVar("T")
-NAME = re.compile(phrases.NAME)
-NOT_IN_RECORD = {"name", "dob", "birth-date", "phone", "address", "ssn", "email", "lat", "lon", "notes"}
+NAMED = re.compile(NAME)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +119,7 @@ def _shape_words(kind: str, key: str) -> tuple[str, str, str]:
         known = {
             field.alias or name for model in (Spec, StepSpec, FieldSpec) for name, field in model.model_fields.items()
         }
-        return "UNKNOWN_KEY", f"{key} is not a key here.", phrases.did_you_mean(key, known)
+        return "UNKNOWN_KEY", f"{key} is not a key here.", did_you_mean(key, known)
     if key == "when":
         return "WHEN_LIST", "when takes one cause.", "Write when any of, or when all of."
     if kind == "missing":
@@ -122,6 +129,16 @@ def _shape_words(kind: str, key: str) -> tuple[str, str, str]:
         f"{key} does not have the shape it needs.",
         "Write it as in the reference, one phrase or a list.",
     )
+
+
+IN_EVENTS = {
+    ActKind.CANCEL,
+    ActKind.CLOSE,
+    ActKind.REOPEN,
+    ActKind.PAUSE,
+    ActKind.START_LINKED,
+    ActKind.END_CASE,
+}
 
 
 class Compiler:
@@ -136,6 +153,7 @@ class Compiler:
         self.words: dict[str, Words] = {}
         self.lead_of: dict[Slug, tuple[Slug, ...]] = {}
         self.confidential: set[Slug] = set()
+        self.renamed: dict[str, Slug] = {}
 
     def place(self, path: Path) -> Place:
         """Where an entry stands (see ``reading.place_of``)."""
@@ -161,15 +179,18 @@ class Compiler:
         self._declare()
         closed = closed_days(self, agencies)
         calendars = tuple(calendar_of(self, name, closed[name]) for name in spec.agencies)
-        fields = tuple(self._field(name, value) for name, value in spec.record.items())
+        fields = tuple(compile_field(self, name, value) for name, value in spec.record.items())
         slots = tuple(self._slot(name, value) for name, value in spec.vault.items())
         events = tuple(self._event(name) for name in spec.events)
-        steps = tuple(
-            compile_step(self, lane, name, step, position)
-            for position, (lane, name, step) in enumerate(
-                (lane, name, step) for lane, steps in spec.lanes.items() for name, step in steps.items()
-            )
-        )
+        written = enumerate((lane, name, step) for lane, steps in spec.lanes.items() for name, step in steps.items())
+        steps, links = [], []
+        for position, (lane, name, step) in written:
+            if step.was:
+                self.renamed[f"step:{name}"] = step.was
+            if step.runs is None:
+                steps.append(compile_step(self, lane, name, step, position))
+            else:
+                links.append(compile_link(self, lane, name, step, position))
         self.words[f"protocol:{spec.protocol}"] = Words(title=spec.title or spec.protocol)
         return Protocol(
             id=spec.protocol,
@@ -180,12 +201,15 @@ class Compiler:
             roles=roles,
             calendars=calendars,
             agreements=tuple(self._agreement(name) for name in spec.agreements),
-            fields=fields,
+            fields=tuple(self._with_thresholds(each) for each in fields),
             vault=slots,
             events=events,
             lanes=tuple(self._lane(name) for name in spec.lanes),
-            steps=with_late_causes(steps, self.names),
+            steps=with_late_causes(tuple(steps), self.names),
             waits=tuple(self.names.waits.values()),
+            links=tuple(links),
+            notices=tuple(self._notice(name) for name in spec.notices),
+            renamed=self.renamed,
             words=self.words,
         )
 
@@ -213,7 +237,9 @@ class Compiler:
                 places.append((name, (STEPS_IN + lane, name)))
                 places.extend((each, (STEPS_IN + lane, name, "outcomes", each)) for each in step.outcomes or {})
         for name, path in places:
-            if NAME.fullmatch(name) is None or len(name) > 64:
+            if name in RESERVED:
+                self.fail("NAME_RESERVED", f"{name} has a meaning of its own.", path, "Choose another name.")
+            if NAMED.fullmatch(name) is None or len(name) > 64:
                 joined = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
                 self.fail("NAME", f"{name} is not a name.", path, f"Use lower case and hyphens: {joined}")
 
@@ -224,15 +250,23 @@ class Compiler:
         names.events = set(spec.events)
         names.lanes = set(spec.lanes)
         for name, value in spec.record.items():
-            names.fields[name] = _field_type(value if isinstance(value, str) else value.type)[0]
+            said = value if isinstance(value, str) else value.type
+            names.fields[name] = field_type(said).type
+            if names.fields[name] is FieldType.LIST:
+                names.columns[name] = {column: field_type(kind).type for column, kind in columns_of(said)}
         for lane, steps in spec.lanes.items():
             for name, step in steps.items():
-                if name in names.steps:
+                if name in names.steps or name in names.links:
                     self.fail("DUPLICATE_STEP", f"{name} stands in two lanes.", (STEPS_IN + lane, name), "Rename one.")
+                if step.runs is not None:
+                    names.links.add(name)
+                    continue
                 shared = ("shared", "not-shared") if step.shares else ("done",)
                 names.steps[name] = tuple(step.outcomes or dict.fromkeys(shared))
         for name in set(spec.record) & set(spec.vault):
             self.fail("DUPLICATE_FIELD", f"{name} is in record and in vault.", ("vault", name), "Rename one.")
+        for name in set(spec.events) & {*spec.record, *names.steps, *names.links}:
+            self.fail("DUPLICATE_NAME", f"{name} is an event and something else too.", ("events", name), "Rename one.")
 
     # Agencies
 
@@ -262,7 +296,7 @@ class Compiler:
         known = {each.id for each in roles}
         for declared_role in roles:
             if declared_role.deputy is not None and declared_role.deputy not in known:
-                hint = phrases.did_you_mean(declared_role.deputy, known)
+                hint = did_you_mean(declared_role.deputy, known)
                 path = ("agencies", declared_role.agency, "roles", declared_role.id)
                 self.fail("UNKNOWN_ROLE", f"No such role: {declared_role.deputy}.", path, hint)
         return tuple(agencies), tuple(roles)
@@ -291,7 +325,7 @@ class Compiler:
         between = tuple(self.spec.agencies) if spec.between == "all" else listed(spec.between)
         for each in between:
             if each not in self.spec.agencies:
-                hint = phrases.did_you_mean(each, self.spec.agencies)
+                hint = did_you_mean(each, self.spec.agencies)
                 self.fail("UNKNOWN_AGENCY", f"{each} is no agency.", ("agreements", name, "between"), hint)
         signed = self.day(spec.signed, ("agreements", name, "signed"))
         return Agreement(
@@ -311,45 +345,6 @@ class Compiler:
 
     # Fields, vault, events, lanes
 
-    def _field(self, name: Slug, value: str | FieldSpec) -> Field:
-        spec = value if isinstance(value, FieldSpec) else None
-        phrase = spec.type if spec is not None else str(value)
-        if name in NOT_IN_RECORD:
-            self.fail(
-                "RECORD_PROTECTED", f"{name} may name a person.", ("record", name), f"Move it to vault: {name}: text"
-            )
-        if spec is not None:
-            self.words[f"field:{name}"] = Words(
-                title=spec.question or name, question=spec.question or "", help=spec.help or ""
-            )
-        kind, choices, low, high = _field_type(phrase)
-        if kind is FieldType.REFERENCE and phrase != "reference":
-            word = phrase.split()[0] if phrase.split() else phrase
-            if word in {each.value.replace("-", " ").split()[0] for each in VaultType}:
-                self.fail("RECORD_TEXT", "Record holds closed types.", ("record", name), "Move it to vault.")
-            else:
-                self.fail(
-                    "FIELD_TYPE",
-                    f"{phrase} is no type.",
-                    ("record", name),
-                    "Write yes or no, one of a, b, number from 0 to 10, date and time, or yes if ..",
-                )
-        if len(choices) > 32 or high - low > 100_000:
-            self.fail("FIELD_RANGE", "At most 32 choices, and numbers span at most 100,000.", ("record", name))
-        expr = None
-        if kind is FieldType.DERIVED:
-            words = phrase.removeprefix("yes if ")
-            expr = self.read(("record", name), lambda: phrases.condition(words, self.names), None)
-        return Field(
-            id=name,
-            type=kind,
-            choices=choices,
-            low=low,
-            high=high,
-            expr=expr,
-            show_always=spec is not None and spec.show == "always",
-        )
-
     def _slot(self, name: Slug, phrase: str) -> Slot:
         kind, _, keeper = phrase.partition(", kept by ")
         types = {each.value.replace("-", " "): each for each in VaultType}
@@ -358,17 +353,34 @@ class Compiler:
                 "VAULT_TYPE", f"{kind} is no kind of protected value.", ("vault", name), f"Write {', '.join(types)}."
             )
         if not keeper:
-            keeper = next(iter(self.confidential)) if len(self.confidential) == 1 else next(iter(self.spec.agencies))
-            if len(self.confidential) != 1:
+            keepers = self.confidential if len(self.confidential) == 1 else self._askers(name)
+            keeper = next(iter(sorted(keepers)), next(iter(self.spec.agencies)))
+            if len(keepers) != 1:
                 self.fail("VAULT_KEEPER", f"Who keeps {name}?", ("vault", name), f"Write {kind}, kept by AGENCY.")
         elif keeper not in self.spec.agencies:
             self.fail(
                 "UNKNOWN_AGENCY",
                 f"{keeper} is no agency.",
                 ("vault", name),
-                phrases.did_you_mean(keeper, self.spec.agencies),
+                did_you_mean(keeper, self.spec.agencies),
             )
         return Slot(id=name, type=types.get(kind, VaultType.TEXT), keeper=keeper)
+
+    def _askers(self, slot: Slug) -> set[Slug]:
+        """The agencies whose forms or events fill a vault slot."""
+        found = {
+            self.agency_of(step.who or "")
+            for steps in self.spec.lanes.values()
+            for step in steps.values()
+            if slot in str(step.outcomes)
+        }
+        found |= {
+            source
+            for event in self.spec.events.values()
+            if slot in (*listed(event.brings), *listed(event.may_bring))
+            for source in listed(event.sources)
+        }
+        return {each for each in found if each is not None and each in self.spec.agencies}
 
     def _event(self, name: Slug) -> Event:
         spec, path = self.spec.events[name], ("events", name)
@@ -379,16 +391,20 @@ class Compiler:
             sources = tuple(self.spec.agencies)
         for each in sources:
             if each not in self.spec.agencies:
-                hint = phrases.did_you_mean(each, self.spec.agencies)
+                hint = did_you_mean(each, self.spec.agencies)
                 self.fail("UNKNOWN_AGENCY", f"{each} is no agency.", (*path, "from"), hint)
         for key, brought in (("brings", spec.brings), ("may bring", spec.may_bring)):
             for each in listed(brought):
                 if each not in self.names.fields and each not in self.names.vault:
                     known = (*self.names.fields, *self.names.vault)
-                    self.fail("UNKNOWN_FIELD", f"{each} is no field.", (*path, key), phrases.did_you_mean(each, known))
+                    self.fail("UNKNOWN_FIELD", f"{each} is no field.", (*path, key), did_you_mean(each, known))
         # A text is one act (its names may hold commas and "and"); several acts are a list.
         said = spec.then if isinstance(spec.then, list) else [spec.then] if spec.then else []
-        acts, _, starts = self.read((*path, "then"), lambda: phrases.acts(said, self.names, None), Said())
+        acts, asks, starts = self.read((*path, "then"), lambda: phrases.acts(said, self.names, None), Said())
+        if asks or any(each.act not in IN_EVENTS for each in acts):
+            self.fail("ACT_PLACE", "That belongs in a step.", (*path, "then"), "Write a step: who does it, by when.")
+        if spec.was:
+            self.renamed[f"event:{name}"] = spec.was
         return Event(
             id=name,
             sources=sources,
@@ -399,8 +415,46 @@ class Compiler:
             starts=starts,
         )
 
+    def _notice(self, name: str) -> Notice:
+        spec, path = self.spec.notices[name], ("notices", name)
+        if name not in ("tell", "page", "remind"):
+            self.fail("NOTICE", f"{name} is no way to tell people.", path, "Write tell, page or remind.")
+            return Notice(act=ActKind.TELL)
+        for word in re.findall(r"<[^>]*>", spec.says or ""):
+            if word not in ("<link>", "<agency>"):
+                self.fail("NOTICE_WORD", f"{word} cannot be filled in.", (*path, "says"), "Use <link> and <agency>.")
+        ways = {each.value for each in Channel}
+        by = listed(spec.by)
+        for each in by:
+            if each not in ways:
+                self.fail("NOTICE_BY", f"{each} is no way to send.", (*path, "by"), f"Write {', '.join(sorted(ways))}.")
+        channels = tuple(Channel(each) for each in by if each in ways)
+        return Notice(act=ActKind(name), says=spec.says or "", by=channels)
+
+    def roles_in_lane(self, lane: Slug) -> tuple[Slug, ...]:
+        """The roles that may be chosen to own a duty of a lane: a confidential agency's own, or nobody's of such."""
+        fixed = {self.agency_of(step.who or "") for step in self.spec.lanes.get(lane, {}).values()}
+        inside = fixed & self.confidential
+        return tuple(
+            sorted(
+                role
+                for role in self.names.roles
+                if (self.agency_of(role) in inside if inside else self.agency_of(role) not in self.confidential)
+            )
+        )
+
+    def _with_thresholds(self, field: Field) -> Field:
+        if field.counting is None:
+            return field
+        thresholds = tuple(sorted(self.names.thresholds.get(field.id, ())))
+        return replace(field, counting=replace(field.counting, thresholds=thresholds))
+
     def _lane(self, name: Slug) -> Lane:
-        owners = {self.agency_of(step.who) for step in self.spec.lanes[name].values()} - {None}
+        owners = {
+            self.agency_of(role)
+            for step in self.spec.lanes[name].values()
+            for role in names_in((step.who or "").removeprefix("each of "))
+        } - {None}
         inside = owners & self.confidential
         if inside and len(owners) > 1:
             says = f"{name} mixes {next(iter(inside))}'s steps with others'."
@@ -413,19 +467,6 @@ class Compiler:
             if role in listed(spec.lead) or role in spec.roles:
                 return name
         return None
-
-
-def _field_type(phrase: str) -> tuple[FieldType, tuple[Slug, ...], int, int]:
-    """Type, choices, and range of a field's phrase; REFERENCE for what is not a type (refused by the caller)."""
-    if phrase.startswith("yes if "):
-        return FieldType.DERIVED, (), 0, 0
-    if phrase.startswith("one of "):
-        return FieldType.ONE_OF, phrases.names_in(phrase.removeprefix("one of ")), 0, 0
-    number = re.fullmatch(r"number from (\d+) to (\d+)", phrase)
-    if number is not None:
-        return FieldType.NUMBER, (), int(number.group(1)), int(number.group(2))
-    fixed = {"yes or no": FieldType.YES_NO, "date and time": FieldType.INSTANT, "role": FieldType.ROLE}
-    return fixed.get(phrase, FieldType.REFERENCE), (), 0, 0
 
 
 __all__ = ["Compiled", "Compiler", "compile_text"]

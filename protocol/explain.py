@@ -256,6 +256,7 @@ class _Sentences:
         instance = Instance(
             n=0,
             step=self.step.id,
+            agency=self.step.agency,
             phase=Phase.OPEN,
             born=clock.delivered or 0,
             cause=clock.cause,

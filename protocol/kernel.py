@@ -20,11 +20,11 @@ Slug: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a
 Ref: TypeAlias = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(event|ended|outcome|opened|late|cancelled|settled|wait):[a-z][a-z0-9-]*(/[a-z0-9-]+)?$",
+        pattern=r"^(event|ended|outcome|opened|late|cancelled|settled|wait|counter):[a-z][a-z0-9-]*(/[a-z0-9-]+)?$",
         max_length=160,
     ),
 ]
-"""The name of an occurrence: ``event:released``, ``outcome:first-call/talked``, ``late:serve/2-hours``."""
+"""The name of an occurrence: ``event:released``, ``outcome:first-call/talked``, ``counter:absences/4``."""
 
 RungId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+$", max_length=80)]
 OpaqueId: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -35,6 +35,10 @@ Minute: TypeAlias = int
 
 DayOrdinal: TypeAlias = int
 """A local date as its proleptic Gregorian ordinal."""
+
+
+OWNER = "owner"
+"""In place of an agency: the agency of whoever owns the instance."""
 
 
 class Unit(StrEnum):
@@ -50,7 +54,10 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Length:
-    """A length of time: elapsed when ``calendar`` is None, else open hours or counted days of that agency."""
+    """A length of time: elapsed when ``calendar`` is None, else open hours or counted days of that agency.
+
+    ``calendar`` is ``OWNER`` where the owner is chosen when the step opens: the calendar of its agency then.
+    """
 
     count: int
     unit: Unit
@@ -66,11 +73,12 @@ class Edge(StrEnum):
 
 
 class AnchorKind(StrEnum):
-    """What a point is measured from. Refs and fields use their effective instant."""
+    """What a point is measured from. Refs, fields and items of a list use their effective instant."""
 
     DELIVERY = "delivery"
     DUE = "due"
     FIELD = "field"
+    ITEM = "item"
     REF = "ref"
     LAST_RUNG = "last-rung"
 
@@ -159,12 +167,38 @@ class FieldType(StrEnum):
     INSTANT = "instant"
     ROLE = "role"
     REFERENCE = "reference"
+    LIST = "list"
+    COUNT = "count"
     DERIVED = "derived"
+
+
+MOST_ITEMS = 32
+"""The most items a list field may hold, and so the most instances one cause may open."""
+
+MOST_COUNTED = 1_000
+"""The most occurrences a counter remembers: beyond it the oldest are forgotten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """What a counter counts: occurrences of any of ``of``, those of the last ``within`` only, from zero after a reset.
+
+    ``thresholds`` are the counts the text waits for; reaching one is the occurrence ``counter:id/n``.
+    """
+
+    of: tuple[Ref, ...]
+    within: Length | None = None
+    resets: tuple[Ref, ...] = ()
+    thresholds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One fact about a case that the engine may read. ``derived`` fields are named conditions, never stored."""
+    """One fact about a case that the engine may read.
+
+    ``derived`` fields are named conditions and ``count`` fields counters, neither ever set; a ``list`` has items of
+    ``columns``. A form asks the field only while ``asked_if`` is true.
+    """
 
     id: Slug
     type: FieldType
@@ -172,6 +206,10 @@ class Field:
     low: int = 0
     high: int = 0
     expr: Expr | None = None
+    counting: Counting | None = None
+    columns: tuple[Field, ...] = ()
+    asked_if: Expr | None = None
+    seen_by: tuple[Slug, ...] = ()
     show_always: bool = False
     agency: Slug | None = None
     """The confidential agency whose people alone may see it; None: every agency with a step."""
@@ -254,6 +292,7 @@ class ActKind(StrEnum):
     END_AS = "end-as"
     CLOSE = "close"
     REOPEN = "reopen"
+    PAUSE = "pause"
     START_LINKED = "start-linked"
     STOP_REPEATING = "stop-repeating"
     END_CASE = "end-case"
@@ -261,10 +300,15 @@ class ActKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One act on its targets: roles (``owner``, ``lead`` .. too), steps, a lane, an outcome, an event."""
+    """One act on its targets: roles (``owner``, ``lead`` .. too), steps, a lane, an outcome, an event.
+
+    A lane is paused for ``most`` at most, and until one of ``until`` occurs.
+    """
 
     act: ActKind
     targets: tuple[Slug, ...] = ()
+    most: Length | None = None
+    until: tuple[Ref, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,6 +335,7 @@ class Guard(StrEnum):
     UNACKNOWLEDGED = "unacknowledged"
     NOT_TAKEN_UP = "not-taken-up"
     UNTRIED = "untried"
+    TOO_FEW_TRIES = "too-few-tries"
     NOT_TRIED_IN_TIME = "not-tried-in-time"
 
 
@@ -370,15 +415,51 @@ class Series:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pausing:
-    """Whether a lead may stop the clock by hand, and for how long at most."""
+    """What stops the clock: a lead by hand, ``most`` at most, or a condition while it is true, ``cap`` in all."""
 
     allowed: bool
     most: Length
+    condition: Expr | None = None
+    cap: Length | None = None
+
+
+class ChosenBy(StrEnum):
+    """How the owner of a step is found when it opens."""
+
+    EACH = "each"
+    FIELD = "field"
+    ITEM = "item"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """An owner that is not one fixed role: each of ``roles`` has an instance, or a field or item says which role."""
+
+    by: ChosenBy
+    roles: tuple[Slug, ...]
+    """Every role that may own an instance."""
+    name: Slug | None = None
+    """The role field of the record, or the column of the item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Votes:
+    """A decision of several roles.
+
+    With ``owner_decides`` the owner's answer needs a vote of each of ``roles``; else each of them casts one outcome,
+    and the first outcome with ``needed`` votes ends the step.
+    """
+
+    roles: tuple[Slug, ...]
+    needed: int
+    owner_decides: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One duty of one role.
+    """One duty of one role (``chosen`` when it opens, where not fixed; ``role`` and ``agency`` stand in for it then).
+
+    ``for_each`` names the list of which each item gets an instance of its own.
 
     ``outside`` marks a confidential agency's step that only outsiders' acts open: of it alone others may see
     *delivered*, *taken up*, *not taken up*.
@@ -399,6 +480,10 @@ class Step:
     outcomes: tuple[Outcome, ...]
     shares: tuple[Slug, ...] = ()
     shares_with: tuple[Slug, ...] = ()
+    imminent_threat: bool = False
+    chosen: Chosen | None = None
+    for_each: Slug | None = None
+    votes: Votes | None = None
     outside: bool = False
     position: int = 0
 
@@ -413,11 +498,57 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """A step nobody owns: armed when one of ``armed_by`` occurs, it publishes ``wait:id`` at its point."""
+    """A step nobody owns: it publishes ``wait:id`` at its point.
+
+    Armed when one of ``armed_by`` occurs; if none is named, whenever the field it is measured from has a later value
+    than it last published for.
+    """
 
     id: Slug
     armed_by: tuple[Ref, ...]
-    at: Point
+    at: Offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """An event that a case passes on to its linked case when one of ``refs`` occurs."""
+
+    event: Slug
+    refs: tuple[Ref, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A linked case of another protocol: opened as its event ``event``, with the fields it is given.
+
+    ``opened:id`` and ``ended:id`` are occurrences of this case when the linked one opened and ended.
+    """
+
+    id: Slug
+    lane: Slug
+    protocol: Slug
+    when: When
+    event: Slug
+    gives: tuple[Slug, ...] = ()
+    passes: tuple[Passing, ...] = ()
+    position: int = 0
+
+
+class Channel(StrEnum):
+    """How a notice travels; none carries anything of a case."""
+
+    DESK = "desk"
+    EMAIL = "email"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """How people are told (``act``: tell, page, remind): the words, with ``<link>`` and ``<agency>``, and the ways."""
+
+    act: ActKind
+    says: str = ""
+    by: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -448,6 +579,10 @@ class Protocol:
     lanes: tuple[Lane, ...]
     steps: tuple[Step, ...]
     waits: tuple[Wait, ...]
+    links: tuple[Link, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    renamed: dict[str, Slug] = field(default_factory=dict)
+    """What had another name in an earlier text: ``step:new-name`` to the old name."""
     words: dict[str, Words] = field(default_factory=dict)
     """Keyed ``kind:id``, for example ``step:first-call`` or ``field:spoken-language``."""
 
@@ -495,6 +630,46 @@ class Protocol:
     def wait(self) -> dict[Slug, Wait]:
         """Waits by id."""
         return {each.id: each for each in self.waits}
+
+    @cached_property
+    def link(self) -> dict[Slug, Link]:
+        """Linked cases by id."""
+        return {each.id: each for each in self.links}
+
+    @cached_property
+    def starts_links(self) -> dict[Ref, tuple[tuple[Link, int], ...]]:
+        """For each occurrence: the linked cases it may open and the arm of the join it fills."""
+        table: dict[Ref, list[tuple[Link, int]]] = {}
+        for each in self.links:
+            for number, arm in enumerate(each.when.arms):
+                for ref in arm:
+                    table.setdefault(ref, []).append((each, number))
+        return {ref: tuple(found) for ref, found in table.items()}
+
+    @cached_property
+    def passed_on(self) -> dict[Ref, tuple[tuple[Link, Slug], ...]]:
+        """For each occurrence: the linked cases that hear of it, and as which of their events."""
+        table: dict[Ref, list[tuple[Link, Slug]]] = {}
+        for each in self.links:
+            for passing in each.passes:
+                for ref in passing.refs:
+                    table.setdefault(ref, []).append((each, passing.event))
+        return {ref: tuple(found) for ref, found in table.items()}
+
+    @cached_property
+    def counters(self) -> tuple[tuple[Slug, Counting], ...]:
+        """The counters, in text order."""
+        return tuple((each.id, each.counting) for each in self.fields if each.counting is not None)
+
+    @cached_property
+    def field_waits(self) -> tuple[Wait, ...]:
+        """The waits that are measured from a field."""
+        return tuple(each for each in self.waits if not each.armed_by)
+
+    @cached_property
+    def clock(self) -> Calendar:
+        """Plain days in the protocol's own zone."""
+        return Calendar(id="always", zone=self.zone, always=True, week=(), closed=())
 
     @cached_property
     def opens(self) -> dict[Ref, tuple[tuple[Step, int], ...]]:

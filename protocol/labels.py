@@ -16,11 +16,12 @@ from protocol.kernel import (
     Act,
     ActKind,
     AnchorKind,
+    ChosenBy,
+    Either,
+    Event,
     Expr,
-    Extreme,
-    FieldType,
+    Field,
     Guard,
-    Joined,
     Offset,
     Point,
     Protocol,
@@ -28,8 +29,11 @@ from protocol.kernel import (
     Rung,
     Slug,
     Step,
+    Test,
     TestKind,
+    When,
 )
+from protocol.origins import link_of, offsets, owners_of, tests
 from protocol.reading import Path
 from protocol.spec import STEPS_IN
 
@@ -43,7 +47,8 @@ class Labels:
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
         self.inside = {each.id for each in protocol.agencies if each.confidential}
-        self.fields = self._fields()
+        self.fields: set[Slug] = set()
+        self._spread()
 
     def ref(self, ref: Ref) -> bool:
         """Whether an occurrence carries engagement."""
@@ -52,54 +57,66 @@ class Labels:
             sources = self.protocol.event[name].sources
             return bool(sources) and set(sources) <= self.inside
         if kind == "wait":
-            return any(self.ref(each) for each in self.protocol.wait[name].armed_by)
-        return self.protocol.step[name.partition("/")[0]].agency in self.inside
+            wait = self.protocol.wait[name]
+            return any(self.ref(each) for each in wait.armed_by) or (not wait.armed_by and wait.at.name in self.fields)
+        if kind == "counter":
+            return name.partition("/")[0] in self.fields
+        link = link_of(self.protocol, ref)
+        if link is not None:
+            return self.when(link.when) or self.protocol.lane[link.lane].agency is not None
+        return self.owned(self.protocol.step[name.partition("/")[0]])
 
-    def _fields(self) -> set[Slug]:
-        found: set[Slug] = set()
+    def owned(self, step: Step) -> bool:
+        """Whether a confidential agency may own a step."""
+        return bool(self.inside & set(owners_of(self.protocol, step)))
+
+    def when(self, when: When) -> bool:
+        """Whether a cause or condition of an opening carries engagement."""
+        causes = any(self.ref(ref) for arm in when.arms for ref in arm)
+        return causes or any(self.expr(each) for each in (*when.only_if, *when.unless))
+
+    def _spread(self) -> None:
+        """Engagement from fields that people inside set, through derived fields and counters, until nothing is new."""
         for step in self.protocol.steps:
-            if step.agency in self.inside:
-                found.update(ask.name for outcome in step.outcomes for ask in outcome.asks)
+            if self.owned(step):
+                self.fields.update(ask.name for outcome in step.outcomes for ask in outcome.asks)
         for event in self.protocol.events:
             if self.ref(f"event:{event.id}"):
-                found.update((*event.brings, *event.may_bring))
+                self.fields.update((*event.brings, *event.may_bring))
         while True:
-            derived = {
-                each.id
-                for each in self.protocol.fields
-                if each.type is FieldType.DERIVED
-                and each.expr is not None
-                and each.id not in found
-                and self._expr(each.expr, found)
-            }
-            if not derived:
-                return found
-            found |= derived
+            more = {each.id for each in self.protocol.fields if each.id not in self.fields and self._follows(each)}
+            if not more:
+                return
+            self.fields |= more
 
-    def _expr(self, expr: Expr, fields: set[Slug]) -> bool:
-        if isinstance(expr, Joined):
-            return any(self._expr(each, fields) for each in expr.parts)
-        if expr.test is TestKind.HAPPENED:
-            return self.ref(expr.name)
-        if expr.test is TestKind.OPEN:
-            return self.protocol.step[expr.name].agency in self.inside
-        return expr.name in fields
+    def _follows(self, field: Field) -> bool:
+        if field.counting is not None:
+            return any(self.ref(each) for each in (*field.counting.of, *field.counting.resets))
+        return field.expr is not None and self.expr(field.expr)
 
     def expr(self, expr: Expr) -> bool:
         """Whether a condition carries engagement."""
-        return self._expr(expr, self.fields)
+        return any(self._test(each) for each in tests(expr))
 
-    def point(self, point: Point | None) -> bool:
-        """Whether a time carries engagement."""
-        if point is None:
-            return False
-        if isinstance(point, Offset):
-            if point.anchor is AnchorKind.FIELD:
-                return point.name in self.fields
-            return point.anchor is AnchorKind.REF and self.ref(point.name or "")
-        if isinstance(point, Extreme):
-            return any(self.point(each) for each in point.points)
-        return self.expr(point.test) or self.point(point.then) or self.point(point.otherwise)
+    def _test(self, test: Test) -> bool:
+        if test.test is TestKind.HAPPENED:
+            return self.ref(test.name)
+        if test.test is TestKind.OPEN:
+            return self.owned(self.protocol.step[test.name])
+        return test.name in self.fields
+
+    def point(self, point: Point | None, items: Slug | None = None) -> bool:
+        """Whether a time carries engagement; ``items`` is the list whose items it may be measured from."""
+        if isinstance(point, Either) and self.expr(point.test):
+            return True
+        return any(self._offset(each, items) for each in offsets(point))
+
+    def _offset(self, point: Offset, items: Slug | None) -> bool:
+        if point.anchor is AnchorKind.FIELD:
+            return point.name in self.fields
+        if point.anchor is AnchorKind.ITEM:
+            return items in self.fields
+        return point.anchor is AnchorKind.REF and self.ref(point.name or "")
 
 
 def mark_outside(protocol: Protocol) -> Protocol:
@@ -112,7 +129,8 @@ def _marked(labels: Labels, step: Step) -> Step:
     if step.agency not in labels.inside:
         return step
     causes = [ref for arm in step.when.arms for ref in arm]
-    outside = all(not labels.ref(ref) for ref in causes) and not labels.point(step.not_before)
+    plain = step.for_each is None and step.chosen is None and step.votes is None
+    outside = plain and all(not labels.ref(ref) for ref in causes) and not labels.point(step.not_before)
     rungs = tuple(
         replace(rung, guard=Guard.NOT_TAKEN_UP)
         if rung.guard is Guard.UNACKNOWLEDGED and _tells_outside(labels.protocol, step, rung.acts)
@@ -136,13 +154,21 @@ def check_labels(protocol: Protocol, place: Places) -> Iterator[Finding]:
     labels = Labels(protocol)
     for step in protocol.steps:
         path: Path = (STEPS_IN + step.lane, step.id)
-        if step.agency in labels.inside:
+        if labels.owned(step):
             yield from _inside_rungs(labels, step, place, path)
             for outcome in step.outcomes:
                 yield from _acts(labels, step.agency, outcome.acts, place((*path, "outcomes", outcome.id)))
         else:
             yield from _outside_step(labels, step, place, path)
+    for link in protocol.links:
+        passed = (ref for passing in link.passes for ref in passing.refs)
+        inside = protocol.lane[link.lane].agency is not None
+        if not inside and (labels.when(link.when) or any(labels.ref(ref) for ref in passed)):
+            where = place((STEPS_IN + link.lane, link.id))
+            says = f"{link.id}: the linked case would show what happened inside a confidential agency."
+            yield Finding(code="LABEL_LINK", says=says, place=where, write="Open it, and tell it, by outside causes.")
     for event in protocol.events:
+        yield from _pauses(labels, event, place(("events", event.id)))
         if labels.ref(f"event:{event.id}"):
             yield from _acts(labels, event.sources[0], event.acts, place(("events", event.id)))
 
@@ -164,13 +190,43 @@ def _outside_step(labels: Labels, step: Step, place: Places, path: Path) -> Iter
             )
     times = (("due", step.due), ("not before", step.not_before), *(("ladder", each.at) for each in step.rungs))
     for key, point in times:
-        if labels.point(point):
+        if labels.point(point, step.for_each):
             yield Finding(
                 code="LABEL_TIME", says=says, place=place((*path, key)), write="Measure it from something outside."
             )
     for rung in step.rungs:
         if rung.only_if is not None and labels.expr(rung.only_if):
             yield Finding(code="LABEL_CONDITION", says=says, place=place((*path, "ladder")), write="Remove only if.")
+    for key in _other_flows(labels, step):
+        yield Finding(
+            code="LABEL_CONDITION", says=says, place=place((*path, key)), write="Let it depend on what others do."
+        )
+
+
+def _other_flows(labels: Labels, step: Step) -> Iterator[str]:
+    """The further keys through which engagement would show: who owns it, when it stops or ends, what it may end as."""
+    if step.chosen is not None and step.chosen.by is ChosenBy.FIELD and step.chosen.name in labels.fields:
+        yield "who"
+    if step.for_each in labels.fields:
+        yield "for each"
+    if step.pausing.condition is not None and labels.expr(step.pausing.condition):
+        yield "clock stops"
+    if step.series is not None and any(labels.ref(each) for each in step.series.until):
+        yield "repeats"
+    asked = [labels.protocol.field.get(ask.name) for outcome in step.outcomes for ask in outcome.asks]
+    conditions = [each.only_if for each in step.outcomes]
+    conditions += [each.asked_if for each in asked if each is not None]
+    if any(labels.expr(each) for each in conditions if each is not None):
+        yield "outcomes"
+
+
+def _pauses(labels: Labels, event: Event, where: Place) -> Iterator[Finding]:
+    """What happens inside may not end a pause outside."""
+    for act in event.acts:
+        outside = act.act is ActKind.PAUSE and labels.protocol.lane[act.targets[0]].agency is None
+        if outside and any(labels.ref(each) for each in act.until):
+            says = f"The end of the pause of {act.targets[0]} would show what happened inside a confidential agency."
+            yield Finding(code="LABEL_TIME", says=says, place=where, write="Let something outside end it.")
 
 
 def _inside_rungs(labels: Labels, step: Step, place: Places, path: Path) -> Iterator[Finding]:
@@ -212,7 +268,9 @@ def _reached(protocol: Protocol, act: Act, target: Slug) -> Slug | None:
     if act.act in TELLS:
         return protocol.role[target].agency if target in protocol.role else None
     if act.act is ActKind.CANCEL:
-        return protocol.step[target].agency
-    if act.act in (ActKind.CLOSE, ActKind.REOPEN):
+        return next((each for each in owners_of(protocol, protocol.step[target])), None)
+    if act.act is ActKind.START_LINKED:
+        return next((each.agency for each in protocol.steps if not protocol.agency[each.agency].confidential), None)
+    if act.act in (ActKind.CLOSE, ActKind.REOPEN, ActKind.PAUSE):
         return protocol.lane[target].agency or "another agency"
     return None

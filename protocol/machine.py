@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
-from protocol import answers
+from protocol import answers, suspensions
 from protocol.kernel import Act, ActKind, Guard, Protocol, Rung, RungId, Step
 from protocol.messages import Arm, Effect, Ending, Fact, Input, Refusal, Telling, Tick, Told, WindowMissed
-from protocol.occurrences import settle
-from protocol.points import View, due_of, resolve, truth
+from protocol.occurrences import drop_rounds, settle
+from protocol.points import View, due_of, resolve, stretches, suspended, truth
 from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Occurrence, Running
 from protocol.state import CaseState, Instance, Instant, Phase, Reply, Status
 
@@ -118,40 +118,47 @@ def _next(running: Running) -> Deadline | None:
 def _deadlines(running: Running) -> list[Deadline]:
     found: list[Deadline] = []
     view = running.view()
-    for armed in running.waits:
-        at = running.wait_at(armed)
-        if at is not None:
-            found.append(Deadline(at, Due.WAIT, 0, 0, 0, armed.wait))
+    found.extend(Deadline(at, Due.WAIT, 0, 0, 0, wait.id) for wait, at in running.wait_times())
+    found.extend(
+        Deadline(pause.cap, Due.PAUSE_CAP, 0, 0, 0, pause.lane) for pause in running.pauses if pause.until is None
+    )
     for each in running.instances.values():
         step = running.protocol.step[each.step]
         if each.phase is Phase.WAITING:
             found.append(Deadline(each.starts or each.born, Due.DELIVERY, 0, step.position, each.n))
             continue
         found.extend(Deadline(page.next, Due.PAGE, page.number, step.position, each.n) for page in each.pages)
-        if each.suspensions and each.suspensions[-1].until is None:
-            found.append(Deadline(each.suspensions[-1].cap, Due.PAUSE_CAP, 0, step.position, each.n))
-            continue
+        caps = [pause.cap for pause in each.suspensions if pause.until is None]
+        found.extend(Deadline(cap, Due.PAUSE_CAP, 0, step.position, each.n) for cap in caps)
         found.extend(_rungs(view, each, step))
     return found
 
 
 def _rungs(view: View, instance: Instance, step: Step) -> list[Deadline]:
     due, _ = due_of(view, instance)
+    still = suspended(view, instance)
     found: list[Deadline] = []
     for ladder, rung in enumerate(step.rungs):
+        if not _guarded(rung, instance, step) or (still and rung.guard is not Guard.NOT_TAKEN_UP):
+            continue
         fired = instance.fired.get(rung.id)
         at = _rung_at(view, instance, rung, due)
-        if at is None or (fired is not None and at <= fired) or not _guarded(rung, instance):
+        if at is None or (fired is not None and at <= fired):
             continue
         found.append(Deadline(at, Due.RUNG, ladder, step.position, instance.n, rung.id))
     return found
 
 
 def _rung_at(view: View, instance: Instance, rung: Rung, due: Instant | None) -> Instant | None:
-    """When the rung is to fire: at its point but not before delivery; an ``every`` after its own or its base rung."""
+    """When the rung is to fire: at its point but not before delivery; an ``every`` after its own or its base rung.
+
+    What outsiders hear of a handoff not taken up is timed by delivery alone, whatever stopped the clock inside.
+    """
+    if rung.guard is Guard.NOT_TAKEN_UP:
+        view, instance = replace(view, pauses=()), replace(instance, suspensions=())
     if rung.every is None:
         at = resolve(view, rung.at, instance, due=due)
-        return None if at is None else max(at, instance.delivered or at)
+        return None if at is None else _awake(view, instance, max(at, instance.delivered or at))
     last = instance.fired.get(rung.id, instance.fired.get(rung.after or ""))
     if instance.receipt and last is None:
         # A receipt climbs only the rungs about taking up, and is then reminded of like any open step (law 3).
@@ -159,7 +166,12 @@ def _rung_at(view: View, instance: Instance, rung: Rung, due: Instant | None) ->
     return None if last is None else resolve(view, rung.at, instance, due=due, last_rung=last)
 
 
-def _guarded(rung: Rung, instance: Instance) -> bool:
+def _awake(view: View, instance: Instance, at: Instant) -> Instant:
+    """What would fire while the clock stood still (a moment before a hearing) fires when it goes on."""
+    return next((end for start, end in stretches(view, instance) if start < at < end), at)
+
+
+def _guarded(rung: Rung, instance: Instance, step: Step) -> bool:
     """Whether the rung may still fire for this instance."""
     if instance.receipt and rung.every is None and rung.guard not in (Guard.UNACKNOWLEDGED, Guard.NOT_TAKEN_UP):
         return False
@@ -168,19 +180,25 @@ def _guarded(rung: Rung, instance: Instance) -> bool:
         Guard.UNACKNOWLEDGED: instance.acknowledged is None,
         Guard.NOT_TAKEN_UP: instance.taken is None,
         Guard.UNTRIED: instance.tries == 0,
+        Guard.TOO_FEW_TRIES: step.tries is not None and instance.tries < step.tries.count,
         Guard.NOT_TRIED_IN_TIME: not instance.tried_in_time,
     }[rung.guard]
 
 
 def _fire(running: Running, deadline: Deadline) -> None:
     if deadline.kind is Due.WAIT:
-        running.waits = [each for each in running.waits if each.wait != deadline.rung]
+        # The first match alone: a wait that was armed twice (each by its own cause) is over twice.
+        running.drop_wait(deadline.rung, deadline.at)
         running.publish(Occurrence(refs=(f"wait:{deadline.rung}",), effective=deadline.at, agency=None))
+        return
+    if deadline.kind is Due.PAUSE_CAP and deadline.instance == 0:
+        for each in [found for found in running.pauses if found.lane == deadline.rung and found.until is None]:
+            suspensions.end_lane_pause(running, each, deadline.at, None, deadline.at)
         return
     instance = running.instances[deadline.instance]
     match deadline.kind:
         case Due.PAUSE_CAP:
-            answers.resume(running, instance, deadline.at, None)
+            suspensions.run_out(running, instance, deadline.at)
         case Due.RUNG:
             _fire_rung(running, instance, deadline)
         case Due.PAGE:
@@ -223,7 +241,7 @@ def _fire_rung(running: Running, instance: Instance, deadline: Deadline) -> None
         _miss(running, current, deadline.at)
         return
     if rung.publishes is not None:
-        running.publish(Occurrence(refs=(rung.publishes,), effective=deadline.at, agency=step.agency))
+        running.publish(Occurrence(refs=(rung.publishes,), effective=deadline.at, agency=instance.agency))
     for act in rung.acts:
         found = running.instances.get(instance.n)
         if found is None:
@@ -247,6 +265,8 @@ def _act(running: Running, instance: Instance, rung: Rung, act: Act, at: Instant
         case ActKind.CANCEL:
             for each in [found for found in running.instances.values() if found.step in act.targets]:
                 running.cancel(each, at)
+        case ActKind.STOP_REPEATING:
+            drop_rounds(running, act.targets, at)
 
 
 def _miss(running: Running, instance: Instance, at: Instant) -> None:
@@ -256,8 +276,7 @@ def _miss(running: Running, instance: Instance, at: Instant) -> None:
         return
     running.put(replace(instance, missed=True))
     running.record(WindowMissed(instance=instance.n, step=instance.step, due=due), at)
-    step = running.protocol.step[instance.step]
-    running.publish(Occurrence(refs=(f"late:{instance.step}",), effective=at, agency=step.agency))
+    running.publish(Occurrence(refs=(f"late:{instance.step}",), effective=at, agency=instance.agency))
 
 
 def _last_missed(running: Running, instance: Instance, rung: Rung, at: Instant) -> Instant:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field as Bound
 
 from protocol.kernel import OpaqueId, Ref, RungId, Slug
-from protocol.state import Code, Instant, PauseReason, Value
+from protocol.state import Code, Instant, Item, PauseReason, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,17 @@ class Answer:
     kind: Literal["answer"] = "answer"
     instance: int
     outcome: Slug
+    fields: dict[Slug, Value] = field(default_factory=dict)
+    refs: dict[Slug, OpaqueId] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CastVote:
+    """A voting role's vote: for an outcome with what its form asks, or (None) that the owner may decide."""
+
+    kind: Literal["vote"] = "vote"
+    instance: int
+    outcome: Slug | None = None
     fields: dict[Slug, Value] = field(default_factory=dict)
     refs: dict[Slug, OpaqueId] = field(default_factory=dict)
 
@@ -106,6 +117,16 @@ class PageRead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkNotice:
+    """The linked case that fact ``seq`` started has opened, or ended; its own case says so, never a person."""
+
+    kind: Literal["link"] = "link"
+    link: Slug
+    seq: int
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """Time has passed; the engine's own timer sends this, never a person."""
 
@@ -113,7 +134,17 @@ class Tick:
 
 
 Body: TypeAlias = Annotated[
-    EventHappened | Answer | TakeUp | LogTry | Reassign | PauseClock | ResumeClock | PageRead | Tick,
+    EventHappened
+    | Answer
+    | CastVote
+    | TakeUp
+    | LogTry
+    | Reassign
+    | PauseClock
+    | ResumeClock
+    | PageRead
+    | LinkNotice
+    | Tick,
     Bound(discriminator="kind"),
 ]
 
@@ -159,6 +190,7 @@ class Ending(StrEnum):
 
     ANSWERED = "answered"
     TRIES = "tries"
+    VOTES = "votes"
     RUNG = "rung"
     ACKNOWLEDGED = "acknowledged"
 
@@ -218,11 +250,15 @@ class StepScheduled:
     cause: Ref
     held: bool
     round: int
+    agency: Slug | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDelivered:
-    """A task stands in its owner's list; its clock starts. ``from_agency`` is whose act opened it."""
+    """A task stands in its owner's list; its clock starts. ``from_agency`` is whose act opened it.
+
+    ``agency`` owns it (None: the agency of the step); ``item`` is the item of a list that it is about.
+    """
 
     kind: Literal["step-delivered"] = "step-delivered"
     instance: int
@@ -234,6 +270,8 @@ class StepDelivered:
     short_notice: bool
     receipt: bool
     round: int
+    agency: Slug | None = None
+    item: Item | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,6 +332,18 @@ class TryLogged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoteCast:
+    """A role voted: for an outcome, or (None) that the owner may decide. A later vote of the role replaces it."""
+
+    kind: Literal["vote-cast"] = "vote-cast"
+    instance: int
+    step: Slug
+    role: Slug
+    person: OpaqueId
+    outcome: Slug | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WindowMissed:
     """The due instant passed without an answer."""
 
@@ -331,19 +381,19 @@ class OwnersChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockPaused:
-    """A clock was stopped by hand."""
+    """A clock was stopped by hand, or (``person`` None) by the protocol's own condition."""
 
     kind: Literal["clock-paused"] = "clock-paused"
     instance: int
     step: Slug
     until: Instant
     reason: PauseReason
-    person: OpaqueId
+    person: OpaqueId | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockResumed:
-    """A clock goes on; ``person`` None: the pause ran out."""
+    """A clock goes on; ``person`` None: the pause ran out, or its condition is no longer so."""
 
     kind: Literal["clock-resumed"] = "clock-resumed"
     instance: int
@@ -396,6 +446,34 @@ class LaneReopened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LanePaused:
+    """The clocks of a lane stand still, until an instant at the latest."""
+
+    kind: Literal["lane-paused"] = "lane-paused"
+    lane: Slug
+    until: Instant
+    cause: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneResumed:
+    """The clocks of a lane go on; ``cause`` None: the pause ran out."""
+
+    kind: Literal["lane-resumed"] = "lane-resumed"
+    lane: Slug
+    cause: Ref | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """A counter has a new value."""
+
+    kind: Literal["counted"] = "counted"
+    field: Slug
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     """A ``shares`` step ended as shared: the store checks the release; the engine knows none."""
 
@@ -412,6 +490,45 @@ class LinkedCaseStarted:
 
     kind: Literal["linked-case-started"] = "linked-case-started"
     event: Slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkStarted:
+    """A linked case of another protocol begins with this event."""
+
+    kind: Literal["link-started"] = "link-started"
+    link: Slug
+    event: Slug
+    cause: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkNotStarted:
+    """A cause came and no linked case began; this says why."""
+
+    kind: Literal["link-not-started"] = "link-not-started"
+    link: Slug
+    cause: Ref
+    why: NotOpened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkNoticed:
+    """The linked case has opened, or ended."""
+
+    kind: Literal["link-noticed"] = "link-noticed"
+    link: Slug
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOn:
+    """The linked case was told of something, as one of its own events."""
+
+    kind: Literal["passed-on"] = "passed-on"
+    link: Slug
+    event: Slug
+    cause: Ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -443,6 +560,7 @@ FactBody: TypeAlias = Annotated[
     | TakenUp
     | Claimed
     | TryLogged
+    | VoteCast
     | WindowMissed
     | Told
     | OwnersChanged
@@ -452,8 +570,15 @@ FactBody: TypeAlias = Annotated[
     | StepCancelled
     | LaneClosed
     | LaneReopened
+    | LanePaused
+    | LaneResumed
+    | Counted
     | Shared
     | LinkedCaseStarted
+    | LinkStarted
+    | LinkNotStarted
+    | LinkNoticed
+    | PassedOn
     | PageStopped
     | CaseEnded,
     Bound(discriminator="kind"),
@@ -480,10 +605,27 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartCase:
-    """Open a linked case with this event; ``seq`` makes the new case's id derivable, so it starts once."""
+    """Open a linked case with this event; ``seq`` makes the new case's id derivable, so it starts once.
+
+    ``link`` names the link whose protocol the new case runs; None: a case of the same protocol.
+    """
 
     kind: Literal["start-case"] = "start-case"
     seq: int
+    event: Slug
+    fields: dict[Slug, Value]
+    at: Instant
+    link: Slug | None = None
+    protocol: Slug | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendEvent:
+    """Give the linked case that fact ``to`` started an event; ``seq`` makes the command's id derivable."""
+
+    kind: Literal["send-event"] = "send-event"
+    seq: int
+    to: int
     event: Slug
     fields: dict[Slug, Value]
     at: Instant
@@ -496,4 +638,4 @@ class EndCase:
     kind: Literal["end-case"] = "end-case"
 
 
-Effect: TypeAlias = Annotated[Arm | StartCase | EndCase, Bound(discriminator="kind")]
+Effect: TypeAlias = Annotated[Arm | StartCase | SendEvent | EndCase, Bound(discriminator="kind")]

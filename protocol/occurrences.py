@@ -7,29 +7,34 @@ opening. Occurrences are run first in, first out, until none is left.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from protocol.kernel import Act, ActKind, Again, Ref, Slug, Step, When
+from protocol import clocks, openings, suspensions
+from protocol.kernel import MOST_COUNTED, Act, ActKind, Link, Ref, Slug, Step, When
 from protocol.messages import (
+    Counted,
     FieldSet,
     LaneClosed,
     LaneReopened,
     LinkedCaseStarted,
+    LinkNotStarted,
+    LinkStarted,
     NotOpened,
+    PassedOn,
+    SendEvent,
     SlotFilled,
     StartCase,
-    StepNotOpened,
     TakenUp,
 )
-from protocol.points import resolve
+from protocol.points import count_of
 from protocol.running import TELLINGS, Occurrence, Running
-from protocol.state import Armed, Instance, Instant, Mark, Phase
+from protocol.state import Armed, Instant, Linked, Mark, Phase
 
 
 def settle(running: Running) -> None:
     """Run every queued occurrence and all that follow from it, then announce due times that moved."""
     while running.queue:
         _process(running, running.queue.popleft())
+    suspensions.watch(running)
     running.announce()
 
 
@@ -46,17 +51,41 @@ def _process(running: Running, occurrence: Occurrence) -> None:
             running.slots.append(name)
         running.record(SlotFilled(slot=name, ref=slot), at)
     acts = occurrence.acts
+    _count(running, occurrence)
     _lanes(running, acts, at)
+    suspensions.pause_lanes(running, acts, at)
+    suspensions.resume_lanes(running, occurrence.refs, at)
     _cancels(running, acts, at)
     _stop_series(running, occurrence.refs, at)
     _tellings(running, occurrence, at)
     _arm_waits(running, occurrence)
     _openings(running, occurrence)
+    _links(running, occurrence)
     for act in acts:
         if act.act is ActKind.START_LINKED:
             _start_linked(running, act.targets[0], occurrence)
     if any(act.act is ActKind.END_CASE for act in acts):
         running.end_asked = True
+
+
+def _count(running: Running, occurrence: Occurrence) -> None:
+    """Counters take note, forget what is too old, and say which of the counts somebody waits for they have reached."""
+    for name, counting in running.protocol.counters:
+        counts, resets = (bool(set(occurrence.refs) & set(refs)) for refs in (counting.of, counting.resets))
+        if not counts and not resets:
+            continue
+        before = count_of(running.view(), name)
+        kept = () if resets else (*running.counters.get(name, ()), occurrence.effective)
+        if counting.within is not None:
+            span = counting.within
+            kept = tuple(each for each in kept if clocks.shift(running.protocol.clock, each, span) > running.now)
+        running.counters[name] = kept[-MOST_COUNTED:]
+        value = count_of(running.view(), name)
+        running.record(Counted(field=name, value=value), occurrence.effective)
+        for each in counting.thresholds:
+            if before < each <= value:
+                ref = f"counter:{name}/{each}"
+                running.publish(Occurrence(refs=(ref,), effective=occurrence.effective, agency=occurrence.agency))
 
 
 def _lanes(running: Running, acts: Iterable[Act], at: Instant) -> None:
@@ -85,7 +114,7 @@ def _cancels(running: Running, acts: Iterable[Act], at: Instant) -> None:
             for each in [found for found in running.instances.values() if found.step in act.targets]:
                 running.cancel(each, at)
         if act.act is ActKind.STOP_REPEATING:
-            _drop_rounds(running, act.targets, at)
+            drop_rounds(running, act.targets, at)
 
 
 def _stop_series(running: Running, refs: tuple[Ref, ...], at: Instant) -> None:
@@ -93,10 +122,10 @@ def _stop_series(running: Running, refs: tuple[Ref, ...], at: Instant) -> None:
         step.id for step in running.protocol.steps if step.series is not None and set(refs) & set(step.series.until)
     ]
     if stopped:
-        _drop_rounds(running, tuple(stopped), at)
+        drop_rounds(running, tuple(stopped), at)
 
 
-def _drop_rounds(running: Running, steps: tuple[Slug, ...], at: Instant) -> None:
+def drop_rounds(running: Running, steps: tuple[Slug, ...], at: Instant) -> None:
     """End a series: rounds not yet delivered are withdrawn, the open one stays."""
     for each in [found for found in running.instances.values() if found.step in steps]:
         if each.phase is Phase.WAITING and each.round > 0:
@@ -131,86 +160,72 @@ def _openings(running: Running, occurrence: Occurrence) -> None:
         for step, arm in running.protocol.opens.get(ref, ()):
             found.setdefault(step.id, (step, arm, ref))
     for step, arm, ref in sorted(found.values(), key=lambda each: each[0].position):
-        if len(step.when.arms) == 1 or _join(running, step, arm, ref):
-            _open(running, step, ref, occurrence)
+        if len(step.when.arms) == 1 or _join(running, step.id, step.when, arm, ref):
+            openings.open_step(running, step, ref, occurrence)
 
 
-def _join(running: Running, step: Step, arm: int, ref: Ref) -> bool:
+def _join(running: Running, name: Slug, when: When, arm: int, ref: Ref) -> bool:
     """Fill one arm of a join; true when it may open now. Arms beyond ``late`` came after a time-out."""
-    when: When = step.when
     late = len(when.arms)
-    filled = set(running.arms.get(step.id, ()))
+    filled = set(running.arms.get(name, ()))
     if ref == when.latest:
         opened = bool(filled)
         missing = {late + number for number in range(late - 1) if number not in filled}
-        running.arms[step.id] = tuple(sorted(missing)) if opened else ()
+        running.arms[name] = tuple(sorted(missing)) if opened else ()
         return opened
     if late + arm in filled:
-        running.arms[step.id] = tuple(sorted(filled - {late + arm}))
+        running.arms[name] = tuple(sorted(filled - {late + arm}))
         return False
     filled.add(arm)
     wanted = late - (1 if when.latest is not None else 0)
     full = len([each for each in filled if each < late]) == wanted
-    running.arms[step.id] = () if full else tuple(sorted(filled))
+    running.arms[name] = () if full else tuple(sorted(filled))
     return full
 
 
-def _open(running: Running, step: Step, cause: Ref, occurrence: Occurrence) -> None:
-    at = occurrence.effective
-    live = [
-        each
-        for each in running.instances.values()
-        if each.step == step.id and not each.receipt and not (each.phase is Phase.WAITING and each.round > 0)
-    ]
-    why = _shut(running, step, live=bool(live))
+def _links(running: Running, occurrence: Occurrence) -> None:
+    """Linked cases of other protocols: those this opens, and those that are to hear of it."""
+    for ref in occurrence.refs:
+        for link, arm in running.protocol.starts_links.get(ref, ()):
+            if len(link.when.arms) == 1 or _join(running, link.id, link.when, arm, ref):
+                _start_link(running, link, ref, occurrence)
+    for ref in occurrence.refs:
+        for link, event in running.protocol.passed_on.get(ref, ()):
+            linked = running.links.get(link.id)
+            if linked is not None and not linked.ended:
+                running.record(PassedOn(link=link.id, event=event, cause=ref), occurrence.effective)
+                running.effects.append(
+                    SendEvent(
+                        seq=running.seq,
+                        to=linked.seq,
+                        event=event,
+                        fields=dict(occurrence.fields),
+                        at=occurrence.effective,
+                    )
+                )
+
+
+def _start_link(running: Running, link: Link, cause: Ref, occurrence: Occurrence) -> None:
+    linked = running.links.get(link.id)
+    why = None
+    if link.lane in running.closed:
+        why = NotOpened.LANE_CLOSED
+    elif not running.condition(link.when):
+        why = NotOpened.CONDITION
+    elif linked is not None and not linked.ended:
+        why = NotOpened.ALREADY_OPEN
     if why is not None:
-        running.record(StepNotOpened(step=step.id, cause=cause, why=why), at)
-        if step.outside:
-            _create(running, step, cause, occurrence, receipt=True)
+        running.record(LinkNotStarted(link=link.id, cause=cause, why=why), occurrence.effective)
         return
-    if step.again is Again.START_OVER:
-        for each in live:
-            running.cancel(each, at, superseded=True)
-    if step.series is not None:
-        for each in [found for found in running.instances.values() if found.step == step.id and found.round > 0]:
-            if each.phase is Phase.WAITING:
-                running.cancel(each, at, superseded=True)
-    _create(running, step, cause, occurrence)
-
-
-def _shut(running: Running, step: Step, *, live: bool) -> NotOpened | None:
-    if step.lane in running.closed:
-        return NotOpened.LANE_CLOSED
-    if not running.condition(step):
-        return NotOpened.CONDITION
-    if step.again is Again.ONCE and f"opened:{step.id}" in running.last:
-        return NotOpened.ONCE
-    if live and step.again in (Again.ONLY_WHEN_ENDED, Again.ONCE):
-        return NotOpened.ALREADY_OPEN
-    return None
-
-
-def _create(running: Running, step: Step, cause: Ref, occurrence: Occurrence, *, receipt: bool = False) -> None:
-    running.born += 1
-    instance = Instance(
-        n=running.born,
-        step=step.id,
-        phase=Phase.WAITING,
-        born=running.now,
-        cause=cause,
-        cause_effective=occurrence.effective,
-        from_agency=occurrence.agency,
-        owners=(step.role,),
-        receipt=receipt,
-        base=running.now,
+    running.record(LinkStarted(link=link.id, event=link.event, cause=cause), occurrence.effective)
+    running.links[link.id] = Linked(seq=running.seq)
+    running.effects.append(
+        StartCase(
+            seq=running.seq,
+            event=link.event,
+            fields={name: running.fields[name] for name in link.gives if name in running.fields},
+            at=occurrence.effective,
+            link=link.id,
+            protocol=link.protocol,
+        )
     )
-    starts = None
-    if step.not_before is not None:
-        starts = resolve(running.view(), step.not_before, instance)
-    if occurrence.hold_until is not None:
-        starts = max(starts or 0, occurrence.hold_until)
-        instance = replace(instance, held=True)
-    if starts is None or starts <= running.now:
-        running.deliver(running.put(instance), running.now)
-    else:
-        running.schedule(instance, starts)

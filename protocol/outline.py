@@ -13,10 +13,13 @@ from protocol.kernel import (
     Again,
     AnchorKind,
     Calendar,
+    ChosenBy,
+    Counting,
     Event,
     Field,
     FieldType,
     Guard,
+    Link,
     Offset,
     Outcome,
     Protocol,
@@ -25,6 +28,7 @@ from protocol.kernel import (
     Slug,
     Step,
     Tries,
+    Votes,
 )
 from protocol.wording import (
     act_said,
@@ -124,6 +128,12 @@ def _hours(calendar: Calendar) -> str:
     return f"open {', '.join(said)}"
 
 
+def _counting(counting: Counting) -> str:
+    within = f", in the last {length_said(counting.within, '')}" if counting.within else ""
+    resets = f", from zero after {listed(causes_said(counting.resets), 'or')}" if counting.resets else ""
+    return f"how often {listed(causes_said(counting.of), 'or')}{within}{resets}"
+
+
 def _field(field: Field) -> str:
     kinds = {
         FieldType.YES_NO: "yes or no",
@@ -132,6 +142,8 @@ def _field(field: Field) -> str:
         FieldType.INSTANT: "a date and time",
         FieldType.ROLE: "a role",
         FieldType.REFERENCE: "a reference",
+        FieldType.LIST: f"a list of {listed((words(each.id) for each in field.columns), 'and')}",
+        FieldType.COUNT: _counting(field.counting) if field.counting else "a count",
         FieldType.DERIVED: f"yes if {condition_said(field.expr)}" if field.expr else "yes",
     }
     inside = f" Only {words(field.agency)} reads it." if field.agency else ""
@@ -157,16 +169,29 @@ def _lane_title(protocol: Protocol, lane: Slug) -> str:
     return f"{capital(words(lane))}{private}"
 
 
-def _clauses(protocol: Protocol, lane: Slug) -> Iterable[Clause]:
-    for number, step in enumerate(protocol.steps, start=1):
-        if step.lane == lane:
-            sentences = tuple(_sentences(protocol, step))
-            yield Clause(number=number, step=step.id, role=step.role, agency=step.agency, sentences=sentences)
+def _clauses(protocol: Protocol, lane: Slug) -> list[Clause]:
+    found = [
+        Clause(
+            number=each.position + 1,
+            step=each.id,
+            role=each.role,
+            agency=each.agency,
+            sentences=tuple(_sentences(protocol, each)),
+        )
+        for each in protocol.steps
+        if each.lane == lane
+    ]
+    found += [
+        Clause(number=each.position + 1, step=each.id, role="", agency="", sentences=_linked(protocol, each))
+        for each in protocol.links
+        if each.lane == lane
+    ]
+    return sorted(found, key=lambda each: each.number)
 
 
 def _sentences(protocol: Protocol, step: Step) -> Iterable[str]:
     said = protocol.words[f"step:{step.id}"]
-    yield f"{capital(words(step.role))} must {said.title}{f', because {said.because}' if said.because else ''}."
+    yield f"{_who(step)} must {said.title}{f', because {said.because}' if said.because else ''}."
     yield _opening(protocol, step)
     if step.not_before is not None:
         yield f"It is not handed over before {point_said(step.not_before, step.agency).removeprefix('at ')}."
@@ -175,6 +200,13 @@ def _sentences(protocol: Protocol, step: Step) -> Iterable[str]:
         yield _tries(step.tries, step.agency)
     if step.series is not None:
         yield _series(step.series, step.agency)
+    if step.for_each is not None:
+        yield f"Each item of {words(step.for_each)} is a duty of its own."
+    if step.votes is not None:
+        yield _votes(step.votes)
+    if step.pausing.condition is not None and step.pausing.cap is not None:
+        most = length_said(step.pausing.cap, step.agency)
+        yield f"Its clock stops while {condition_said(step.pausing.condition)}, {most} at most."
     if step.shares:
         shared, roles = (listed((words(each) for each in names), "and") for names in (step.shares, step.shares_with))
         yield f"It passes {shared} to {roles}, only with a release in force."
@@ -184,14 +216,44 @@ def _sentences(protocol: Protocol, step: Step) -> Iterable[str]:
         yield AGAIN[step.again]
 
 
-def _opening(protocol: Protocol, step: Step) -> str:
+def _who(step: Step) -> str:
+    """Who owes the step, where the text says so."""
+    if step.chosen is None:
+        return capital(words(step.role))
+    name = words(step.chosen.name or "")
+    return {
+        ChosenBy.EACH: f"Each of {listed((words(each) for each in step.chosen.roles), 'and')}",
+        ChosenBy.FIELD: f"The role that {name} says",
+        ChosenBy.ITEM: f"The {name} of the item",
+    }[step.chosen.by]
+
+
+def _votes(votes: Votes) -> str:
+    roles = listed((words(each) for each in votes.roles), "and")
+    if votes.owner_decides:
+        return f"It may end only after a vote of {roles}."
+    return f"It is decided by {votes.needed} votes of {roles}."
+
+
+def _linked(protocol: Protocol, link: Link) -> tuple[str, ...]:
+    """What a linked case is, when it begins, what it is given and told."""
+    sentences = [f"A linked case of {words(link.protocol)} begins as {words(link.event)}.", _opening(protocol, link)]
+    if link.gives:
+        sentences.append(f"It is given {listed((words(each) for each in link.gives), 'and')}.")
+    sentences.extend(
+        f"It is told {words(each.event)} when {listed(causes_said(each.refs), 'or')}." for each in link.passes
+    )
+    return tuple(sentences)
+
+
+def _opening(protocol: Protocol, step: Step | Link) -> str:
     when = step.when
     arms = [listed(causes_said(arm), "or") for arm in when.arms if when.latest not in arm]
     together = "all of these came: " if len(when.arms) > 1 else ""
     latest = ""
     if when.latest is not None:
         wait = protocol.wait[when.latest.removeprefix("wait:")]
-        latest = f", or {point_said(wait.at, step.agency)} with what has come"
+        latest = f", or {point_said(wait.at, step.agency if isinstance(step, Step) else '')} with what has come"
     only = "".join(f", only if {condition_said(each)}" for each in when.only_if)
     unless = "".join(f", unless {condition_said(each)}" for each in when.unless)
     return f"It opens when {together}{'; '.join(arms)}{latest}{only}{unless}."
@@ -218,6 +280,8 @@ def _rung_time(rung: Rung, owner: Slug) -> str:
     if not isinstance(rung.at, Offset):
         return capital(point_said(rung.at, owner))
     span = length_said(rung.at.length, owner)
+    if rung.guard is Guard.TOO_FEW_TRIES:
+        return f"Too few tries after {span}"
     held = {Guard.UNACKNOWLEDGED: "Not taken up", Guard.NOT_TAKEN_UP: "Not taken up", Guard.UNTRIED: "Not tried"}
     if rung.at.anchor is AnchorKind.DELIVERY:
         return f"{held.get(rung.guard, 'Still open')} after {span}"

@@ -6,134 +6,93 @@ to write instead. The grammar is the EBNF of the language reference §2; nothing
 
 from __future__ import annotations
 
-import difflib
 import re
+import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from protocol.kernel import (
+    MOST_COUNTED,
     Act,
     ActKind,
     AnchorKind,
     Ask,
-    Edge,
-    Either,
     Expr,
-    Extreme,
     FieldType,
-    Guard,
     Joined,
     Length,
     Offset,
-    Point,
     Ref,
-    Series,
     Slug,
     Test,
     TestKind,
-    Tries,
-    Unit,
+    Votes,
     Wait,
 )
-
-NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
-UNITS = "second|minute|hour|day|week|month"
-LENGTH = rf"\d+ (?:{NAME} )?(?:{UNITS})s?"
-MOST_UNITS = 10_000
-NO_TIME = Length(count=0, unit=Unit.MINUTE)
-
-
-class PhraseError(Exception):
-    """A phrase that cannot be read: a code, what is wrong, what to write."""
-
-    def __init__(self, code: str, says: str, write: str = "") -> None:
-        super().__init__(says)
-        self.code = code
-        self.says = says
-        self.write = write
-
-
-@dataclass(slots=True)
-class Names:
-    """Every name a protocol declares, for look-ups and for "did you mean"."""
-
-    agencies: set[Slug] = field(default_factory=set)
-    roles: set[Slug] = field(default_factory=set)
-    fields: dict[Slug, FieldType] = field(default_factory=dict)
-    vault: set[Slug] = field(default_factory=set)
-    events: set[Slug] = field(default_factory=set)
-    lanes: set[Slug] = field(default_factory=set)
-    steps: dict[Slug, tuple[Slug, ...]] = field(default_factory=dict)
-    """Step id to its outcomes."""
-    waits: dict[Slug, Wait] = field(default_factory=dict)
-    late: dict[Slug, dict[str, Length]] = field(default_factory=dict)
-    """Per step, the ``S D late`` causes something waits for."""
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint naming the closest known word, or the words there are."""
-    words = sorted(known)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean {close[0]}?"
-    return f"There is {', '.join(words[:12])}." if words else ""
-
-
-def names_in(phrase: str) -> tuple[str, ...]:
-    """The names of ``a``, ``a and b``, ``a, b and c``."""
-    return tuple(each for each in re.split(r",\s*|\s+and\s+", phrase.strip()) if each)
-
-
-def listed(value: str | list[str] | None) -> tuple[str, ...]:
-    """The names of ``a, b and c``, or of a list."""
-    if value is None:
-        return ()
-    return tuple(value) if isinstance(value, list) else names_in(value)
-
-
-def length(phrase: str, owner: Slug, names: Names) -> Length:
-    """``2 hours``, ``3 court days``, ``1 working day``; ``working`` is the owner's calendar."""
-    found = re.fullmatch(rf"(\d+) (?:({NAME}) )?({UNITS})s?", phrase)
-    if found is None:
-        short = re.fullmatch(r"(\d+) ?(h|hr|hrs|m|min|mins|d|w|s)", phrase)
-        if short is not None:
-            unit = {"h": "hours", "m": "minutes", "d": "days", "w": "weeks", "s": "seconds"}[short.group(2)[0]]
-            raise PhraseError(
-                "LENGTH_UNIT", f"{phrase} is not a length.", f"Write units in full: {short.group(1)} {unit}"
-            )
-        raise PhraseError("LENGTH", f"{phrase} is not a length.", "Write a number and a unit: 2 hours, 1 working day")
-    count, calendar, unit = int(found.group(1)), found.group(2), Unit(found.group(3))
-    if count > MOST_UNITS:
-        raise PhraseError("LENGTH_RANGE", f"{phrase} is too long.", "Write at most 10,000 of a unit.")
-    if calendar is None:
-        return Length(count=count, unit=unit)
-    agency = owner if calendar == "working" else calendar
-    if agency not in names.agencies:
-        raise PhraseError(
-            "UNKNOWN_CALENDAR", f"{calendar} is no agency.", "Say working days or, for example, court days."
-        )
-    if unit not in (Unit.HOUR, Unit.DAY):
-        raise PhraseError("LENGTH_CALENDAR", f"{calendar} goes with hours and days.", f"Write {count} {calendar} days.")
-    return Length(count=count, unit=unit, calendar=agency)
-
+from protocol.names import (
+    LENGTH,
+    NAME,
+    NO_TIME,
+    Names,
+    PhraseError,
+    did_you_mean,
+    instant_field,
+    known,
+    length,
+    names_in,
+)
 
 # Causes
+
+
+WAIT_NAME = 60
+
+
+def causes(phrase: str, owner: Slug, names: Names) -> tuple[Ref, ...]:
+    """The occurrences of ``A or B``, where each is a cause; ``S a or b`` is one cause with two outcomes."""
+    parts: list[str] = []
+    for part in re.split(r"\s+or\s+", phrase.strip()):
+        alone = " " in part or part in names.events or part in names.fields
+        if parts and not alone:
+            parts[-1] = f"{parts[-1]} or {part}"
+        else:
+            parts.append(part)
+    return tuple(ref for part in parts for ref in cause(part, owner, names))
 
 
 def cause(phrase: str, owner: Slug, names: Names) -> tuple[Ref, ...]:
     """The occurrences a cause names; ``first-call later or not-reached`` names two."""
     words = phrase.strip()
-    after = re.fullmatch(rf"({LENGTH}) after (.+)", words)
-    if after is not None:
-        return (_wait(words, length(after.group(1), owner, names), cause(after.group(2), owner, names), names),)
+    moved = re.fullmatch(rf"({LENGTH}) (after|before) (.+)", words)
+    if moved is not None:
+        span, target = length(moved.group(1), owner, names), moved.group(3)
+        if moved.group(2) == "before" or target in names.fields:
+            return (_field_wait(words, target, span, names, before=moved.group(2) == "before"),)
+        return (_wait(words, span, cause(target, owner, names), names),)
     if words in names.events:
         return (f"event:{words}",)
+    reaches = re.fullmatch(rf"({NAME}) reaches (\d+)", words)
+    if reaches is not None:
+        return (_threshold(reaches.group(1), int(reaches.group(2)), names),)
+    if words in names.fields:
+        return (_field_wait(words, words, NO_TIME, names, before=False),)
+    return _of_step(words, owner, names)
+
+
+def _of_step(words: str, owner: Slug, names: Names) -> tuple[Ref, ...]:
     step, _, rest = words.partition(" ")
+    if step in names.links and rest in ("opens", "ends"):
+        return (f"{'opened' if rest == 'opens' else 'ended'}:{step}",)
     if step not in names.steps:
-        known = (*names.events, *names.steps)
-        raise PhraseError("UNKNOWN_CAUSE", f"{step} is no event and no step.", did_you_mean(step, known))
-    plain = {"ends": "ended", "opens": "opened", "late": "late", "cancelled": "cancelled"}
+        hint = did_you_mean(step, (*names.events, *names.steps, *names.links))
+        raise PhraseError("UNKNOWN_CAUSE", f"{step} is no event and no step.", hint)
+    plain = {
+        "ends": "ended",
+        "opens": "opened",
+        "late": "late",
+        "cancelled": "cancelled",
+        "all ended": "settled",
+    }
     if rest in plain:
         return (f"{plain[rest]}:{step}",)
     late = re.fullmatch(rf"({LENGTH}) late", rest)
@@ -148,6 +107,16 @@ def cause(phrase: str, owner: Slug, names: Names) -> tuple[Ref, ...]:
     return tuple(f"outcome:{step}/{each}" for each in _outcomes(step, re.split(r"\s+or\s+", rest), names))
 
 
+def _threshold(name: str, count: int, names: Names) -> Ref:
+    if names.fields.get(name) is not FieldType.COUNT:
+        counters = [each for each, kind in names.fields.items() if kind is FieldType.COUNT]
+        raise PhraseError("UNKNOWN_COUNTER", f"{name} counts nothing.", did_you_mean(name, counters))
+    if not 0 < count <= MOST_COUNTED:
+        raise PhraseError("COUNT_RANGE", f"{count} is no count to wait for.", "Write 1 to 1,000.")
+    names.thresholds.setdefault(name, set()).add(count)
+    return f"counter:{name}/{count}"
+
+
 def _outcomes(step: Slug, words: list[str], names: Names) -> list[str]:
     for each in words:
         if each not in names.steps[step]:
@@ -157,102 +126,22 @@ def _outcomes(step: Slug, words: list[str], names: Names) -> list[str]:
 
 
 def _wait(words: str, after: Length, armed_by: tuple[Ref, ...], names: Names) -> Ref:
-    name = re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:60]
+    name = _wait_name(words)
     names.waits[name] = Wait(id=name, armed_by=armed_by, at=Offset(anchor=AnchorKind.REF, length=after))
     return f"wait:{name}"
 
 
-# Limits
+def _field_wait(words: str, field: str, span: Length, names: Names, *, before: bool) -> Ref:
+    name = _wait_name(words)
+    at = Offset(anchor=AnchorKind.FIELD, name=instant_field(field, names), length=span, before=before)
+    names.waits[name] = Wait(id=name, armed_by=(), at=at)
+    return f"wait:{name}"
 
 
-def due(phrase: str, owner: Slug, names: Names) -> Point:
-    """A due time: one limit, several joined by ``or .. if sooner/later``, or ``A if COND, else B``."""
-    either = re.fullmatch(r"(.+?) if (?!sooner|later)(.+), else (.+)", phrase)
-    if either is not None:
-        return Either(
-            test=condition(either.group(2), names),
-            then=limit(either.group(1), owner, names),
-            otherwise=limit(either.group(3), owner, names),
-        )
-    parts = re.split(r",? or ", phrase)
-    point = limit(parts[0].rstrip(","), owner, names)
-    for part in parts[1:]:
-        found = re.fullmatch(r"(.+) if (sooner|later)", part)
-        if found is None:
-            raise PhraseError("LIMIT_JOIN", f"{part}: sooner or later?", f"Write: or {part} if sooner")
-        points = (point, limit(found.group(1), owner, names))
-        point = Extreme(pick="earliest" if found.group(2) == "sooner" else "latest", points=points)
-    return point
-
-
-def limit(phrase: str, owner: Slug, names: Names) -> Point:
-    """One limit: ``within D [of CAUSE]``, a field, ``D before F``, ``D after F``, ``next working day at 11:00`` .."""
-    words = phrase.strip()
-    within = re.fullmatch(r"within (.+?)(?: of (.+))?", words)
-    if within is not None:
-        span = length(within.group(1), owner, names)
-        if within.group(2) is None:
-            return Offset(anchor=AnchorKind.DELIVERY, length=span)
-        return _after(span, within.group(2), owner, names)
-    moved = re.fullmatch(rf"({LENGTH}) (before|after) (.+)", words)
-    if moved is not None:
-        span = length(moved.group(1), owner, names)
-        if moved.group(2) == "after":
-            return _after(span, moved.group(3), owner, names)
-        return Offset(anchor=AnchorKind.FIELD, name=_instant(moved.group(3), names), length=span, before=True)
-    day = _day_limit(words, owner, names)
-    if day is not None:
-        return day
-    if words in names.fields:
-        return Offset(anchor=AnchorKind.FIELD, name=_instant(words, names), length=NO_TIME)
-    if re.fullmatch(LENGTH, words) is not None:
-        raise PhraseError("LIMIT_LENGTH", f"{words}: a length or a date?", f"Write within {words}.")
-    if re.fullmatch(rf"{NAME}", words) is not None:
-        raise PhraseError("UNKNOWN_FIELD", f"{words} is no field.", did_you_mean(words, names.fields))
-    raise PhraseError(
-        "LIMIT", f"{words} is not a limit.", "Write, for example, within 2 hours, or next working day at 11:00."
-    )
-
-
-def _after(span: Length, anchor: str, owner: Slug, names: Names) -> Point:
-    if anchor in names.fields:
-        return Offset(anchor=AnchorKind.FIELD, name=_instant(anchor, names), length=span)
-    points = tuple(Offset(anchor=AnchorKind.REF, name=each, length=span) for each in cause(anchor, owner, names))
-    return points[0] if len(points) == 1 else Extreme(pick="latest", points=points)
-
-
-def _day_limit(words: str, owner: Slug, names: Names) -> Offset | None:
-    at = re.fullmatch(rf"next (?:({NAME}) )?day at (\d\d):(\d\d)", words)
-    if at is not None:
-        minute = int(at.group(2)) * 60 + int(at.group(3))
-        if minute > 24 * 60 or int(at.group(3)) >= 60:
-            raise PhraseError("TIME_OF_DAY", f"{at.group(2)}:{at.group(3)} is not a time.", "Write 00:00 to 24:00.")
-        return Offset(anchor=AnchorKind.DELIVERY, length=_days(1, at.group(1), owner, names), edge=Edge.AT, at=minute)
-    edge = re.fullmatch(rf"(start|end) of (the|next)(?: ({NAME}))? day", words)
-    if edge is None:
-        return None
-    count = 0 if edge.group(2) == "the" else 1
-    return Offset(
-        anchor=AnchorKind.DELIVERY, length=_days(count, edge.group(3), owner, names), edge=Edge(edge.group(1))
-    )
-
-
-def _days(count: int, calendar: str | None, owner: Slug, names: Names) -> Length:
-    return length(f"{count} {calendar} days" if calendar else f"{count} days", owner, names)
-
-
-def _instant(name: str, names: Names) -> Slug:
-    if name in names.vault:
-        raise PhraseError(
-            "VAULT_READ", f"{name} is in the vault: nothing may depend on it.", "Ask a date and time in record."
-        )
-    if name not in names.fields:
-        raise PhraseError("UNKNOWN_FIELD", f"{name} is no field.", did_you_mean(name, names.fields))
-    if names.fields[name] is not FieldType.INSTANT:
-        raise PhraseError(
-            "FIELD_NOT_A_TIME", f"{name} is not a date and time.", f"Write {name}: date and time in record."
-        )
-    return name
+def _wait_name(words: str) -> Slug:
+    """A name that says when, cut to the length of a name; a digest keeps long ones apart."""
+    name = "at-" + re.sub(r"[^a-z0-9]+", "-", words).strip("-")
+    return name if len(name) <= WAIT_NAME else f"{name[: WAIT_NAME - 9].strip('-')}-{zlib.crc32(name.encode()):08x}"
 
 
 # Conditions
@@ -274,17 +163,17 @@ def condition(phrase: str, names: Names) -> Expr:
 def _test(words: str, names: Names) -> Test:
     happened = re.fullmatch(rf"({NAME}) has happened", words)
     if happened is not None:
-        return Test(test=TestKind.HAPPENED, name=f"event:{_known(happened.group(1), names.events, 'event')}")
+        return Test(test=TestKind.HAPPENED, name=f"event:{known(happened.group(1), names.events, 'event')}")
     ended = re.fullmatch(rf"({NAME}) ended ({NAME})", words)
     if ended is not None:
-        step = _known(ended.group(1), names.steps, "step")
+        step = known(ended.group(1), names.steps, "step")
         return Test(test=TestKind.HAPPENED, name=f"outcome:{step}/{_outcomes(step, [ended.group(2)], names)[0]}")
     is_open = re.fullmatch(rf"({NAME}) is open", words)
     if is_open is not None:
-        return Test(test=TestKind.OPEN, name=_known(is_open.group(1), names.steps, "step"))
+        return Test(test=TestKind.OPEN, name=known(is_open.group(1), names.steps, "step"))
     passed = re.fullmatch(rf"({NAME}) has passed", words)
     if passed is not None:
-        return Test(test=TestKind.PASSED, name=_instant(passed.group(1), names))
+        return Test(test=TestKind.PASSED, name=instant_field(passed.group(1), names))
     return _field_test(words, names)
 
 
@@ -294,14 +183,18 @@ def _field_test(words: str, names: Names) -> Test:
         raise PhraseError(
             "VAULT_READ", f"{name} is in the vault: nothing may depend on it.", "Ask a yes or no in record."
         )
-    _known(name, names.fields, "field")
+    known(name, names.fields, "field")
     if not rest:
         return Test(test=TestKind.TRUE, name=name)
     bound = re.fullmatch(r"(at least|at most|over|under) (\d+)", rest)
     if bound is not None:
+        if names.fields[name] not in (FieldType.NUMBER, FieldType.COUNT):
+            raise PhraseError("FIELD_NOT_A_NUMBER", f"{name} is no number.", f"Write {name}: number from 0 to 10.")
         return Test(test=TestKind(bound.group(1).replace(" ", "-")), name=name, value=int(bound.group(2)))
     if rest in ("known", "not known"):
         return Test(test=TestKind.KNOWN, name=name, negate=rest == "not known")
+    if names.fields[name] in (FieldType.LIST, FieldType.COUNT):
+        raise PhraseError("CONDITION", f"{words} is not a test.", f"Write {name} is known, or is at least 1.")
     if rest in ("yes", "no"):
         return Test(test=TestKind.TRUE, name=name, negate=rest == "no")
     negate = rest.startswith("not ")
@@ -311,13 +204,6 @@ def _field_test(words: str, names: Names) -> Test:
             "CONDITION", f"{words} is not a test.", f"Write {name} is yes, no, known, or one of its choices."
         )
     return Test(test=TestKind.IS, name=name, value=choice, negate=negate)
-
-
-def _known(word: str, known: Iterable[str], kind: str) -> str:
-    words = set(known)
-    if word not in words:
-        raise PhraseError(f"UNKNOWN_{kind.upper()}", f"{word} is no {kind}.", did_you_mean(word, words))
-    return word
 
 
 # Acts, rungs, tries
@@ -360,8 +246,8 @@ def acts(phrases: Iterable[str], names: Names, step: Slug | None) -> Said:
 def _asks(words: str, names: Names, *, required: bool) -> list[Ask]:
     found = []
     for name in names_in(words):
-        _known(name, (*names.fields, *names.vault), "field")
-        if names.fields.get(name) is FieldType.DERIVED:
+        known(name, (*names.fields, *names.vault), "field")
+        if names.fields.get(name) in (FieldType.DERIVED, FieldType.COUNT):
             raise PhraseError("ASK_DERIVED", f"{name} follows from other facts.", "Ask one of the facts it is made of.")
         found.append(Ask(name=name, required=required))
     return found
@@ -374,13 +260,15 @@ def act(words: str, names: Names, step: Slug | None) -> Act:
         return Act(act=fixed[words], targets=(step,) if step and words == "stop repeating" else ())
     linked = re.fullmatch(rf"start a linked case as ({NAME})", words)
     if linked is not None:
-        return Act(act=ActKind.START_LINKED, targets=(_known(linked.group(1), names.events, "event"),))
+        return Act(act=ActKind.START_LINKED, targets=(known(linked.group(1), names.events, "event"),))
+    if words.startswith("pause "):
+        return _pause(words, names)
     found = re.fullmatch(r"(tell|page|remind|add|move to|cancel|end as|close|reopen) (.+)", words)
     if found is None:
         raise PhraseError(
             "ACT",
             f"{words} is not something to do.",
-            "Write tell, page, remind, add, move to, cancel, end as, close, reopen or ask.",
+            "Write tell, page, remind, add, move to, cancel, end as, close, reopen, pause or ask.",
         )
     verb, targets = found.group(1), names_in(found.group(2))
     if verb in TELLINGS:
@@ -388,11 +276,21 @@ def act(words: str, names: Names, step: Slug | None) -> Act:
             _known_role(each, names)
         return Act(act=TELLINGS[verb], targets=targets)
     if verb == "cancel":
-        return Act(act=ActKind.CANCEL, targets=tuple(_known(each, names.steps, "step") for each in targets))
+        return Act(act=ActKind.CANCEL, targets=tuple(known(each, names.steps, "step") for each in targets))
     if verb == "end as":
         return Act(act=ActKind.END_AS, targets=tuple(_outcomes(step or "", [targets[0]], names)))
     kind = ActKind.CLOSE if verb == "close" else ActKind.REOPEN
-    return Act(act=kind, targets=(_known(targets[0], names.lanes, "lane"),))
+    return Act(act=kind, targets=(known(targets[0], names.lanes, "lane"),))
+
+
+def _pause(words: str, names: Names) -> Act:
+    found = re.fullmatch(rf"pause ({NAME}) for at most ({LENGTH})(?:, until (.+))?", words)
+    if found is None:
+        raise PhraseError("PAUSE", f"{words}: for how long?", "Write pause LANE for at most 30 days, until CAUSE.")
+    lane, until = known(found.group(1), names.lanes, "lane"), found.group(3)
+    # A lane may hold duties of several agencies: its pause is measured on none of their calendars.
+    most = length(found.group(2), "", names)
+    return Act(act=ActKind.PAUSE, targets=(lane,), most=most, until=() if until is None else causes(until, "", names))
 
 
 def _known_role(word: str, names: Names) -> None:
@@ -405,95 +303,25 @@ def _known_role(word: str, names: Names) -> None:
         raise PhraseError("UNKNOWN_ROLE", f"No such role: {word}.", hint)
 
 
-@dataclass(frozen=True, slots=True)
-class RungTime:
-    """When a rung fires: its point and guard, or the length of an ``every``."""
-
-    at: Point
-    guard: Guard = Guard.NONE
-    every: Length | None = None
-    before_due: bool = False
-    clears_with_try: bool = False
-    """A try that counts as on time disarms it."""
-
-
-def rung_time(phrase: str, owner: Slug, names: Names) -> RungTime:
-    """``when due``, ``2 hours late``, ``unacknowledged after 15 minutes``, ``every 1 day after that`` .."""
+def votes(phrase: str, names: Names, leads: tuple[Slug, ...]) -> Votes:
+    """``at least R and R``, ``more than half of a, b and c``, ``two thirds of leads``, ``2 of a, b and c``."""
     words = phrase.strip()
-    if words == "when due":
-        return RungTime(Offset(anchor=AnchorKind.DUE, length=NO_TIME), clears_with_try=True)
-    patterns: tuple[tuple[str, AnchorKind, bool, Guard], ...] = (
-        (rf"({LENGTH}) before due", AnchorKind.DUE, True, Guard.NONE),
-        (rf"({LENGTH}) late", AnchorKind.DUE, False, Guard.NONE),
-        (rf"({LENGTH}) after opening", AnchorKind.DELIVERY, False, Guard.NONE),
-        (rf"unacknowledged after ({LENGTH})", AnchorKind.DELIVERY, False, Guard.UNACKNOWLEDGED),
-        (rf"untried after ({LENGTH})", AnchorKind.DELIVERY, False, Guard.UNTRIED),
-    )
-    for pattern, anchor, before, guard in patterns:
-        found = re.fullmatch(pattern, words)
-        if found is not None:
-            point = Offset(anchor=anchor, length=length(found.group(1), owner, names), before=before)
-            return RungTime(point, guard, before_due=before, clears_with_try=words.endswith(" late"))
-    every = re.fullmatch(rf"every ({LENGTH}) after that", words)
-    if every is not None:
-        span = length(every.group(1), owner, names)
-        return RungTime(Offset(anchor=AnchorKind.LAST_RUNG, length=span), every=span)
-    moved = re.fullmatch(rf"({LENGTH}) (before|after) ({NAME})", words)
-    if moved is not None:
-        span, name = length(moved.group(1), owner, names), _instant(moved.group(3), names)
-        return RungTime(Offset(anchor=AnchorKind.FIELD, name=name, length=span, before=moved.group(2) == "before"))
-    if words in names.fields:
-        return RungTime(Offset(anchor=AnchorKind.FIELD, name=_instant(words, names), length=NO_TIME))
-    raise PhraseError(
-        "RUNG",
-        f"{words} is not a time in a ladder.",
-        "Write when due, 2 hours late, or unacknowledged after 15 minutes.",
-    )
-
-
-def tries(phrase: str, owner: Slug, names: Names) -> Tries:
-    """``up to 3, 30 minutes apart, then not-reached``."""
-    parts = [each.strip() for each in phrase.split(",")]
-    head = re.fullmatch(r"(up to|at least) (\d+)", parts[0])
-    if head is None:
-        raise PhraseError(
-            "TRIES", f"{parts[0]} is not a number of tries.", "Write up to 3, 30 minutes apart, then not-reached"
-        )
-    apart, then, on_time = None, "", False
-    for part in parts[1:]:
-        gap = re.fullmatch(rf"({LENGTH}) apart", part)
-        if gap is not None:
-            apart = length(gap.group(1), owner, names)
-        elif part.startswith("then "):
-            then = part.removeprefix("then ")
-        elif part == "a try counts as on time":
-            on_time = True
-        else:
-            raise PhraseError("TRIES", f"{part} is not about tries.", "Write 30 minutes apart, then not-reached.")
-    if not then:
-        raise PhraseError("TRIES_THEN", f"Which outcome needs {head.group(2)} tries?", "Add , then O")
-    return Tries(
-        count=int(head.group(2)), up_to=head.group(1) == "up to", then=then, apart=apart, counts_as_on_time=on_time
-    )
-
-
-def repeats(phrase: str, owner: Slug, names: Names) -> Series:
-    """``after 7 days and 30 days``, ``weekly until CAUSE``, ``every 2 weeks``."""
-    after = re.fullmatch(r"after (.+)", phrase.strip())
-    if after is not None:
-        return Series(after=tuple(length(each, owner, names) for each in names_in(after.group(1))))
-    found = re.fullmatch(rf"(weekly|monthly|every ({LENGTH}))(?: until (.+))?", phrase.strip())
+    found = re.fullmatch(r"(at least|more than half of|two thirds of|(\d+) of) (.+)", words)
     if found is None:
         raise PhraseError(
-            "REPEATS",
-            f"{phrase} is not a repeat.",
-            "Write weekly, monthly, every 2 weeks, or after 7 days and 30 days.",
+            "VOTES", f"{words} says nothing about votes.", "Write at least a and b, or more than half of a, b and c."
         )
-    fixed = {"weekly": Length(count=1, unit=Unit.WEEK), "monthly": Length(count=1, unit=Unit.MONTH)}
-    every = fixed.get(found.group(1)) or length(found.group(2), owner, names)
-    until: tuple[Ref, ...] = ()
-    if found.group(3):
-        until = tuple(
-            ref for part in re.split(r"\s+or\s+(?=\S+ )", found.group(3)) for ref in cause(part, owner, names)
-        )
-    return Series(every=every, until=until)
+    roles = leads if found.group(3) == "leads" else names_in(found.group(3))
+    for each in roles:
+        _known_role(each, names)
+        if each in ROLE_WORDS:
+            raise PhraseError("VOTES", f"{each} is no role that votes.", "Name the roles, or write leads alone.")
+    if len(set(roles)) != len(roles):
+        raise PhraseError("VOTES", "A role votes once.", "Name each role once.")
+    if found.group(1) == "at least":
+        return Votes(roles=roles, needed=len(roles), owner_decides=True)
+    wanted = {"more than half of": len(roles) // 2 + 1, "two thirds of": -(-2 * len(roles) // 3)}
+    needed = wanted.get(found.group(1)) or int(found.group(2) or 0)
+    if not 0 < needed <= len(roles):
+        raise PhraseError("VOTES", f"{needed} of {len(roles)} can never agree.", f"Write 1 to {len(roles)}.")
+    return Votes(roles=roles, needed=needed)

@@ -7,11 +7,12 @@ None while something it is measured from is not known. Conditions are three-valu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocol import clocks
 from protocol.clocks import Stretch
 from protocol.kernel import (
+    OWNER,
     AnchorKind,
     Calendar,
     Expr,
@@ -26,7 +27,7 @@ from protocol.kernel import (
     Test,
     TestKind,
 )
-from protocol.state import Instance, Instant, Mark, Phase, Value
+from protocol.state import Instance, Instant, LanePause, Mark, Phase, Suspension, Value
 
 
 @dataclass(slots=True)
@@ -38,18 +39,51 @@ class View:
     last: Mapping[Ref, Mark]
     instances: tuple[Instance, ...]
     now: Instant
+    counters: Mapping[Slug, tuple[Instant, ...]] = field(default_factory=dict)
+    pauses: tuple[LanePause, ...] = ()
 
 
-def stretches(instance: Instance) -> tuple[Stretch, ...]:
-    """The suspended stretches of an instance, each ending at its cap if nobody ended it before."""
-    return tuple(
-        (each.start, each.cap if each.until is None else min(each.until, each.cap)) for each in instance.suspensions
+def stretches(view: View, instance: Instance) -> tuple[Stretch, ...]:
+    """The suspended stretches of an instance and of its lane, sorted and apart.
+
+    Each ends at its cap if nothing ended it before.
+    """
+    if not instance.suspensions and not view.pauses:
+        return ()
+    lane = view.protocol.step[instance.step].lane
+    found: list[Suspension | LanePause] = [*instance.suspensions]
+    found.extend(each for each in view.pauses if each.lane == lane)
+    merged: list[Stretch] = []
+    for start, end in sorted(
+        (each.start, each.cap if each.until is None else min(each.until, each.cap)) for each in found
+    ):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        elif start < end:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def suspended(view: View, instance: Instance) -> bool:
+    """Whether the clock of an instance stands still now."""
+    lane = view.protocol.step[instance.step].lane
+    return any(each.until is None for each in instance.suspensions) or any(
+        each.until is None and each.lane == lane for each in view.pauses
     )
 
 
-def calendar_of(protocol: Protocol, agency: Slug) -> Calendar:
-    """The calendar of an agency."""
-    return protocol.calendar[agency]
+def calendar_of(protocol: Protocol, agency: Slug, owner: Slug) -> Calendar:
+    """The calendar of an agency, or of the owner's for ``OWNER``."""
+    return protocol.calendar[owner if agency == OWNER else agency]
+
+
+def count_of(view: View, name: Slug) -> int:
+    """How much a counter counts now."""
+    counting = view.protocol.field[name].counting
+    found = view.counters.get(name, ())
+    if counting is None or counting.within is None:
+        return len(found)
+    return sum(clocks.shift(view.protocol.clock, each, counting.within) > view.now for each in found)
 
 
 def resolve(
@@ -74,12 +108,11 @@ def _offset(
     anchor = _anchor(view, point, instance, due, last_rung)
     if anchor is None:
         return None
-    owner = view.protocol.step[instance.step].agency
-    calendar = calendar_of(view.protocol, point.length.calendar or owner)
+    calendar = calendar_of(view.protocol, point.length.calendar or instance.agency, instance.agency)
     pausable = point.anchor in (AnchorKind.DELIVERY, AnchorKind.DUE)
-    suspended = stretches(instance) if pausable and instance.suspensions else ()
+    still = stretches(view, instance) if pausable else ()
     return clocks.shift(
-        calendar, anchor, point.length, before=point.before, edge=point.edge, at=point.at, suspended=suspended
+        calendar, anchor, point.length, before=point.before, edge=point.edge, at=point.at, suspended=still
     )
 
 
@@ -94,11 +127,16 @@ def _anchor(
         case AnchorKind.LAST_RUNG:
             return last_rung
         case AnchorKind.FIELD:
-            value = view.fields.get(point.name or "")
-            return value if isinstance(value, int) and not isinstance(value, bool) else None
+            return _as_instant(view.fields.get(point.name or ""))
+        case AnchorKind.ITEM:
+            return _as_instant((instance.item or {}).get(point.name or ""))
         case AnchorKind.REF:
             mark = view.last.get(point.name or "")
             return None if mark is None else mark.effective
+
+
+def _as_instant(value: Value | None) -> Instant | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def due_of(view: View, instance: Instance) -> tuple[Instant | None, Instant | None]:
@@ -138,10 +176,12 @@ def _plain_test(view: View, test: Test) -> bool | None:
         return test.name in view.last
     if test.test is TestKind.OPEN:
         return any(each.step == test.name and each.phase is Phase.OPEN for each in view.instances)
-    field = view.protocol.field[test.name]
-    if field.type is FieldType.DERIVED and field.expr is not None:
-        derived = truth(view, field.expr)
+    known = view.protocol.field[test.name]
+    if known.type is FieldType.DERIVED and known.expr is not None:
+        derived = truth(view, known.expr)
         return derived is not None if test.test is TestKind.KNOWN else derived
+    if known.type is FieldType.COUNT:
+        return True if test.test is TestKind.KNOWN else _compare(test, count_of(view, test.name), view.now)
     value = view.fields.get(test.name)
     if test.test is TestKind.KNOWN:
         return value is not None

@@ -35,6 +35,10 @@ SENTENCES = {
     Code.PAUSE_TOO_LONG: "A pause of {place} may not be that long.",
     Code.NOT_PAUSED: "The clock of {place} is running.",
     Code.PAUSED: "The clock of {place} is stopped already.",
+    Code.NO_VOTES: "{place} is not decided by votes.",
+    Code.VOTES_DECIDE: "{place} is decided by votes: cast yours.",
+    Code.QUORUM: "{place} needs the votes of others first.",
+    Code.NOT_LINKED: "No such linked case.",
 }
 
 

@@ -7,6 +7,7 @@ people's commands do) and nowhere else; ``machine`` decides only the order.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from protocol import clocks
@@ -15,6 +16,7 @@ from protocol.kernel import (
     ActKind,
     Agency,
     AnchorKind,
+    ChosenBy,
     Edge,
     Length,
     Offset,
@@ -25,6 +27,8 @@ from protocol.kernel import (
     Series,
     Slug,
     Step,
+    Wait,
+    When,
 )
 from protocol.messages import (
     CaseEnded,
@@ -47,7 +51,7 @@ from protocol.messages import (
     Told,
 )
 from protocol.points import View, calendar_of, due_of, resolve, truth
-from protocol.state import Armed, CaseState, Instance, Instant, Page, Phase, Status, Value
+from protocol.state import CaseState, Instance, Instant, Page, Phase, Status, Value
 
 PAGE_EVERY = 5 * 60 * 1_000_000
 PAGES_AT_MOST = 12
@@ -86,6 +90,9 @@ class Running:
         self.closed = list(state.closed)
         self.arms = dict(state.arms)
         self.waits = list(state.waits)
+        self.counters = dict(state.counters)
+        self.pauses = state.pauses
+        self.links = dict(state.links)
         self.instances = {each.n: each for each in state.instances}
         self.replies = dict(state.replies)
         self.queue: deque[Occurrence] = deque()
@@ -96,7 +103,15 @@ class Running:
 
     def view(self) -> View:
         """What points and conditions may read now."""
-        return View(self.protocol, self.fields, self.last, tuple(self.instances.values()), self.now)
+        return View(
+            self.protocol,
+            self.fields,
+            self.last,
+            tuple(self.instances.values()),
+            self.now,
+            self.counters,
+            self.pauses,
+        )
 
     def freeze(self) -> CaseState:
         """The case after this input, as a value."""
@@ -113,6 +128,9 @@ class Running:
             closed=tuple(self.closed),
             arms=self.arms,
             waits=tuple(self.waits),
+            counters=self.counters,
+            pauses=self.pauses,
+            links=self.links,
             instances=tuple(self.instances.values()),
             replies=self.replies,
         )
@@ -138,15 +156,13 @@ class Running:
             StepCancelled(instance=instance.n, step=instance.step, superseded=superseded, cause=self.cause or ""), at
         )
         if not superseded and not instance.receipt:
-            agency = self.protocol.step[instance.step].agency
-            refs: tuple[Ref, ...] = (f"cancelled:{instance.step}", f"settled:{instance.step}")
-            self.publish(Occurrence(refs=refs, effective=at, agency=agency))
+            self.publish(Occurrence(refs=(f"cancelled:{instance.step}",), effective=at, agency=instance.agency))
 
-    def condition(self, step: Step) -> bool:
-        """Whether a step's conditions let it open."""
+    def condition(self, when: When) -> bool:
+        """Whether the conditions of a step or link let it open."""
         view = self.view()
-        return all(truth(view, each) is True for each in step.when.only_if) and not any(
-            truth(view, each) is True for each in step.when.unless
+        return all(truth(view, each) is True for each in when.only_if) and not any(
+            truth(view, each) is True for each in when.unless
         )
 
     def schedule(self, instance: Instance, starts: Instant) -> None:
@@ -160,8 +176,9 @@ class Running:
                 cause=instance.cause,
                 held=instance.held,
                 round=instance.round,
+                agency=instance.agency,
             ),
-            instance.born,
+            self.now,
         )
 
     def deliver(self, instance: Instance, at: Instant) -> None:
@@ -183,17 +200,19 @@ class Running:
                 short_notice=raw is not None and raw < self.now,
                 receipt=opened.receipt,
                 round=opened.round,
+                agency=opened.agency,
+                item=opened.item,
             ),
             at,
         )
         if not opened.receipt:
-            self.publish(Occurrence(refs=(f"opened:{step.id}",), effective=self.now, agency=step.agency))
+            self.publish(Occurrence(refs=(f"opened:{step.id}",), effective=self.now, agency=opened.agency))
             if step.series is not None:
                 self._next_round(opened, step.series)
 
     def _round_wanted(self, instance: Instance, step: Step, at: Instant) -> bool:
         """Conditions are tested at each round of a series; a round they keep shut passes, the next still comes."""
-        if step.lane not in self.closed and self.condition(step):
+        if step.lane not in self.closed and self.condition(step.when):
             return True
         del self.instances[instance.n]
         why = NotOpened.LANE_CLOSED if step.lane in self.closed else NotOpened.CONDITION
@@ -213,22 +232,36 @@ class Running:
         following = Instance(
             n=self.born,
             step=instance.step,
+            agency=instance.agency,
             phase=Phase.WAITING,
             born=self.now,
             cause=instance.cause,
             cause_effective=instance.cause_effective,
             from_agency=instance.from_agency,
-            owners=(self.protocol.step[instance.step].role,),
+            owners=self.first_owners(self.protocol.step[instance.step], instance),
             round=number,
             base=instance.base,
+            batch=instance.batch,
+            item=instance.item,
         )
         starts = self.round_start(following, length)
         self.schedule(following, starts)
 
     def round_start(self, instance: Instance, length: Length) -> Instant:
         """When a later round of a series is delivered: its length after the series began."""
-        calendar = calendar_of(self.protocol, self.protocol.step[instance.step].agency)
+        calendar = calendar_of(self.protocol, length.calendar or instance.agency, instance.agency)
         return clocks.shift(calendar, instance.base, length, edge=Edge.START)
+
+    def first_owners(self, step: Step, instance: Instance) -> tuple[Slug, ...]:
+        """Who owns the next round of a series: whoever owned the first, before it was moved or handed over."""
+        if step.chosen is None:
+            return (step.role,)
+        name = step.chosen.name or ""
+        said = instance.item.get(name) if instance.item and step.chosen.by is ChosenBy.ITEM else self.fields.get(name)
+        if step.chosen.by is ChosenBy.EACH:
+            found = [each for each in instance.owners if each in step.chosen.roles]
+            return tuple(found[:1]) or instance.owners
+        return (said,) if isinstance(said, str) and said in self.protocol.role else (step.role,)
 
     def _spent(self, instance: Instance, step: Step, due: Instant | None) -> dict[RungId, Instant]:
         """Rungs whose moment lay before delivery (``before due`` of a short window) never fire."""
@@ -277,12 +310,14 @@ class Running:
         found = next(each for each in step.outcomes if each.id == outcome)
         if step.shares and outcome == "shared":
             self.record(Shared(instance=instance.n, step=step.id, slots=step.shares, roles=step.shares_with), at)
-        refs: tuple[Ref, ...] = (f"ended:{step.id}", f"outcome:{step.id}/{outcome}", f"settled:{step.id}")
+        refs: tuple[Ref, ...] = (f"ended:{step.id}", f"outcome:{step.id}/{outcome}")
+        if not self._others_live(instance):
+            refs = (*refs, f"settled:{step.id}")
         self.publish(
             Occurrence(
                 refs=refs,
                 effective=at,
-                agency=step.agency,
+                agency=instance.agency,
                 acts=found.acts,
                 fields=fields or {},
                 slots=slots or {},
@@ -290,11 +325,21 @@ class Running:
             )
         )
 
+    def _others_live(self, instance: Instance) -> bool:
+        """Whether others of its batch are live; a round of a series that is still to come is not."""
+        return any(
+            each.step == instance.step
+            and each.batch == instance.batch
+            and not each.receipt
+            and not (each.phase is Phase.WAITING and each.round > 0)
+            for each in self.instances.values()
+        )
+
     # Telling and owners
 
     def roles_of(self, instance: Instance, target: Slug) -> tuple[Slug, ...]:
         """The roles a target word means for an instance: owner, lead, leads, deputy, or the role itself."""
-        agency = self.protocol.agency[self.protocol.step[instance.step].agency]
+        agency = self.protocol.agency[instance.agency]
         if target == "owner":
             return instance.owners
         others = tuple(each for each in agency.leads if each not in instance.owners)
@@ -303,11 +348,12 @@ class Running:
         if target == "leads":
             return others or self._above(agency)
         if target == "deputy":
-            found = tuple(self.protocol.role[each].deputy for each in instance.owners)
-            return tuple(each for each in found if each is not None)
+            found = [self.protocol.role[each].deputy for each in instance.owners]
+            return tuple(dict.fromkeys(each for each in found if each is not None))
         return (target,)
 
     def _above(self, agency: Agency) -> tuple[Slug, ...]:
+        """Above an agency's leads there is the coordinator, who hears nothing of a confidential agency."""
         return () if agency.confidential or "coordinator" not in self.protocol.role else ("coordinator",)
 
     def tell(self, instance: Instance, act: Act, rung: RungId | None, at: Instant, *, repeat: bool = True) -> None:
@@ -348,6 +394,8 @@ class Running:
         """Say which due times moved. One that moved into the past falls due now, at short notice."""
         view = self.view()
         for each in list(self.instances.values()):
+            if each.phase is Phase.WAITING:
+                self._reschedule(each)
             if each.phase is not Phase.OPEN or each.receipt:
                 continue
             _, raw = due_of(view, each)
@@ -370,6 +418,15 @@ class Running:
                     self.now,
                 )
 
+    def _reschedule(self, instance: Instance) -> None:
+        """What is delivered not before a moment that moved is delivered at the new one."""
+        point = self.protocol.step[instance.step].not_before
+        if point is None or instance.round > 0 or instance.held:
+            return
+        starts = resolve(self.view(), point, instance) or self.now
+        if starts != instance.starts and max(starts, self.now) != max(instance.starts or 0, self.now):
+            self.schedule(instance, max(starts, self.now))
+
     def start(self, event: Slug, at: Instant) -> None:
         """Begin the case."""
         self.status = Status.OPEN
@@ -383,7 +440,12 @@ class Running:
         for each in list(self.instances.values()):
             self.cancel(each, self.now, superseded=True)
         self.waits.clear()
-        half = [step for step in self.protocol.steps if self.arms.get(step.id)]
+        self.pauses = ()
+        half = [
+            step
+            for step in self.protocol.steps
+            if any(each < len(step.when.arms) for each in self.arms.get(step.id, ()))
+        ]
         for step in half:
             self.record(StepNotOpened(step=step.id, cause=self.cause or "", why=NotOpened.UNFILLED), self.now)
             leads = self.protocol.agency[step.agency].leads
@@ -393,12 +455,27 @@ class Running:
         self.effects.append(EndCase())
 
     def _live(self) -> bool:
-        return bool(self.instances) or any(self.wait_at(each) is not None for each in self.waits)
+        return bool(self.instances) or any(True for _ in self.wait_times())
 
-    def wait_at(self, armed: Armed) -> Instant | None:
-        """When an armed wait is over."""
-        point = self.protocol.wait[armed.wait].at
-        if not isinstance(point, Offset):
-            return None
-        calendar = calendar_of(self.protocol, point.length.calendar or self.protocol.calendars[0].id)
-        return clocks.shift(calendar, armed.anchor, point.length, before=point.before, edge=point.edge, at=point.at)
+    def drop_wait(self, name: Slug, at: Instant) -> None:
+        """Forget a wait that an occurrence armed: it is over."""
+        wait = self.protocol.wait[name]
+        self.waits = [each for each in self.waits if each.wait != name or self._after(wait, each.anchor) > at]
+
+    def wait_times(self) -> Iterator[tuple[Wait, Instant]]:
+        """Every wait that will be over at a known instant."""
+        for armed in self.waits:
+            wait = self.protocol.wait[armed.wait]
+            yield wait, self._after(wait, armed.anchor)
+        for wait in self.protocol.field_waits:
+            value = self.fields.get(wait.at.name or "")
+            if isinstance(value, bool) or not isinstance(value, int):
+                continue
+            at, last = self._after(wait, value), self.last.get(f"wait:{wait.id}")
+            if last is None or at > last.effective:
+                yield wait, at
+
+    def _after(self, wait: Wait, anchor: Instant) -> Instant:
+        span = wait.at.length
+        calendar = self.protocol.clock if span.calendar is None else self.protocol.calendar[span.calendar]
+        return clocks.shift(calendar, anchor, span, before=wait.at.before, edge=wait.at.edge, at=wait.at.at)

@@ -46,7 +46,7 @@ from protocol.messages import (
     Told,
     WindowMissed,
 )
-from protocol.phrases import NAME
+from protocol.names import NAME
 from protocol.reading import Listing, Node, Table, plain, read_all, refuse
 from protocol.state import CaseState, Instant, PauseReason, Value
 

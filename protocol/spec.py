@@ -54,8 +54,18 @@ class FieldSpec(Surface):
     type: Phrase = Field(alias="is")
     question: str | None = None
     help: str | None = None
+    labels: dict[str, str] | None = Field(None, description="what people read for each choice")
+    asked_if: Phrase | None = Field(None, alias="asked if", description="a form asks it only while this is so")
+    seen_by: Phrases | None = Field(None, alias="seen by", description="the only roles that see it")
     show: Phrase | None = Field(None, description="always: at the top of each page")
     was: str | None = None
+
+
+class NoticeSpec(Surface):
+    """How people are told, paged or reminded."""
+
+    says: str | None = Field(None, description="the words; <link> and <agency> are filled in, nothing of the case")
+    by: Phrases | None = Field(None, description="desk, email, text")
 
 
 class EventSpec(Surface):
@@ -100,14 +110,22 @@ class StepSpec(Surface):
     not_before: Phrase | None = Field(None, alias="not before")
     only_if: Phrase | None = Field(None, alias="only if")
     unless: Phrase | None = None
-    who: Phrase
-    must: str
+    who: Phrase | None = None
+    must: str | None = None
     because: str | None = None
     due: Phrase | None = None
     no_deadline: str | None = Field(None, alias="no deadline")
     tries: Phrase | None = None
     clock_stops: Phrase | None = Field(None, alias="clock stops")
     repeats: Phrase | None = None
+    for_each: Phrase | None = Field(None, alias="for each", description="a list: one instance for each item")
+    decided_by: Phrase | None = Field(None, alias="decided by")
+    runs: Phrase | None = Field(None, description="a linked case of this protocol, instead of who, must and due")
+    as_event: Phrase | None = Field(None, alias="as", description="the event that begins the linked case")
+    gives: Phrases | None = Field(None, description="fields the linked case begins with")
+    passes_on: dict[str, Phrase] | None = Field(
+        None, alias="passes on", description="the linked case's event: the cause here that it is told of"
+    )
     shares: Phrase | None = None
     ladder: Ladder | None = None
     outcomes: Outcomes | None = None
@@ -130,6 +148,7 @@ class Spec(Surface):
     vault: dict[str, str] = Field(default_factory=dict)
     events: dict[str, EventSpec]
     ladders: dict[str, dict[str, str | list[str] | RungSpec]] = Field(default_factory=dict)
+    notices: dict[str, NoticeSpec] = Field(default_factory=dict)
     lanes: dict[str, dict[str, StepSpec]] = Field(default_factory=dict)
 
 

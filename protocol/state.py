@@ -12,13 +12,19 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field as Bound
 
-from protocol.kernel import OpaqueId, Ref, RungId, Slug
+from protocol.kernel import MOST_COUNTED, MOST_ITEMS, OpaqueId, Ref, RungId, Slug
 
 Instant: TypeAlias = int
 """Microseconds since 1970-01-01T00:00Z. Compared exactly, never rounded."""
 
-Value: TypeAlias = bool | Annotated[int, Bound(ge=-(2**53), le=2**53)] | Slug
-"""A record field's value: yes or no; a number or an instant; a choice, role or reference."""
+Scalar: TypeAlias = bool | Annotated[int, Bound(ge=-(2**53), le=2**53)] | Slug
+"""Yes or no; a number or an instant; a choice, role or reference."""
+
+Item: TypeAlias = dict[Slug, Scalar]
+"""One item of a list: its columns."""
+
+Value: TypeAlias = Scalar | Annotated[tuple[Item, ...], Bound(max_length=MOST_ITEMS)]
+"""A record field's value: a scalar, or the items of a list."""
 
 
 class Code(StrEnum):
@@ -52,6 +58,10 @@ class Code(StrEnum):
     PAUSE_TOO_LONG = "PAUSE_TOO_LONG"
     NOT_PAUSED = "NOT_PAUSED"
     PAUSED = "PAUSED"
+    NO_VOTES = "NO_VOTES"
+    VOTES_DECIDE = "VOTES_DECIDE"
+    QUORUM = "QUORUM"
+    NOT_LINKED = "NOT_LINKED"
 
 
 class Phase(StrEnum):
@@ -77,6 +87,8 @@ class PauseReason(StrEnum):
     APPROVED_LEAVE = "approved-leave"
     UNSAFE_NOW = "unsafe-now"
     OTHER = "other"
+    AS_AGREED = "as-agreed"
+    """The protocol's own ``clock stops: while``; never given by hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +101,31 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
-    """A stretch in which an instance's clock stands still; open while ``until`` is None, never past ``cap``."""
+    """A stretch in which a clock stands still; open while ``until`` is None, never past ``cap``."""
 
     start: Instant
     cap: Instant
     until: Instant | None = None
     reason: PauseReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanePause:
+    """A stretch in which the clocks of a lane stand still; one of ``refs`` ends it early."""
+
+    lane: Slug
+    start: Instant
+    cap: Instant
+    until: Instant | None = None
+    refs: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """The last linked case of a link: the fact that started it, and whether it has ended."""
+
+    seq: int
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +146,15 @@ class Instance:
     The due instant is derived from the protocol's point and these anchors; ``announced`` only remembers what
     people were last told, and ``floor`` the earliest instant a due time may have (nothing can be missed before
     it was delivered, or before we learned that it had moved). ``acknowledged`` is the present owner's, ``taken``
-    the agency's first act of any kind. ``receipt`` marks an instance that only confirms a handoff whose lane or
-    condition kept the step shut, so that outsiders cannot tell.
+    the agency's first act of any kind. ``batch`` is the first of the instances that one cause opened together, for
+    each role or ``item`` of a list. ``votes`` are by voting role: an outcome, or None for a plain vote. ``receipt``
+    marks an instance that only confirms a handoff whose lane or condition kept the step shut, so that outsiders
+    cannot tell.
     """
 
     n: int
     step: Slug
+    agency: Slug
     phase: Phase
     born: Instant
     cause: Ref
@@ -143,6 +177,9 @@ class Instance:
     held: bool = False
     round: int = 0
     base: Instant = 0
+    batch: int = 0
+    item: Item | None = None
+    votes: dict[Slug, Slug | None] = field(default_factory=dict)
     fired: dict[RungId, Instant] = field(default_factory=dict)
     suspensions: tuple[Suspension, ...] = ()
     pages: tuple[Page, ...] = ()
@@ -150,7 +187,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Armed:
-    """A wait that has been armed and its anchor."""
+    """A wait that an occurrence has armed, and the instant that it is measured from."""
 
     wait: Slug
     anchor: Instant
@@ -180,5 +217,8 @@ class CaseState:
     closed: tuple[Slug, ...] = ()
     arms: dict[Slug, tuple[int, ...]] = field(default_factory=dict)
     waits: tuple[Armed, ...] = ()
+    counters: dict[Slug, Annotated[tuple[Instant, ...], Bound(max_length=MOST_COUNTED)]] = field(default_factory=dict)
+    pauses: tuple[LanePause, ...] = ()
+    links: dict[Slug, Linked] = field(default_factory=dict)
     instances: tuple[Instance, ...] = ()
     replies: dict[OpaqueId, Reply] = field(default_factory=dict)

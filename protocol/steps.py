@@ -12,13 +12,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from protocol import phrases
+from protocol import phrases, times
 from protocol.kernel import (
+    OWNER,
     Act,
     ActKind,
     Again,
     AnchorKind,
+    Chosen,
+    ChosenBy,
     Expr,
+    Extreme,
+    FieldType,
     Guard,
     Length,
     Offset,
@@ -32,13 +37,16 @@ from protocol.kernel import (
     Step,
     Tries,
     Unit,
+    Votes,
     Wait,
     When,
     Words,
 )
 from protocol.machine import LATE
-from protocol.phrases import NO_TIME, Names, RungTime, Said
+from protocol.names import LENGTH, NO_TIME, Names, did_you_mean, length, names_in
+from protocol.phrases import Said
 from protocol.spec import STEPS_IN, OutcomeSpec, RungSpec, StepSpec
+from protocol.times import RungTime
 
 if TYPE_CHECKING:
     from protocol.compiling import Compiler
@@ -47,14 +55,25 @@ if TYPE_CHECKING:
 USUAL = {"when due": "tell lead", "1 working day late": "tell coordinator"}
 INSIDE = {"when due": "tell lead", "1 working day late": "tell leads"}
 Ladder = Mapping[str, str | list[str] | RungSpec]
-IN_LADDERS = {ActKind.TELL, ActKind.PAGE, ActKind.REMIND, ActKind.ADD, ActKind.MOVE, ActKind.CANCEL, ActKind.END_AS}
+TELLING = {ActKind.TELL, ActKind.PAGE, ActKind.REMIND}
+IN_LADDERS = {*TELLING, ActKind.ADD, ActKind.MOVE, ActKind.CANCEL, ActKind.END_AS, ActKind.STOP_REPEATING}
+IN_OUTCOMES = {
+    *TELLING,
+    ActKind.CANCEL,
+    ActKind.CLOSE,
+    ActKind.REOPEN,
+    ActKind.START_LINKED,
+    ActKind.STOP_REPEATING,
+    ActKind.END_CASE,
+}
+ANCHORED = ({AnchorKind.REF}, {AnchorKind.FIELD})
 REMINDER_WITHOUT_DEADLINE = 20
 """Working days between the lead's reminders of a step that has no deadline."""
 
 
 def compile_step(compiler: Compiler, lane: Slug, name: Slug, spec: StepSpec, position: int) -> Step:
     """Compile one step, noting every finding; the result is only used when there are none."""
-    return _StepCompiler(compiler, lane, name, spec).step(position)
+    return StepCompiler(compiler, lane, name, spec).step(position)
 
 
 def with_late_causes(steps: tuple[Step, ...], names: Names) -> tuple[Step, ...]:
@@ -78,7 +97,9 @@ def _late_guard(tries: Tries | None) -> Guard:
     return Guard.NOT_TRIED_IN_TIME if tries is not None and tries.counts_as_on_time else Guard.NONE
 
 
-class _StepCompiler:
+class StepCompiler:
+    """One step of the surface, and where each of its keys stands."""
+
     def __init__(self, compiler: Compiler, lane: Slug, name: Slug, spec: StepSpec) -> None:
         self.compiler = compiler
         self.names = compiler.names
@@ -86,50 +107,115 @@ class _StepCompiler:
         self.name = name
         self.spec = spec
         self.path: Path = (STEPS_IN + lane, name)
-        self.agency = self._owner()
+        self.role, self.agency, self.chosen = self._owner()
+        fixed = self.chosen is None
+        self.owner = self.agency if fixed else OWNER
+        """Whose calendar "working" means; and who leads, where that is known only when it opens."""
 
     def step(self, position: int) -> Step:
         spec = self.spec
-        self.compiler.words[f"step:{self.name}"] = Words(title=spec.must, because=spec.because or "")
+        for key, value in (("who", spec.who), ("must", spec.must)):
+            if value is None:
+                self.compiler.fail("MISSING_KEY", f"{key} is missing here.", self.path, f"Add {key}.")
+        self.compiler.words[f"step:{self.name}"] = Words(title=spec.must or "", because=spec.because or "")
+        listed_by = self._for_each()
         due = self._due()
-        tries = self._tries()
-        shares, shares_with = self._shares()
+        tries, within = self._tries()
+        shares, shares_with, threat = self._shares()
         return Step(
             id=self.name,
             lane=self.lane,
             agency=self.agency,
-            role=spec.who,
-            when=self._when(),
+            role=self.role,
+            when=self.when(),
             again=self._again(),
             not_before=self._point("not before", spec.not_before),
             due=due,
             tries=tries,
             series=self._series(),
             pausing=self._pausing(),
-            rungs=self._rungs(due, tries),
+            rungs=self._rungs(due, tries, within),
             outcomes=self._outcomes(),
             shares=shares,
             shares_with=shares_with,
+            imminent_threat=threat,
+            chosen=self.chosen,
+            for_each=listed_by,
+            votes=self._votes(),
             position=position,
         )
 
-    def _at(self, *keys: str | int) -> Path:
+    def at(self, *keys: str | int) -> Path:
+        """Where one of its keys stands."""
         return (*self.path, *keys)
 
-    def _owner(self) -> Slug:
-        found = self.compiler.agency_of(self.spec.who)
+    def _owner(self) -> tuple[Slug, Slug, Chosen | None]:
+        """The role, its agency, and how the owner is found where it is no fixed role."""
+        who = self.spec.who or ""
+        each = re.fullmatch(r"each of (.+)", who)
+        if each is not None:
+            roles = names_in(each.group(1))
+            found = [self._role(role) for role in roles]
+            return roles[0], found[0], Chosen(by=ChosenBy.EACH, roles=roles)
+        its = re.fullmatch(r"its (\S+)", who)
+        if its is not None:
+            return self._chosen(ChosenBy.ITEM, its.group(1))
+        if self.names.fields.get(who) is FieldType.ROLE:
+            return self._chosen(ChosenBy.FIELD, who)
+        return who, self._role(who), None
+
+    def _chosen(self, by: ChosenBy, name: Slug) -> tuple[Slug, Slug, Chosen]:
+        """An owner that a field says. Until it does, the coordinator stands in, or the first agency's lead."""
+        columns = self.names.columns.get(self.spec.for_each or "", {})
+        if by is ChosenBy.ITEM and columns.get(name) is not FieldType.ROLE:
+            hint = did_you_mean(name, [each for each, kind in columns.items() if kind is FieldType.ROLE])
+            self.compiler.fail("UNKNOWN_FIELD", f"{name} is no role of an item.", self.at("who"), hint)
+        first = next(iter(self.compiler.spec.agencies))
+        lead = next(iter(self.compiler.lead_of[first]), "")
+        role = "coordinator" if "coordinator" in self.names.roles else lead
+        chosen = Chosen(by=by, roles=self.compiler.roles_in_lane(self.lane), name=name)
+        return role, self.compiler.agency_of(role) or first, chosen
+
+    def _role(self, who: Slug) -> Slug:
+        """The agency of a role."""
+        found = self.compiler.agency_of(who)
         if found is not None:
             return found
-        who = self.spec.who
-        hint = phrases.did_you_mean(who, self.names.roles)
+        hint = did_you_mean(who, self.names.roles)
         if " " in who:
             hint = f"Join names: {who.replace(' ', '-')}"
-        self.compiler.fail("UNKNOWN_ROLE", f"No such role: {who}.", self._at("who"), hint)
+        if who:
+            self.compiler.fail("UNKNOWN_ROLE", f"No such role: {who}.", self.at("who"), hint)
         return next(iter(self.compiler.spec.agencies))
+
+    def _for_each(self) -> Slug | None:
+        name = self.spec.for_each
+        self.names.item = self.names.columns.get(name or "", {})
+        if name is not None and name not in self.names.columns:
+            hint = did_you_mean(name, self.names.columns)
+            self.compiler.fail("UNKNOWN_FIELD", f"{name} is no list.", self.at("for each"), hint)
+        if name is not None and self.chosen is not None and self.chosen.by is ChosenBy.EACH:
+            self.compiler.fail("EACH_TWICE", "for each and each of go round twice.", self.path, "Keep one.")
+        return name
+
+    def _votes(self) -> Votes | None:
+        phrase = self.spec.decided_by
+        if phrase is None:
+            return None
+        leads = tuple(each[0] for each in self.compiler.lead_of.values() if each)
+        found = self.compiler.read(self.at("decided by"), lambda: phrases.votes(phrase, self.names, leads), None)
+        inside = (
+            {self.compiler.agency_of(each) for each in found.roles} & self.compiler.confidential if found else set()
+        )
+        if inside - {self.agency} or (inside and found and len({self.compiler.agency_of(r) for r in found.roles}) > 1):
+            says = f"Voters of other agencies would see what happens inside {next(iter(inside), '')}."
+            self.compiler.fail("VOTES_INSIDE", says, self.at("decided by"), "Let its own roles vote.")
+        return found
 
     # When
 
-    def _when(self) -> When:
+    def when(self) -> When:
+        """What opens it."""
         spec = self.spec
         given = [key for key, value in (("when", spec.when), ("any", spec.when_any), ("all", spec.when_all)) if value]
         if len(given) != 1:
@@ -149,32 +235,41 @@ class _StepCompiler:
             unless=self._condition("unless", spec.unless),
         )
 
+    def causes(self, keys: tuple[str, ...], phrase: str) -> tuple[Ref, ...]:
+        """Every occurrence of ``A or B``."""
+        return self.compiler.read(self.at(*keys), lambda: phrases.causes(phrase, self.agency, self.names), ())
+
     def _cause(self, key: str, phrase: str, number: int) -> tuple[Ref, ...]:
-        path = self._at(key) if key == "when" else self._at(key, number)
+        path = self.at(key) if key == "when" else self.at(key, number)
         return self.compiler.read(path, lambda: phrases.cause(phrase, self.agency, self.names), ())
 
     def _condition(self, key: str, phrase: str | None) -> tuple[Expr, ...]:
         if phrase is None:
             return ()
-        return self.compiler.read(self._at(key), lambda: (phrases.condition(phrase, self.names),), ())
+        return self.compiler.read(self.at(key), lambda: (phrases.condition(phrase, self.names),), ())
 
     def _latest(self) -> Ref | None:
         phrase = self.spec.or_at_latest
         if phrase is None:
             return None
-        point = self._point("or at latest", phrase)
+        point = self.compiler.read(self.at("or at latest"), lambda: times.due(phrase, self.agency, self.names), None)
         if not self.spec.when_all:
-            self.compiler.fail("LATEST_ALONE", "or at latest goes with when all of.", self._at("or at latest"))
-        if not isinstance(point, Offset) or point.anchor is not AnchorKind.REF or point.name is None:
+            self.compiler.fail("LATEST_ALONE", "or at latest goes with when all of.", self.at("or at latest"))
+        offsets = point.points if isinstance(point, Extreme) else (point,)
+        first = offsets[0]
+        names = [each.name for each in offsets if isinstance(each, Offset) and each.name is not None]
+        kinds = {each.anchor for each in offsets if isinstance(each, Offset)}
+        if not isinstance(first, Offset) or len(names) != len(offsets) or kinds not in ANCHORED:
             self.compiler.fail(
                 "LATEST",
                 f"{phrase} says no cause it counts from.",
-                self._at("or at latest"),
+                self.at("or at latest"),
                 "Write 2 working days after a cause.",
             )
             return None
         wait = f"{self.name}-latest"
-        self.names.waits[wait] = Wait(id=wait, armed_by=(point.name,), at=point)
+        armed_by = tuple(names) if first.anchor is AnchorKind.REF else ()
+        self.names.waits[wait] = Wait(id=wait, armed_by=armed_by, at=first)
         return f"wait:{wait}"
 
     def _again(self) -> Again:
@@ -183,7 +278,7 @@ class _StepCompiler:
             self.compiler.fail(
                 "AGAIN",
                 f"{self.spec.again} is not a choice.",
-                self._at("again"),
+                self.at("again"),
                 "Write only when ended, start over, one more, or once.",
             )
             return Again.ONLY_WHEN_ENDED
@@ -194,7 +289,7 @@ class _StepCompiler:
     def _point(self, key: str, phrase: str | None) -> Point | None:
         if phrase is None:
             return None
-        return self.compiler.read(self._at(key), lambda: phrases.due(phrase, self.agency, self.names), None)
+        return self.compiler.read(self.at(key), lambda: times.due(phrase, self.owner, self.names), None)
 
     def _due(self) -> Point | None:
         spec = self.spec
@@ -202,68 +297,75 @@ class _StepCompiler:
             self.compiler.fail("NO_CLOCK", f"{self.name} has no clock.", self.path, "Add due, or no deadline and why.")
         if spec.due is not None and spec.no_deadline is not None:
             self.compiler.fail(
-                "TWO_CLOCKS", f"{self.name} has a due time and none.", self._at("no deadline"), "Keep one."
+                "TWO_CLOCKS", f"{self.name} has a due time and none.", self.at("no deadline"), "Keep one."
             )
         return self._point("due", spec.due)
 
-    def _tries(self) -> Tries | None:
+    def _tries(self) -> tuple[Tries | None, Length | None]:
         phrase = self.spec.tries
         if phrase is None:
-            return None
-        found = self.compiler.read(self._at("tries"), lambda: phrases.tries(phrase, self.agency, self.names), None)
-        if found is not None and found.then not in self.names.steps[self.name]:
-            ways = ", ".join(self.names.steps[self.name])
-            self.compiler.fail(
-                "UNKNOWN_OUTCOME", f"{self.name} does not end as {found.then}.", self._at("tries"), f"It ends {ways}."
-            )
-        return found
+            return None, None
+        found = self.compiler.read(self.at("tries"), lambda: times.tries(phrase, self.owner, self.names), None)
+        if found is None:
+            return None, None
+        if found.tries.then not in self.names.steps[self.name]:
+            says, ways = f"{self.name} does not end as {found.tries.then}.", ", ".join(self.names.steps[self.name])
+            self.compiler.fail("UNKNOWN_OUTCOME", says, self.at("tries"), f"It ends {ways}.")
+        return found.tries, found.within
 
     def _series(self) -> Series | None:
         phrase = self.spec.repeats
         if phrase is None:
             return None
-        return self.compiler.read(self._at("repeats"), lambda: phrases.repeats(phrase, self.agency, self.names), None)
+        return self.compiler.read(self.at("repeats"), lambda: times.repeats(phrase, self.owner, self.names), None)
 
     def _pausing(self) -> Pausing:
         phrase = self.spec.clock_stops
-        most = Length(count=3, unit=Unit.DAY)
-        if phrase not in (None, "never"):
+        by_hand = Length(count=3, unit=Unit.DAY)
+        if phrase in (None, "never"):
+            return Pausing(allowed=phrase is None, most=by_hand)
+        found = re.fullmatch(rf"while (.+), at most ({LENGTH})", phrase or "")
+        if found is None:
             self.compiler.fail(
                 "CLOCK_STOPS",
-                f"{phrase} is not known here.",
-                self._at("clock stops"),
-                "Write never, or leave it out: a lead may stop it for 3 days.",
+                f"{phrase} does not say when, or for how long at most.",
+                self.at("clock stops"),
+                "Write while COND, at most 60 days; or never; or leave it out: a lead may stop it for 3 days.",
             )
-        return Pausing(allowed=phrase is None, most=most)
+            return Pausing(allowed=True, most=by_hand)
+        at = self.at("clock stops")
+        condition = self.compiler.read(at, lambda: phrases.condition(found.group(1), self.names), None)
+        cap = self.compiler.read(at, lambda: length(found.group(2), self.owner, self.names), None)
+        return Pausing(allowed=True, most=by_hand, condition=condition, cap=cap)
 
     # Outcomes and sharing
 
-    def _shares(self) -> tuple[tuple[Slug, ...], tuple[Slug, ...]]:
+    def _shares(self) -> tuple[tuple[Slug, ...], tuple[Slug, ...], bool]:
         phrase = self.spec.shares
         if phrase is None:
-            return (), ()
-        found = re.fullmatch(r"(.+) with (.+)", phrase)
+            return (), (), False
+        found = re.fullmatch(r"(.+?) with (.+?)(, for imminent threat)?", phrase)
         if found is None:
-            self.compiler.fail("SHARES", f"{phrase}: with whom?", self._at("shares"), "Write wishes with prosecutor.")
-            return (), ()
-        slots, roles = phrases.names_in(found.group(1)), phrases.names_in(found.group(2))
+            self.compiler.fail("SHARES", f"{phrase}: with whom?", self.at("shares"), "Write wishes with prosecutor.")
+            return (), (), False
+        slots, roles = names_in(found.group(1)), names_in(found.group(2))
         for each in slots:
             if each not in self.names.vault:
                 self.compiler.fail(
                     "UNKNOWN_FIELD",
                     f"{each} is not in the vault.",
-                    self._at("shares"),
-                    phrases.did_you_mean(each, self.names.vault),
+                    self.at("shares"),
+                    did_you_mean(each, self.names.vault),
                 )
         for each in roles:
             if each not in self.names.roles:
                 self.compiler.fail(
                     "UNKNOWN_ROLE",
                     f"No such role: {each}.",
-                    self._at("shares"),
-                    phrases.did_you_mean(each, self.names.roles),
+                    self.at("shares"),
+                    did_you_mean(each, self.names.roles),
                 )
-        return slots, roles
+        return slots, roles, found.group(3) is not None
 
     def _outcomes(self) -> tuple[Outcome, ...]:
         given = self.spec.outcomes or {}
@@ -272,11 +374,13 @@ class _StepCompiler:
     def _outcome(self, name: Slug, value: str | list[str] | OutcomeSpec | None) -> Outcome:
         spec = value if isinstance(value, OutcomeSpec) else None
         said = spec.then if spec is not None else value if not isinstance(value, OutcomeSpec) else None
-        path = self._at("outcomes", name)
+        path = self.at("outcomes", name)
         wanted = [said] if isinstance(said, str) else said or []
         acts, asks, starts = self.compiler.read(path, lambda: phrases.acts(wanted, self.names, self.name), Said())
-        if starts or any(each.act in (ActKind.MOVE, ActKind.ADD, ActKind.END_AS) for each in acts):
+        if starts or any(each.act not in IN_OUTCOMES for each in acts):
             self.compiler.fail("ACT_PLACE", "That belongs in a ladder or an event.", path)
+        if spec is not None and spec.was:
+            self.compiler.renamed[f"outcome:{self.name}/{name}"] = spec.was
         only_if = None
         if spec is not None and spec.only_if is not None:
             phrase = spec.only_if
@@ -285,26 +389,27 @@ class _StepCompiler:
 
     # Ladder
 
-    def _rungs(self, due: Point | None, tries: Tries | None) -> tuple[Rung, ...]:
+    def _rungs(self, due: Point | None, tries: Tries | None, within: Length | None) -> tuple[Rung, ...]:
         lead = (Act(act=ActKind.TELL, targets=("lead",)),)
+        few = [] if within is None else [_few_tries(within, lead)]
         if due is None:
-            span = Length(count=REMINDER_WITHOUT_DEADLINE, unit=Unit.DAY, calendar=self.agency)
+            span = Length(count=REMINDER_WITHOUT_DEADLINE, unit=Unit.DAY, calendar=self.owner)
             first = Rung(id="still-open", at=Offset(anchor=AnchorKind.DELIVERY, length=span), acts=lead)
-            found = [first, *self._ladder(self.spec.ladder, tries)] if self.spec.ladder else [first]
+            found = [first, *few, *(self._ladder(self.spec.ladder, tries) if self.spec.ladder else [])]
             again = Offset(anchor=AnchorKind.LAST_RUNG, length=span)
             return (*found, Rung(id="still-open-again", at=again, acts=lead, every=span, after="still-open"))
         late = Rung(id=LATE, at=Offset(anchor=AnchorKind.DUE, length=NO_TIME), guard=_late_guard(tries))
-        found = [late, *self._ladder(self.spec.ladder, tries)]
+        found = [late, *few, *self._ladder(self.spec.ladder, tries)]
         ends = any(act.act is ActKind.END_AS for rung in found for act in rung.acts if rung.only_if is None)
         if ends or any(rung.every is not None for rung in found):
             return tuple(found)
-        span = Length(count=1, unit=Unit.DAY, calendar=self.agency)
-        base = next(rung for rung in reversed(found) if rung.guard in (Guard.NONE, Guard.NOT_TRIED_IN_TIME))
+        span = Length(count=1, unit=Unit.DAY, calendar=self.owner)
+        base = next(rung for rung in reversed(found) if _always_comes(rung))
         again = Offset(anchor=AnchorKind.LAST_RUNG, length=span)
         return (*found, Rung(id="every-day-after", at=again, acts=lead, every=span, after=base.id))
 
     def _ladder(self, ladder: str | Ladder | None, tries: Tries | None) -> list[Rung]:
-        path = self._at("ladder")
+        path = self.at("ladder")
         inside = self.agency in self.compiler.confidential
         rungs: Ladder
         if ladder is None:
@@ -312,9 +417,7 @@ class _StepCompiler:
         elif isinstance(ladder, str):
             known: dict[str, Ladder] = {"usual": USUAL, "inside": INSIDE, **self.compiler.spec.ladders}
             if ladder not in known:
-                self.compiler.fail(
-                    "UNKNOWN_LADDER", f"{ladder} is no ladder.", path, phrases.did_you_mean(ladder, known)
-                )
+                self.compiler.fail("UNKNOWN_LADDER", f"{ladder} is no ladder.", path, did_you_mean(ladder, known))
             rungs = known.get(ladder, USUAL)
             path = ("ladders", ladder) if ladder in self.compiler.spec.ladders else path
         else:
@@ -332,7 +435,7 @@ class _StepCompiler:
         spec = what if isinstance(what, RungSpec) else None
         said = spec.then if spec is not None else what if not isinstance(what, RungSpec) else ""
         wanted = [said] if isinstance(said, str) else said
-        time: RungTime | None = self.compiler.read(path, lambda: phrases.rung_time(when, self.agency, self.names), None)
+        time: RungTime | None = self.compiler.read(path, lambda: times.rung_time(when, self.owner, self.names), None)
         acts = self.compiler.read(path, lambda: phrases.acts(wanted, self.names, self.name), Said()).acts
         if time is None or not acts:
             return None
@@ -360,16 +463,28 @@ class _StepCompiler:
         """``lead`` must be somebody; a duty moves only inside its agency."""
         for act in acts:
             for each in act.targets:
-                above = (
-                    len(self.compiler.lead_of[self.agency]) == 1 and self.spec.who in self.compiler.lead_of[self.agency]
-                )
+                above = len(self.compiler.lead_of[self.agency]) == 1 and self.role in self.compiler.lead_of[self.agency]
                 if each in ("lead", "leads") and above and self.agency in self.compiler.confidential:
                     self.compiler.fail(
                         "NO_LEAD", f"{self.spec.who} leads alone.", path, "Name a second lead of the agency."
                     )
-                owner = self.compiler.agency_of(each) if each in self.names.roles else self.agency
-                if act.act in (ActKind.MOVE, ActKind.ADD) and owner != self.agency:
+                moves = act.act in (ActKind.MOVE, ActKind.ADD) and each in self.names.roles
+                if moves and (self.chosen is not None or self.compiler.agency_of(each) != self.agency):
                     self.compiler.fail("MOVE_OUTSIDE", f"{each} is in another agency.", path, "Write a step for them.")
+
+
+def _always_comes(rung: Rung) -> bool:
+    """Whether a rung fires while its step is open, whatever is known: what comes after it comes too."""
+    anchored = isinstance(rung.at, Offset) and rung.at.anchor in (AnchorKind.DUE, AnchorKind.DELIVERY)
+    unguarded = rung.guard in (Guard.NONE, Guard.NOT_TRIED_IN_TIME)
+    before = isinstance(rung.at, Offset) and rung.at.before
+    return anchored and unguarded and not before and rung.only_if is None and rung.every is None
+
+
+def _few_tries(within: Length, lead: tuple[Act, ...]) -> Rung:
+    return Rung(
+        id="too-few-tries", at=Offset(anchor=AnchorKind.DELIVERY, length=within), acts=lead, guard=Guard.TOO_FEW_TRIES
+    )
 
 
 def _rung_id(name: str | None, act: Act, taken: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from protocol.kernel import (
+    OWNER,
     Act,
     ActKind,
     AnchorKind,
@@ -54,7 +55,8 @@ def cause_said(ref: Ref) -> str:
         "late": f"{step} is {rest} late" if rest else f"{step} is late",
         "cancelled": f"{step} is cancelled",
         "settled": f"all of {step} ended",
-        "wait": f"it is {step}",
+        "wait": f"it is {step.removeprefix('at ')}",
+        "counter": f"{step} reaches {rest}",
     }[kind]
 
 
@@ -85,7 +87,7 @@ def length_said(span: Length, owner: Slug) -> str:
     unit = span.unit.value if span.count == 1 else f"{span.unit.value}s"
     if span.calendar is None:
         return f"{span.count} {unit}"
-    return f"{span.count} {'working' if span.calendar == owner else words(span.calendar)} {unit}"
+    return f"{span.count} {'working' if span.calendar in (owner, OWNER) else words(span.calendar)} {unit}"
 
 
 def point_said(point: Point, owner: Slug) -> str:
@@ -110,7 +112,12 @@ def _offset(point: Offset, owner: Slug) -> str:
         if point.edge is Edge.START or point.length.count == 0:
             return f"at the {point.edge} of the {which} {kind}day"
         return f"within {span}"
-    anchor = words(point.name or "") if point.anchor is AnchorKind.FIELD else cause_said(point.name or "event:due")
+    anchor = {
+        AnchorKind.FIELD: words(point.name or ""),
+        AnchorKind.ITEM: f"its {words(point.name or '')}",
+        AnchorKind.DUE: "it is due",
+        AnchorKind.LAST_RUNG: "that",
+    }.get(point.anchor) or cause_said(point.name or "")
     if point.length.count == 0:
         return f"at {anchor}"
     return f"{span} {'before' if point.before else 'after'} {anchor}"
@@ -124,6 +131,9 @@ def acts_said(acts: Iterable[Act]) -> str:
 def act_said(act: Act) -> str:
     """One act: ``the sergeant is told``."""
     names = listed((words(each) for each in act.targets), "and")
+    if act.act is ActKind.PAUSE and act.most is not None:
+        until = f", until {listed(causes_said(act.until), 'or')}" if act.until else ""
+        return f"the clocks of the {names} lane stop for at most {length_said(act.most, '')}{until}"
     are = "are" if len(act.targets) > 1 or act.targets == ("leads",) else "is"
     return {
         ActKind.TELL: f"the {names} {are} told",

@@ -10,7 +10,7 @@ SYSTEM = "records-system"
 
 
 def token_of(file: Path, name: str) -> str:
-    """The token of whoever holds a role, or of an agency's records system (``police-records``).
+    """The token of whoever holds a role (``patrol``, ``police/patrol``), or of a records system (``police-records``).
 
     Raises:
         HandoffError: ``NO_CREDENTIALS`` when the file is not there; ``UNKNOWN_NAME`` when nobody in it is called so.
@@ -24,7 +24,11 @@ def token_of(file: Path, name: str) -> str:
     for line in lines:
         token, agency, roles, *_ = (*line.split(), "", "", "")
         names = [f"{agency}-records"] if roles == SYSTEM else roles.split(",")
-        known |= dict.fromkeys(names, token)
+        for each in names:
+            # Agencies may call a role the same: the bare name is the first one's.
+            known.setdefault(each, token)
+            known[f"{agency}/{each}"] = token
     if not known.get(name):
-        raise HandoffError("UNKNOWN_NAME", f"Nobody is called {name} in {file}. There is {', '.join(sorted(known))}.")
+        plain = ", ".join(sorted(each for each in known if "/" not in each))
+        raise HandoffError("UNKNOWN_NAME", f"Nobody is called {name} in {file}. There is {plain}.")
     return known[name]

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from protocol.errors import Finding, SpecError
 from protocol.kernel import FieldType, Protocol
-from protocol.phrases import did_you_mean
+from protocol.names import did_you_mean
 from protocol.reading import Path, Table, place_of, plain, read
 
 NAMED = re.compile(r"\{([^{}]*)\}")

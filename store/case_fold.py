@@ -38,8 +38,8 @@ class CaseFold:
         self.touched.add(instance)
         return self.tasks[instance]
 
-    def new_task(self, instance: int, step: Slug, round_: int, cause: Ref) -> TaskRow:
-        """The row of an instance, made when a fact first speaks of it."""
+    def new_task(self, instance: int, step: Slug, round_: int, cause: Ref, *, agency: Slug | None = None) -> TaskRow:
+        """The row of an instance, made when a fact first speaks of it; ``agency`` None: that of the step."""
         if instance in self.tasks:
             return self.task(instance)
         known = self.protocol.step[step]
@@ -50,7 +50,7 @@ class CaseFold:
             id=ids.task_id(self.key, self.case.case_id, step, round_, ordinal),
             step=step,
             lane=known.lane,
-            agency=known.agency,
+            agency=agency or known.agency,
             owner=labels.step_owner(self.protocol, step),
             # A later round comes by the agency's own doing: outsiders see the first one only.
             outside=known.outside and round_ == 0,
@@ -71,7 +71,7 @@ class CaseFold:
         found = None if instance is None else self.tasks.get(instance)
         return Label(
             lane=self.protocol.step[step].lane,
-            agency=self.protocol.step[step].agency,
+            agency=self.protocol.step[step].agency if found is None else found.agency,
             owner=labels.step_owner(self.protocol, step),
             outside=outside and found is not None and found.outside,
             step=step,

@@ -9,22 +9,29 @@ from __future__ import annotations
 import json
 from functools import singledispatch
 
-from protocol.kernel import Again, Protocol, Ref
+from protocol.kernel import Again, Protocol, Ref, Slug
 from protocol.messages import (
     CaseEnded,
     CaseOpened,
     Claimed,
     ClockPaused,
     ClockResumed,
+    Counted,
     DueMoved,
     EventRecorded,
     Fact,
     FieldSet,
     LaneClosed,
+    LanePaused,
     LaneReopened,
+    LaneResumed,
     LinkedCaseStarted,
+    LinkNoticed,
+    LinkNotStarted,
+    LinkStarted,
     OwnersChanged,
     PageStopped,
+    PassedOn,
     Shared,
     SlotFilled,
     StepCancelled,
@@ -35,6 +42,7 @@ from protocol.messages import (
     TakenUp,
     Told,
     TryLogged,
+    VoteCast,
     WindowMissed,
 )
 from store import labels
@@ -98,7 +106,7 @@ def _slot_filled(body: SlotFilled, case: CaseFold, fact: Fact) -> Label:
 
 @fold.register
 def _step_scheduled(body: StepScheduled, case: CaseFold, _fact: Fact) -> Label:
-    task = case.new_task(body.instance, body.step, body.round, body.cause)
+    task = case.new_task(body.instance, body.step, body.round, body.cause, agency=body.agency)
     task.starts_at = body.starts
     task.held = body.held
     if body.instance not in case.owners:
@@ -108,7 +116,7 @@ def _step_scheduled(body: StepScheduled, case: CaseFold, _fact: Fact) -> Label:
 
 @fold.register
 def _step_delivered(body: StepDelivered, case: CaseFold, fact: Fact) -> Label:
-    task = case.new_task(body.instance, body.step, body.round, body.cause)
+    task = case.new_task(body.instance, body.step, body.round, body.cause, agency=body.agency)
     if task.outside and case.protocol.step[body.step].again is Again.START_OVER:
         _withdraw_earlier(case, task, fact)
     task.status = "open"
@@ -177,6 +185,12 @@ def _try_logged(body: TryLogged, case: CaseFold, fact: Fact) -> Label:
     task.tries = body.number
     task.last_try_at = fact.at
     task.last_progress_at = fact.recorded
+    return case.about(body.step, body.instance)
+
+
+@fold.register
+def _vote_cast(body: VoteCast, case: CaseFold, fact: Fact) -> Label:
+    case.task(body.instance).last_progress_at = fact.recorded
     return case.about(body.step, body.instance)
 
 
@@ -261,6 +275,55 @@ def _lane_closed(body: LaneClosed, case: CaseFold, _fact: Fact) -> Label:
 @fold.register
 def _lane_reopened(body: LaneReopened, case: CaseFold, _fact: Fact) -> Label:
     return Label(lane=body.lane, owner=labels.lane_owner(case.protocol, body.lane))
+
+
+@fold.register
+def _lane_paused(body: LanePaused, case: CaseFold, _fact: Fact) -> Label:
+    return Label(lane=body.lane, owner=labels.lane_owner(case.protocol, body.lane))
+
+
+@fold.register
+def _lane_resumed(body: LaneResumed, case: CaseFold, _fact: Fact) -> Label:
+    return Label(lane=body.lane, owner=labels.lane_owner(case.protocol, body.lane))
+
+
+@fold.register
+def _counted(body: Counted, case: CaseFold, fact: Fact) -> Label:
+    owner = labels.field_owner(case.protocol, body.field)
+    case.fields[body.field] = FieldRow(
+        case_id=case.case.case_id,
+        field=body.field,
+        value=json.dumps(body.value),
+        owner=owner,
+        seq=fact.seq,
+        at=fact.at,
+    )
+    return Label(owner=owner)
+
+
+@fold.register
+def _link_started(body: LinkStarted, case: CaseFold, _fact: Fact) -> Label:
+    return _about_link(case, body.link)
+
+
+@fold.register
+def _link_not_started(body: LinkNotStarted, case: CaseFold, _fact: Fact) -> Label:
+    return _about_link(case, body.link)
+
+
+@fold.register
+def _link_noticed(body: LinkNoticed, case: CaseFold, _fact: Fact) -> Label:
+    return _about_link(case, body.link)
+
+
+@fold.register
+def _passed_on(body: PassedOn, case: CaseFold, _fact: Fact) -> Label:
+    return _about_link(case, body.link)
+
+
+def _about_link(case: CaseFold, link: Slug) -> Label:
+    lane = case.protocol.link[link].lane
+    return Label(lane=lane, owner=labels.lane_owner(case.protocol, lane))
 
 
 @fold.register

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protocol.kernel import Act, ActKind, AnchorKind, Event, Guard, Offset, Protocol, Rung, RungId, Slug
+from protocol.kernel import Act, ActKind, AnchorKind, Event, Guard, Offset, Protocol, Ref, Rung, RungId, Slug
+from protocol.origins import behind, step_of
 
 NOBODY = "-"
 """The owner of what no agency may see alone: with two confidential agencies, whether the case has ended."""
@@ -45,7 +46,21 @@ def field_owner(protocol: Protocol, field: Slug) -> Slug | None:
         for event in protocol.events
         if field in (*event.brings, *event.may_bring) and _all_inside(protocol, event)
     }
-    return _only(tuple(sorted({each for each in (known.agency, *asking, *bringing) if each is not None})))
+    counted = set() if known.counting is None else {_ref_owner(protocol, each) for each in known.counting.of}
+    found = {each for each in (known.agency, *asking, *bringing, *counted) if each is not None}
+    return _only(tuple(sorted(found)))
+
+
+def _ref_owner(protocol: Protocol, ref: Ref) -> Slug | None:
+    """The confidential agency an occurrence belongs to."""
+    kind, _, name = ref.partition(":")
+    if kind == "event":
+        known = protocol.event[name]
+        return agency_owner(protocol, known.sources[0]) if _all_inside(protocol, known) else None
+    step = step_of(protocol, ref)
+    if step is not None:
+        return step_owner(protocol, step.id)
+    return next((owner for each in behind(protocol, ref) if (owner := _ref_owner(protocol, each))), None)
 
 
 def ending_owner(protocol: Protocol) -> Slug | None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, Table, delete, insert, select, tuple_, u
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import Fact, FactBody, OwnersChanged, PageStopped, SlotFilled, Told
+from protocol.origins import owners_of
 from protocol.serial import canonical
 from store import ids, tables
 from store.case_fold import CaseFold, empty_case
@@ -127,7 +128,7 @@ def _case(connection: Connection, key: bytes, protocol: Protocol, protocol_hash:
 
 def add_parties(connection: Connection, protocol: Protocol, protocol_hash: str) -> None:
     """Note which agencies have a step in a protocol."""
-    agencies = sorted({each.agency for each in protocol.steps})
+    agencies = sorted({agency for each in protocol.steps for agency in owners_of(protocol, each)})
     add_new(connection, tables.party, [{"protocol_hash": protocol_hash, "agency": each} for each in agencies])
 
 

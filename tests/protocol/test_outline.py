@@ -103,4 +103,4 @@ def test_every_bundled_protocol_can_be_told(path: Path) -> None:
     protocol = compile_text(path.read_bytes(), today=TODAY).protocol
     found = [clause for part in outline(protocol).parts for clause in part.clauses]
 
-    assert list(range(1, len(protocol.steps) + 1)) == [each.number for each in found]
+    assert list(range(1, len(protocol.steps) + len(protocol.links) + 1)) == [each.number for each in found]

@@ -1,0 +1,187 @@
+"""What can open and what follows at once: loops that never wait, duties that nothing can open.
+
+Both follow from the tables alone, as graphs of occurrences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from protocol.errors import Finding, Place
+from protocol.kernel import (
+    ActKind,
+    Again,
+    AnchorKind,
+    Extreme,
+    Link,
+    Offset,
+    Point,
+    Protocol,
+    Ref,
+    Slug,
+    Step,
+    When,
+)
+from protocol.origins import behind, link_of, step_of
+from protocol.reading import Path
+from protocol.spec import STEPS_IN
+
+Places = Callable[[Path], Place]
+
+
+def _immediate(point: Point) -> bool:
+    """Whether a point may lie at or before delivery."""
+    if isinstance(point, Offset):
+        moving = (AnchorKind.FIELD, AnchorKind.REF, AnchorKind.ITEM)
+        return point.before or point.length.count == 0 or point.anchor in moving
+    if isinstance(point, Extreme):
+        return any(_immediate(each) for each in point.points)
+    return _immediate(point.then) or _immediate(point.otherwise)
+
+
+def check_loops(protocol: Protocol, place: Places) -> Iterator[Finding]:
+    """Every loop must wait for a person, the world or time (reference §4 Termination)."""
+    graph = _following(protocol)
+    for step in protocol.steps:
+        _step_edges(graph, step)
+    for ref, target in _cancelling(protocol):
+        graph.setdefault(f"cancelled:{target}", set()).add(ref)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        names = [each.partition(":")[2].partition("/")[0] for each in reversed(error.args[1])]
+        step = protocol.step[next(each for each in names if each in protocol.step)]
+        says = f"{' -> '.join(dict.fromkeys(names))} goes round without waiting."
+        where = place((STEPS_IN + step.lane, step.id, "when"))
+        write = "Let one step wait for a person or a time."
+        yield Finding(code="LOOP_WITHOUT_WAITING", says=says, place=where, write=write)
+
+
+def _step_edges(graph: dict[Ref, set[Ref]], step: Step) -> None:
+    """What opens a step at once, and what a step publishes as soon as it opens."""
+    opened = f"opened:{step.id}"
+    at_once = (step.not_before is None or _immediate(step.not_before)) and step.again is not Again.ONCE
+    for ref in (ref for arm in step.when.arms for ref in arm):
+        if at_once:
+            graph.setdefault(opened, set()).add(ref)
+        if step.for_each is not None:
+            graph.setdefault(f"settled:{step.id}", set()).add(ref)
+    soon = step.due is not None and _immediate(step.due)
+    for rung in step.rungs:
+        if not _immediate(rung.at) or not (soon or not _due_anchored(rung.at)):
+            continue
+        made = [f"late:{step.id}"] if rung.id == "late" else []
+        made += [rung.publishes] if rung.publishes is not None else []
+        for act in rung.acts:
+            if act.act is ActKind.END_AS:
+                made += [f"ended:{step.id}", f"outcome:{step.id}/{act.targets[0]}", f"settled:{step.id}"]
+        for each in made:
+            graph.setdefault(each, set()).add(opened)
+
+
+def _following(protocol: Protocol) -> dict[Ref, set[Ref]]:
+    """What follows at once, without a step between: counts, waits without length, moments that may be past."""
+    graph: dict[Ref, set[Ref]] = {}
+    for name, counting in protocol.counters:
+        for each in counting.thresholds:
+            graph[f"counter:{name}/{each}"] = set(counting.of)
+    for wait in protocol.waits:
+        if not wait.armed_by or wait.at.length.count == 0:
+            graph[f"wait:{wait.id}"] = set(behind(protocol, f"wait:{wait.id}"))
+    return graph
+
+
+def _cancelling(protocol: Protocol) -> Iterator[tuple[Ref, Slug]]:
+    """(occurrence, step it cancels) for every cancel and lane closing in events, outcomes and rungs."""
+    sources = [(f"event:{event.id}", event.acts) for event in protocol.events]
+    sources += [(f"outcome:{step.id}/{each.id}", each.acts) for step in protocol.steps for each in step.outcomes]
+    for step in protocol.steps:
+        sources += [(f"opened:{step.id}", rung.acts) for rung in step.rungs if _immediate(rung.at)]
+    for ref, acts in sources:
+        for act in acts:
+            if act.act is ActKind.CANCEL:
+                yield from ((ref, target) for target in act.targets)
+            if act.act is ActKind.CLOSE:
+                yield from ((ref, step.id) for step in protocol.steps if step.lane == act.targets[0])
+
+
+def _due_anchored(point: Point) -> bool:
+    return isinstance(point, Offset) and point.anchor is AnchorKind.DUE
+
+
+def reachable(protocol: Protocol, without: Slug | None = None) -> tuple[set[Slug], set[Ref]]:
+    """The steps and links that may open, and all that may occur, as far as the tables tell.
+
+    ``without`` names a step that is taken never to open: what is then out of reach comes after it only.
+    """
+    known: set[Ref] = {f"event:{event.id}" for event in protocol.events}
+    opened: set[Slug] = set()
+    while True:
+        before = len(known), len(opened)
+        for wait in protocol.waits:
+            if known & set(behind(protocol, f"wait:{wait.id}")):
+                known.add(f"wait:{wait.id}")
+        for name, counting in protocol.counters:
+            if known & set(counting.of):
+                known |= {f"counter:{name}/{each}" for each in counting.thresholds}
+        for step in protocol.steps:
+            if step.id != without and step.id not in opened and _may_open(step.when, known):
+                opened.add(step.id)
+                known |= _made_by(step)
+        for link in protocol.links:
+            if _may_open(link.when, known):
+                opened.add(link.id)
+                known |= {f"opened:{link.id}", f"ended:{link.id}"}
+        if before == (len(known), len(opened)):
+            return opened, known
+
+
+def _may_open(when: When, known: set[Ref]) -> bool:
+    arms = [arm for arm in when.arms if when.latest not in arm]
+    if when.latest is not None and when.latest in known:
+        return any(known & set(arm) for arm in arms)
+    return all(known & set(arm) for arm in arms)
+
+
+def _made_by(step: Step) -> set[Ref]:
+    made = {f"{kind}:{step.id}" for kind in ("opened", "ended", "late", "cancelled", "settled")}
+    made |= {f"outcome:{step.id}/{each.id}" for each in step.outcomes}
+    return made | {rung.publishes for rung in step.rungs if rung.publishes is not None}
+
+
+def check_openings(protocol: Protocol, place: Places) -> Iterator[Finding]:
+    """A step none of whose causes can ever come."""
+    opened, _ = reachable(protocol)
+    openings: tuple[Step | Link, ...] = (*protocol.steps, *protocol.links)
+    shut = {each.id: each for each in openings if each.id not in opened}
+    for each in shut.values():
+        waits_for = {
+            found.id
+            for arm in each.when.arms
+            for ref in arm
+            if (found := step_of(protocol, ref) or link_of(protocol, ref)) is not None
+        }
+        others = sorted(other for other in waits_for & set(shut) if other != each.id)
+        where = place((STEPS_IN + each.lane, each.id, "when"))
+        if others and each.id in _waited_for(protocol, shut[others[0]], shut):
+            says = f"{each.id} and {others[0]} wait for each other, so neither opens."
+            yield Finding(
+                code="WAIT_FOR_EACH_OTHER", says=says, place=where, write="Let one of them open by another cause."
+            )
+        else:
+            says = f"{each.id} never opens: nothing that opens it can come."
+            yield Finding(code="NEVER_OPENS", says=says, place=where, write="Give it a cause that can come.")
+
+
+def _waited_for(protocol: Protocol, first: Step | Link, shut: Mapping[Slug, Step | Link]) -> set[Slug]:
+    """Every shut step that one waits for, directly or through others."""
+    seen: set[Slug] = set()
+    todo: list[Step | Link] = [first]
+    while todo:
+        for ref in (ref for arm in todo.pop().when.arms for ref in arm):
+            found = step_of(protocol, ref) or link_of(protocol, ref)
+            if found is not None and found.id in shut and found.id not in seen:
+                seen.add(found.id)
+                todo.append(found)
+    return seen
