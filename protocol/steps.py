@@ -113,6 +113,7 @@ class StepCompiler:
         """Whose calendar "working" means; and who leads, where that is known only when it opens."""
 
     def step(self, position: int) -> Step:
+        """The kernel's step; where it stands among the others is ``position``."""
         spec = self.spec
         for key, value in (("who", spec.who), ("must", spec.must)):
             if value is None:
