@@ -160,7 +160,7 @@ def _goes_on(known: Known, step: Step, place: Places) -> Iterator[Finding]:
     certain = {rung.id for rung in step.rungs if rung.only_if is None and _certain(known, step, rung)}
     for rung in step.rungs:
         repeats = rung.every is not None and rung.only_if is None and rung.after in certain
-        ends = rung.id in certain and any(act.act is ActKind.END_AS for act in rung.acts)
+        ends = rung.id in certain and rung.guard is Guard.NONE and any(act.act is ActKind.END_AS for act in rung.acts)
         if repeats or ends:
             return
     says = f"{step.id} may stay open with nothing more to come."

@@ -328,7 +328,8 @@ class Guard(StrEnum):
     """What must still be true of the instance for a rung to fire.
 
     A duty that moves must be acknowledged again (``unacknowledged``); an agency takes a handoff up once, by its
-    first act of any kind (``not-taken-up``): the only guard whose telling may leave a confidential agency.
+    first act of any kind (``not-taken-up``): the only guard whose telling may leave a confidential agency. A rung
+    for receipts (``receipt``) is for handoffs that opened nothing.
     """
 
     NONE = "none"
@@ -336,6 +337,7 @@ class Guard(StrEnum):
     NOT_TAKEN_UP = "not-taken-up"
     UNTRIED = "untried"
     TOO_FEW_TRIES = "too-few-tries"
+    RECEIPT = "receipt"
     NOT_TRIED_IN_TIME = "not-tried-in-time"
 
 

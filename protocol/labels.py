@@ -22,6 +22,7 @@ from protocol.kernel import (
     Expr,
     Field,
     Guard,
+    Length,
     Offset,
     Point,
     Protocol,
@@ -31,6 +32,7 @@ from protocol.kernel import (
     Step,
     Test,
     TestKind,
+    Unit,
     When,
 )
 from protocol.origins import link_of, offsets, owners_of, tests
@@ -137,6 +139,12 @@ def _marked(labels: Labels, step: Step) -> Step:
         else rung
         for rung in step.rungs
     )
+    if outside and not any(rung.every is not None for rung in rungs):
+        # A step that ends itself needs no reminder without end; the receipt of a handoff to it ends only when taken.
+        span = Length(count=1, unit=Unit.DAY, calendar=step.agency)
+        again = Offset(anchor=AnchorKind.LAST_RUNG, length=span)
+        lead = (Act(act=ActKind.TELL, targets=("lead",)),)
+        rungs = (*rungs, Rung(id="receipt-again", at=again, acts=lead, every=span, guard=Guard.RECEIPT))
     return replace(step, outside=outside, rungs=rungs)
 
 

@@ -95,6 +95,12 @@ def earliest(protocol: Protocol, state: CaseState) -> Instant | None:
     return None if found is None else found.at
 
 
+def deadlines(protocol: Protocol, state: CaseState) -> list[Deadline]:
+    """Everything the case will do unprompted, as far as is known now, in order."""
+    running = Running(protocol, state, state.now)
+    return sorted(_deadlines(running)) if running.status is Status.OPEN else []
+
+
 def _catch_up(running: Running, *, inclusive: bool) -> Instant | None:
     """Fire, in order, every deadline before now (or at now), each at its own instant; gives the next one."""
     while running.status is Status.OPEN:
@@ -160,10 +166,23 @@ def _rung_at(view: View, instance: Instance, rung: Rung, due: Instant | None) ->
         at = resolve(view, rung.at, instance, due=due)
         return None if at is None else _awake(view, instance, max(at, instance.delivered or at))
     last = instance.fired.get(rung.id, instance.fired.get(rung.after or ""))
+    if last is None and instance.tried_in_time:
+        last = _spared(view, instance, rung, due)
     if instance.receipt and last is None:
         # A receipt climbs only the rungs about taking up, and is then reminded of like any open step (law 3).
         last = max(instance.fired.values(), default=instance.delivered)
     return None if last is None else resolve(view, rung.at, instance, due=due, last_rung=last)
+
+
+def _spared(view: View, instance: Instance, rung: Rung, due: Instant | None) -> Instant | None:
+    """When the rung before an ``every`` would have fired, had a try in time not counted as on time.
+
+    The try spares people the escalation; the duty is still open, so its lead is reminded all the same (law 3).
+    """
+    base = next((each for each in view.protocol.step[instance.step].rungs if each.id == rung.after), None)
+    if base is None or base.guard is not Guard.NOT_TRIED_IN_TIME:
+        return None
+    return resolve(view, base.at, instance, due=due)
 
 
 def _awake(view: View, instance: Instance, at: Instant) -> Instant:
@@ -180,6 +199,7 @@ def _guarded(rung: Rung, instance: Instance, step: Step) -> bool:
         Guard.UNACKNOWLEDGED: instance.acknowledged is None,
         Guard.NOT_TAKEN_UP: instance.taken is None,
         Guard.UNTRIED: instance.tries == 0,
+        Guard.RECEIPT: instance.receipt,
         Guard.TOO_FEW_TRIES: step.tries is not None and instance.tries < step.tries.count,
         Guard.NOT_TRIED_IN_TIME: not instance.tried_in_time,
     }[rung.guard]
@@ -290,4 +310,4 @@ def _last_missed(running: Running, instance: Instance, rung: Rung, at: Instant) 
         at = following
 
 
-__all__ = ["LATE", "Deadline", "Result", "earliest", "step"]
+__all__ = ["LATE", "Deadline", "Result", "deadlines", "earliest", "step"]

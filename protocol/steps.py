@@ -401,7 +401,7 @@ class StepCompiler:
             return (*found, Rung(id="still-open-again", at=again, acts=lead, every=span, after="still-open"))
         late = Rung(id=LATE, at=Offset(anchor=AnchorKind.DUE, length=NO_TIME), guard=_late_guard(tries))
         found = [late, *few, *self._ladder(self.spec.ladder, tries)]
-        ends = any(act.act is ActKind.END_AS for rung in found for act in rung.acts if rung.only_if is None)
+        ends = any(act.act is ActKind.END_AS for rung in found for act in rung.acts if _ends_surely(rung))
         if ends or any(rung.every is not None for rung in found):
             return tuple(found)
         span = Length(count=1, unit=Unit.DAY, calendar=self.owner)
@@ -480,6 +480,10 @@ def _always_comes(rung: Rung) -> bool:
     unguarded = rung.guard in (Guard.NONE, Guard.NOT_TRIED_IN_TIME)
     before = isinstance(rung.at, Offset) and rung.at.before
     return anchored and unguarded and not before and rung.only_if is None and rung.every is None
+
+
+def _ends_surely(rung: Rung) -> bool:
+    return rung.only_if is None and rung.guard is Guard.NONE
 
 
 def _few_tries(within: Length, lead: tuple[Act, ...]) -> Rung:
