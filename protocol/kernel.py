@@ -7,6 +7,7 @@ travels inside each case as canonical JSON and is known by the SHA-256 of that J
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -659,6 +660,32 @@ class Protocol:
         return {ref: tuple(found) for ref, found in table.items()}
 
     @cached_property
+    def timed(self) -> dict[Slug, tuple[Test, ...]]:
+        """For each step: the tests that stop its clock or choose its times, and that time alone may change."""
+        found: dict[Slug, tuple[Test, ...]] = {}
+        for step in self.steps:
+            points = (step.due, step.not_before, *(rung.at for rung in step.rungs))
+            exprs = [expr for point in points if point is not None for expr in _choices(point)]
+            exprs += [] if step.pausing.condition is None else [step.pausing.condition]
+            tests = tuple(test for expr in exprs for test in self._timed(expr))
+            if tests:
+                found[step.id] = tests
+        return found
+
+    def _timed(self, expr: Expr) -> Iterator[Test]:
+        if isinstance(expr, Joined):
+            for part in expr.parts:
+                yield from self._timed(part)
+        elif expr.test is TestKind.PASSED:
+            yield expr
+        elif expr.test not in (TestKind.HAPPENED, TestKind.OPEN):
+            field = self.field[expr.name]
+            if field.expr is not None:
+                yield from self._timed(field.expr)
+            if field.counting is not None and field.counting.within is not None:
+                yield expr
+
+    @cached_property
     def counters(self) -> tuple[tuple[Slug, Counting], ...]:
         """The counters, in text order."""
         return tuple((each.id, each.counting) for each in self.fields if each.counting is not None)
@@ -691,3 +718,14 @@ class Protocol:
             for ref in each.armed_by:
                 table.setdefault(ref, []).append(each)
         return {ref: tuple(found) for ref, found in table.items()}
+
+
+def _choices(point: Point) -> Iterator[Expr]:
+    """The conditions that choose between times."""
+    if isinstance(point, Either):
+        yield point.test
+        yield from _choices(point.then)
+        yield from _choices(point.otherwise)
+    elif isinstance(point, Extreme):
+        for each in point.points:
+            yield from _choices(each)

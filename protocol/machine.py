@@ -19,7 +19,7 @@ from protocol import answers, suspensions
 from protocol.kernel import Act, ActKind, Guard, Protocol, Rung, RungId, Step
 from protocol.messages import Arm, Effect, Ending, Fact, Input, Refusal, Telling, Tick, Told, WindowMissed
 from protocol.occurrences import drop_rounds, settle
-from protocol.points import View, due_of, resolve, stretches, suspended, truth
+from protocol.points import View, due_of, resolve, stretches, suspended, truth, turns
 from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Occurrence, Running
 from protocol.state import CaseState, Instance, Instant, Phase, Reply, Status
 
@@ -38,13 +38,18 @@ class Result(NamedTuple):
 
 
 class Due(IntEnum):
-    """What falls due; of several at one instant the lower goes first."""
+    """What falls due; of several at one instant the lower goes first.
+
+    A turn is the instant at which a condition that stops a clock, or chooses a time, changes by time alone: the case
+    looks at it then, and not when something else happens to wake it.
+    """
 
     PAUSE_CAP = 0
     RUNG = 1
     PAGE = 2
     DELIVERY = 3
     WAIT = 4
+    TURN = 5
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -128,8 +133,15 @@ def _deadlines(running: Running) -> list[Deadline]:
     found.extend(
         Deadline(pause.cap, Due.PAUSE_CAP, 0, 0, 0, pause.lane) for pause in running.pauses if pause.until is None
     )
+    timed = running.protocol.timed
     for each in running.instances.values():
         step = running.protocol.step[each.step]
+        found.extend(
+            Deadline(at, Due.TURN, 0, step.position, each.n)
+            for test in timed.get(each.step, ())
+            for at in turns(view, test)
+            if at > running.looked
+        )
         if each.phase is Phase.WAITING:
             found.append(Deadline(each.starts or each.born, Due.DELIVERY, 0, step.position, each.n))
             continue
@@ -197,7 +209,8 @@ def _guarded(rung: Rung, instance: Instance, step: Step) -> bool:
     return {
         Guard.NONE: True,
         Guard.UNACKNOWLEDGED: instance.acknowledged is None,
-        Guard.NOT_TAKEN_UP: instance.taken is None,
+        # A later round of a series is the agency's own: outsiders do not know that it came.
+        Guard.NOT_TAKEN_UP: instance.taken is None and instance.round == 0,
         Guard.UNTRIED: instance.tries == 0,
         Guard.RECEIPT: instance.receipt,
         Guard.TOO_FEW_TRIES: step.tries is not None and instance.tries < step.tries.count,
@@ -210,6 +223,10 @@ def _fire(running: Running, deadline: Deadline) -> None:
         # The first match alone: a wait that was armed twice (each by its own cause) is over twice.
         running.drop_wait(deadline.rung, deadline.at)
         running.publish(Occurrence(refs=(f"wait:{deadline.rung}",), effective=deadline.at, agency=None))
+        return
+    running.cause = None
+    if deadline.kind is Due.TURN:
+        running.looked = deadline.at
         return
     if deadline.kind is Due.PAUSE_CAP and deadline.instance == 0:
         for each in [found for found in running.pauses if found.lane == deadline.rung and found.until is None]:
@@ -284,7 +301,7 @@ def _act(running: Running, instance: Instance, rung: Rung, act: Act, at: Instant
             running.end(instance, act.targets[0], Ending.RUNG, at)
         case ActKind.CANCEL:
             for each in [found for found in running.instances.values() if found.step in act.targets]:
-                running.cancel(each, at)
+                running.cancel(each, at, by=instance.agency)
         case ActKind.STOP_REPEATING:
             drop_rounds(running, act.targets, at)
 

@@ -23,7 +23,6 @@ from protocol.messages import (
     SendEvent,
     SlotFilled,
     StartCase,
-    TakenUp,
 )
 from protocol.points import count_of
 from protocol.running import TELLINGS, Occurrence, Running
@@ -32,6 +31,7 @@ from protocol.state import Armed, Instant, Linked, Mark, Phase
 
 def settle(running: Running) -> None:
     """Run every queued occurrence and all that follow from it, then announce due times that moved."""
+    running.root = running.queue[0].refs[-1] if running.queue else None
     while running.queue:
         _process(running, running.queue.popleft())
     suspensions.watch(running)
@@ -55,7 +55,7 @@ def _process(running: Running, occurrence: Occurrence) -> None:
     _lanes(running, acts, at)
     suspensions.pause_lanes(running, acts, at)
     suspensions.resume_lanes(running, occurrence.refs, at)
-    _cancels(running, acts, at)
+    _cancels(running, occurrence)
     _stop_series(running, occurrence.refs, at)
     _tellings(running, occurrence, at)
     _arm_waits(running, occurrence)
@@ -102,19 +102,16 @@ def _close_lane(running: Running, lane: Slug, at: Instant) -> None:
     running.closed.append(lane)
     running.record(LaneClosed(lane=lane, cause=running.cause or ""), at)
     for each in [found for found in running.instances.values() if running.protocol.step[found.step].lane == lane]:
-        step = running.protocol.step[each.step]
-        if each.phase is Phase.OPEN and step.outside and each.taken is None:
-            running.record(TakenUp(instance=each.n, step=each.step, by=None, person=None), at)
-        running.cancel(each, at)
+        running.cancel(each, at, by=each.agency)
 
 
-def _cancels(running: Running, acts: Iterable[Act], at: Instant) -> None:
-    for act in acts:
+def _cancels(running: Running, occurrence: Occurrence) -> None:
+    for act in occurrence.acts:
         if act.act is ActKind.CANCEL:
             for each in [found for found in running.instances.values() if found.step in act.targets]:
-                running.cancel(each, at)
+                running.cancel(each, occurrence.effective, by=occurrence.agency)
         if act.act is ActKind.STOP_REPEATING:
-            drop_rounds(running, act.targets, at)
+            drop_rounds(running, act.targets, occurrence.effective)
 
 
 def _stop_series(running: Running, refs: tuple[Ref, ...], at: Instant) -> None:

@@ -6,7 +6,7 @@ None while something it is measured from is not known. Conditions are three-valu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from protocol import clocks
@@ -146,6 +146,16 @@ def due_of(view: View, instance: Instance) -> tuple[Instant | None, Instant | No
         return None, None
     raw = resolve(view, point, instance)
     return (None, None) if raw is None else (max(raw, instance.floor), raw)
+
+
+def turns(view: View, test: Test) -> Iterator[Instant]:
+    """The instants at which time alone may change a test."""
+    counting = view.protocol.field[test.name].counting
+    if counting is not None and counting.within is not None:
+        for each in view.counters.get(test.name, ()):
+            yield clocks.shift(view.protocol.clock, each, counting.within)
+    elif test.test is TestKind.PASSED and (value := _as_instant(view.fields.get(test.name))) is not None:
+        yield value
 
 
 def truth(view: View, expr: Expr) -> bool | None:

@@ -47,6 +47,7 @@ from protocol.messages import (
     StepEnded,
     StepNotOpened,
     StepScheduled,
+    TakenUp,
     Telling,
     Told,
 )
@@ -99,6 +100,8 @@ class Running:
         self.facts: list[Fact] = []
         self.effects: list[Effect] = []
         self.cause: Ref | None = None
+        self.root: Ref | None = None
+        self.looked = state.now
         self.end_asked = False
 
     def view(self) -> View:
@@ -149,14 +152,26 @@ class Running:
         """Queue an occurrence; ``settle`` runs the queue, first in first out."""
         self.queue.append(occurrence)
 
-    def cancel(self, instance: Instance, at: Instant, *, superseded: bool = False) -> None:
-        """Withdraw an instance. A superseded one leaves without an occurrence."""
+    def cancel(self, instance: Instance, at: Instant, *, superseded: bool = False, by: Slug | None = None) -> None:
+        """Withdraw an instance. A superseded one leaves without an occurrence.
+
+        ``by`` is the agency whose act withdraws it. If that is a confidential owner's own, its act is a taking up:
+        outsiders must not see a handoff that is neither taken up nor escalated.
+        """
         del self.instances[instance.n]
+        step = self.protocol.step[instance.step]
+        untaken = instance.phase is Phase.OPEN and step.outside and instance.taken is None
+        if untaken and by == instance.agency:
+            self.record(TakenUp(instance=instance.n, step=instance.step, by=None, person=None), at)
         self.record(
             StepCancelled(instance=instance.n, step=instance.step, superseded=superseded, cause=self.cause or ""), at
         )
         if not superseded and not instance.receipt:
             self.publish(Occurrence(refs=(f"cancelled:{instance.step}",), effective=at, agency=instance.agency))
+        if by == instance.agency and step.outside and instance.phase is Phase.WAITING and instance.round == 0:
+            # Outsiders know that it is to be handed over then: a receipt is, in its place.
+            self.born += 1
+            self.schedule(replace(instance, n=self.born, receipt=True), instance.starts or self.now)
 
     def condition(self, when: When) -> bool:
         """Whether the conditions of a step or link let it open."""
@@ -412,7 +427,7 @@ class Running:
                         step=each.step,
                         due=due,
                         was=each.announced,
-                        cause=self.cause,
+                        cause=self.root,
                         short_notice=short,
                     ),
                     self.now,

@@ -134,7 +134,9 @@ def act(run: Run, chance: Random) -> None:
     run.send(body, actor(protocol, who or role))
 
 
-def some_act(run: Run, each: Instance, chance: Random) -> tuple[Body, Slug | None]:
+def some_act(  # noqa: PLR0911 - one line for each thing a person may do
+    run: Run, each: Instance, chance: Random
+) -> tuple[Body, Slug | None]:
     """An act on a task, and the role it takes if it is not its owner's."""
     protocol, known = run.protocol, run.protocol.step[each.step]
     lead = protocol.agency[each.agency].leads[0]

@@ -28,6 +28,7 @@ class Draft:
     """A text while it is being drawn."""
 
     chance: Random
+    leaky: bool = False
     outcomes: dict[str, list[str]] = field(default_factory=dict)
     lane: dict[str, str] = field(default_factory=dict)
     events: list[str] = field(default_factory=list)
@@ -42,9 +43,9 @@ class Draft:
 
     def cause(self, lane: str) -> str:
         """Something that may open a duty of a lane; mostly of a step that stands before."""
-        known = [each for each in self.outcomes if lane == "care" or self.lane[each] != "care"]
+        known = [each for each in self.outcomes if lane == "care" or self.leaky or self.lane[each] != "care"]
         if not known or self.maybe(0.3):
-            inside = ["told-us"] if lane == "care" and self.maybe(0.3) else []
+            inside = ["told-us"] if (lane == "care" or self.leaky) and self.maybe(0.3) else []
             return str(self.one("begun", "moved", "checked", *inside))
         step = self.one(*known)
         ways = self.outcomes[step]
@@ -69,7 +70,7 @@ class Draft:
     def condition(self, lane: str) -> str:
         """Something that may be so."""
         tests = ["flag", "level is at least 10", "kind is not b", "hearing has passed", "heavy", "moved has happened"]
-        if lane == "care":
+        if lane == "care" or self.leaky:
             tests += ["mood is low", "tally is at least 1", "mood is not known"]
         first, second = self.chance.sample(tests, 2)
         return str(self.one(first, first, f"{first} and {second}", f"{first} or {second}"))
@@ -95,10 +96,10 @@ class Draft:
         if self.maybe(0.3):
             return "inside" if lane == "care" else "usual"
         inside = lane == "care"
-        own = ("supervisor", "director") if inside else ("sergeant", "clerk", "coordinator")
+        own = ("supervisor", "director") if inside and not self.leaky else ("sergeant", "clerk", "coordinator")
         found: dict[str, Any] = {"when due": f"{self.one('tell', 'page')} {self.one('lead', *own)}"}
         if self.maybe(0.4):
-            found["unacknowledged after 10 minutes"] = "page supervisor" if inside else "tell coordinator"
+            found["unacknowledged after 10 minutes"] = self.one("page supervisor", "tell coordinator")
         if self.maybe(0.3):
             found["30 minutes before due"] = "remind owner"
         if self.maybe(0.3):
@@ -132,6 +133,9 @@ class Draft:
         if self.maybe(0.1):
             made["no deadline"] = "nobody sets one"
             del made["due"]
+        inside = [each for each, where in self.lane.items() if where == "care"]
+        if self.leaky and inside and self.maybe(0.15):
+            made["due"] = f"within 1 day, or 1 hour after {self.one(*inside)} ends if sooner"
         if "for each" not in made:
             self._more(made, lane, ways)
         if "due" in made and self.maybe(0.6):
@@ -177,23 +181,33 @@ class Draft:
         if lane == "care":
             asks = ["may ask mood", "ask mood", "may ask words"]
         acts = [None, None, self.one(*asks), self.one(*asks)]
-        before = [each for each, where in self.lane.items() if where == lane]
+        before = [each for each, where in self.lane.items() if where == lane or self.leaky]
         if before:
             acts.append(f"cancel {self.one(*before)}")
-        acts += [f"close {lane}"] if self.maybe(0.3) else []
-        acts += [self.one("tell coordinator", "page sergeant")] if lane != "care" else ["tell supervisor"]
-        acts += ["end the case"] if lane != "care" and self.maybe(0.1) else []
+        acts += (
+            [f"close {self.one(*self.lane.values()) if self.leaky and self.lane else lane}"] if self.maybe(0.3) else []
+        )
+        outside = lane != "care" or self.leaky
+        acts += [self.one("tell coordinator", "page sergeant")] if outside else ["tell supervisor"]
+        acts += ["end the case"] if outside and self.maybe(0.1) else []
+        acts += ["start a linked case as begun"] if self.leaky and self.maybe(0.1) else []
         return self.one(*acts)
 
 
-def text(chance: Random) -> str:
-    """A text by chance; the checks may refuse it."""
-    draft = Draft(chance)
+def text(chance: Random, *, leaky: bool = False) -> str:
+    """A text by chance; the checks may refuse it. A ``leaky`` one minds no agency's confidence."""
+    draft = Draft(chance, leaky=leaky)
     names = [f"s{number}" for number in range(1, chance.randint(2, 8) + 1)]
     lanes: dict[str, dict[str, Any]] = {}
     for name in names:
         lane = draft.one("field", "field", "bench", "care", "care")
         lanes.setdefault(f"steps in {lane}", {})[name] = draft.step(name, lane)
+    if draft.maybe(0.3):
+        lane = draft.one("field", "care") if lanes.get("steps in care") else "field"
+        link: dict[str, Any] = {"when": draft.cause(lane), "runs": "other", "as": "begun", "gives": "flag"}
+        if draft.maybe(0.6):
+            link["passes on"] = {"moved": draft.cause(lane)}
+        lanes.setdefault(f"steps in {lane}", {})["beyond"] = link
     care = [each for each, lane in draft.lane.items() if lane == "care"]
     counted = f"{care[0]} ends" if care else "told-us"
     then = [draft.one(*acts) for acts in (_event_acts(draft),) if acts and draft.maybe(0.6)]
@@ -256,3 +270,15 @@ def accepted(seed: int, tries: int = 200) -> Compiled:
         except SpecError:
             continue
     raise AssertionError(f"no text of seed {seed} was accepted")
+
+
+def leaky(seed: int, code: str) -> str:
+    """The first careless text from this seed on that one flow of the label rule alone refuses."""
+    for each in range(seed, seed + 10_000):
+        found = text(Random(each), leaky=True)
+        try:
+            compile_text(found, today=TODAY)
+        except SpecError as error:
+            if {finding.code for finding in error.findings} == {code}:
+                return found
+    raise AssertionError(f"no text from seed {seed} on is refused with {code} alone")
