@@ -194,7 +194,7 @@ class Draft:
         return self.one(*acts)
 
 
-def text(chance: Random, *, leaky: bool = False) -> str:
+def text(chance: Random, *, leaky: bool = False, links: bool = True) -> str:
     """A text by chance; the checks may refuse it. A ``leaky`` one minds no agency's confidence."""
     draft = Draft(chance, leaky=leaky)
     names = [f"s{number}" for number in range(1, chance.randint(2, 8) + 1)]
@@ -202,7 +202,7 @@ def text(chance: Random, *, leaky: bool = False) -> str:
     for name in names:
         lane = draft.one("field", "field", "bench", "care", "care")
         lanes.setdefault(f"steps in {lane}", {})[name] = draft.step(name, lane)
-    if draft.maybe(0.3):
+    if links and draft.maybe(0.3):
         lane = draft.one("field", "care") if lanes.get("steps in care") else "field"
         link: dict[str, Any] = {"when": draft.cause(lane), "runs": "other", "as": "begun", "gives": "flag"}
         if draft.maybe(0.6):
@@ -261,12 +261,12 @@ def _event_acts(draft: Draft) -> list[str]:
     return [*acts, "start a linked case as begun"]
 
 
-def accepted(seed: int, tries: int = 200) -> Compiled:
+def accepted(seed: int, tries: int = 200, *, links: bool = True) -> Compiled:
     """The first text from this seed that the checks accept."""
     chance = Random(seed)
     for _ in range(tries):
         try:
-            return compile_text(text(chance), today=TODAY)
+            return compile_text(text(chance, links=links), today=TODAY)
         except SpecError:
             continue
     raise AssertionError(f"no text of seed {seed} was accepted")
