@@ -101,7 +101,7 @@ def apply(running: Running, command: Input) -> int | None:
 
 def _link(running: Running, body: LinkNotice, at: Instant) -> None:
     running.record(LinkNoticed(link=body.link, ended=body.ended), at)
-    running.links[body.link] = Linked(seq=body.seq, ended=body.ended)
+    running.links[body.link] = Linked(seq=body.seq, opened=True, ended=body.ended)
     kind = "ended" if body.ended else "opened"
     running.publish(Occurrence(refs=(f"{kind}:{body.link}",), effective=at, agency=None))
 

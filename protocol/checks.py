@@ -59,6 +59,14 @@ def _starts(protocol: Protocol, place: Places) -> Iterator[Finding]:
         yield Finding(
             code="NO_START", says="No event starts a case.", place=place(("events",)), write="Add then: start a case."
         )
+    whens = [*(each.when for each in protocol.steps), *(each.when for each in protocol.links)]
+    heard = {ref for when in whens for arm in when.arms for ref in arm}
+    heard |= {ref for wait in protocol.waits for ref in behind(protocol, f"wait:{wait.id}")}
+    for event in protocol.events:
+        if event.starts and f"event:{event.id}" not in heard:
+            says = f"{event.id} starts a case in which nothing opens, so it ends at once."
+            where = place(("events", event.id))
+            yield Finding(code="STARTS_NOTHING", says=says, place=where, write=f"Add a step with when: {event.id}")
 
 
 def _opening_hours(protocol: Protocol, place: Places) -> Iterator[Finding]:

@@ -650,6 +650,12 @@ class Protocol:
         return {ref: tuple(found) for ref, found in table.items()}
 
     @cached_property
+    def awaited(self) -> frozenset[Ref]:
+        """The occurrences that open something, arm a wait or are counted."""
+        counted = (ref for _, counting in self.counters for ref in (*counting.of, *counting.resets))
+        return frozenset((*self.opens, *self.starts_links, *self.arms_waits, *counted))
+
+    @cached_property
     def passed_on(self) -> dict[Ref, tuple[tuple[Link, Slug], ...]]:
         """For each occurrence: the linked cases that hear of it, and as which of their events."""
         table: dict[Ref, list[tuple[Link, Slug]]] = {}

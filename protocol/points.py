@@ -26,8 +26,11 @@ from protocol.kernel import (
     Slug,
     Test,
     TestKind,
+    Unit,
 )
 from protocol.state import Instance, Instant, LanePause, Mark, Phase, Suspension, Value
+
+DAYS = (Unit.DAY, Unit.WEEK, Unit.MONTH)
 
 
 @dataclass(slots=True)
@@ -109,6 +112,9 @@ def _offset(
     if anchor is None:
         return None
     calendar = calendar_of(view.protocol, point.length.calendar or instance.agency, instance.agency)
+    if point.anchor in (AnchorKind.DUE, AnchorKind.LAST_RUNG) and point.length.unit in DAYS:
+        # A duty due at midnight was due on the day that ended then: a day later is the end of the next one.
+        anchor -= 1
     pausable = point.anchor in (AnchorKind.DELIVERY, AnchorKind.DUE)
     still = stretches(view, instance) if pausable else ()
     return clocks.shift(

@@ -470,7 +470,15 @@ class Running:
         self.effects.append(EndCase())
 
     def _live(self) -> bool:
-        return bool(self.instances) or any(True for _ in self.wait_times())
+        return bool(self.instances) or any(True for _ in self.wait_times()) or self._awaits_link()
+
+    def _awaits_link(self) -> bool:
+        """A linked case holds its parent only as long as something here waits for its opening, or for its end."""
+        return any(
+            (not each.opened and f"opened:{name}" in self.protocol.awaited)
+            or (not each.ended and f"ended:{name}" in self.protocol.awaited)
+            for name, each in self.links.items()
+        )
 
     def drop_wait(self, name: Slug, at: Instant) -> None:
         """Forget a wait that an occurrence armed: it is over."""

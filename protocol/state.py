@@ -122,9 +122,10 @@ class LanePause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
-    """The last linked case of a link: the fact that started it, and whether it has ended."""
+    """The last linked case of a link: the fact that started it, and whether it has opened and ended."""
 
     seq: int
+    opened: bool = False
     ended: bool = False
 
 
