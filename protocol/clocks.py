@@ -149,6 +149,7 @@ def _in(at: Instant, suspended: tuple[Stretch, ...]) -> bool:
     return any(low < at <= high for low, high in suspended)
 
 
+@lru_cache(maxsize=65536)
 def _counted_day(  # noqa: PLR0913 - the parts of one limit
     calendar: Calendar,
     start: Instant,

@@ -249,6 +249,10 @@ class Calendar:
     week: tuple[tuple[tuple[Minute, Minute], ...], ...]
     closed: tuple[DayOrdinal, ...]
 
+    def __hash__(self) -> int:
+        """By name alone: calendars are looked up far more often than two of one name differ."""
+        return hash((self.id, self.zone))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
