@@ -21,7 +21,9 @@ import typer
 
 from protocol import clocks
 from protocol.compiling import Compiled, compile_text
+from protocol.coverage import coverage
 from protocol.errors import Finding, HandoffError, SpecError
+from protocol.messages import Fact
 from protocol.outline import outline
 from protocol.scenario import play, read_scenarios
 from protocol.spec import json_schema
@@ -87,15 +89,23 @@ def show(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
 
 
 @app.command("test")
-def play_scenarios(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
+def play_scenarios(
+    protocol: TextOrSlug,
+    *,
+    covered: Annotated[
+        bool, typer.Option("--coverage", help="Also print what of the protocol no scenario tells of.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Play the scenarios that stand beside a protocol text, on the engine's own rules, with no server."""
     path = texts.find(protocol)
     stories = texts.stories_of(path)
     compiled = _compiled(path).protocol
-    results = []
+    results, told = [], list[Fact]()
     for scenario in read_scenarios(texts.read_bytes(stories), compiled.zone):
         began = time.perf_counter()
         problems, facts = play(compiled, scenario)
+        told += facts
         took = round((time.perf_counter() - began) * 1000, 1)
         found = [{"line": each.place.line, "expected": each.expected, "found": each.found} for each in problems]
         results.append({"scenario": scenario.title, "ms": took, "facts": len(facts), "problems": found})
@@ -104,10 +114,14 @@ def play_scenarios(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
             for each in problems:
                 terminal.out.print(f"     {stories}:{each.place.line}: expected {each.expected}; found {each.found}")
     held = sum(not each["problems"] for each in results)
+    parts = coverage(compiled, told) if covered else ()
     if as_json:
-        terminal.print_json({"protocol": compiled.id, "scenarios": results})
+        terminal.print_json(
+            {"protocol": compiled.id, "scenarios": results, "coverage": [asdict(each) for each in parts]}
+        )
     else:
         terminal.out.print(f"{held} of {len(results)} scenarios hold.")
+        terminal.covered(parts)
     if held < len(results):
         raise typer.Exit(FOUND_SOMETHING)
 

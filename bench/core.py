@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from protocol.compiling import compile_text
+from protocol.judge import Judge
 from protocol.machine import step
 from protocol.messages import Input
-from protocol.scenario import Judge, advance, read_scenarios
+from protocol.scenario import advance, read_scenarios
 from protocol.serial import STATE
 from protocol.state import CaseState, Instant
 
@@ -28,9 +29,9 @@ def measure() -> None:
     for story in read_scenarios((SPECS / "1.scenarios.yaml").read_bytes(), protocol.zone):
         judge, state = Judge(protocol, story), CaseState()
         for entry in story.story:
-            command = judge.command(entry)
-            state, seen = advance(protocol, state, entry.at, inclusive=command is None)
+            state, seen = advance(protocol, state, entry.at, inclusive=entry.when is None)
             judge.see(seen)
+            command = judge.command(entry)
             if command is not None:
                 inputs.append((state, command, entry.at))
                 result = step(protocol, state, command, entry.at)

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from protocol.coverage import Coverage
 from protocol.errors import Finding
 from protocol.findings import counted, tell
 from protocol.outline import Outline
@@ -79,6 +80,15 @@ ESCALATIONS = Columns(
     cells=("code", "step", "agency", "told", "how", "why", "at", "late_seconds"),
     empty="Nobody had to be told of anything.",
 )
+
+
+def covered(parts: Sequence[Coverage]) -> None:
+    """How much of a protocol its scenarios tell of, and what they leave out."""
+    for each in parts:
+        if each.all:
+            out.print(f"{each.all - len(each.missing):4} of {each.all:4} {each.kind}s")
+            for missing in each.missing:
+                out.print(f"             no scenario tells of {missing}")
 
 
 def listed(found: Any, columns: Columns, *, as_json: bool) -> None:  # noqa: ANN401 - JSON of a list route

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.scenario import Scenario, play, read_scenarios
+from protocol.scenario import play, read_scenarios
+from protocol.stories import Scenario
 from tests.protocol.texts import SPECS, compiled
 
 

@@ -20,12 +20,13 @@ from temporalio.client import WorkflowHandle
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.testing import TimeSkipper
 
+from protocol.judge import Judge, Problem
 from protocol.kernel import Protocol
 from protocol.machine import earliest
 from protocol.messages import TICK, Fact, Input, Refusal
-from protocol.scenario import Judge, Problem, Scenario
 from protocol.serial import dump_protocol
 from protocol.state import Instant, Status
+from protocol.stories import Scenario
 from store.projector import BODY
 from store.session import Database
 from store.tables import fact
@@ -61,11 +62,11 @@ class TemporalDriver:
         """Choose the protocol; the case itself opens with the first input."""
         self._protocol = protocol
         self._shift = 0
-        self._opened = False
+        self.opened = False
 
     async def advance(self, to: Instant) -> None:
         """Let time pass until ``to`` and everything due by then happen. Time already past is left as it is."""
-        if not self._opened:
+        if not self.opened:
             self._shift = to - time.time_ns() // 1_000
             return
         left = to - await self.now()
@@ -76,7 +77,7 @@ class TemporalDriver:
     async def send(self, command: Input) -> CommandReply | Refusal:
         """Give the case an input, now; the first must be an event that opens it."""
         try:
-            if self._opened:
+            if self.opened:
                 return await cases.send(self._client, self.case_id, command)
             with self._skipper.with_time_skipping_disabled():
                 reply = await cases.open_or_join(
@@ -87,7 +88,7 @@ class TemporalDriver:
                     task_queue=self._task_queue,
                     shift=self._shift,
                 )
-            self._opened = True
+            self.opened = True
             return reply
         except cases.Refused as refused:
             return refused.refusal
@@ -142,8 +143,11 @@ async def play(driver: TemporalDriver, protocol: Protocol, scenario: Scenario) -
     problems: list[Problem] = []
     lag = 0
     for entry in scenario.story:
+        judge.begin()
+        await driver.advance(entry.at + (lag if entry.when else MOMENT))
+        if driver.opened:
+            judge.see((await driver.facts())[len(judge.facts) :])
         command = judge.command(entry)
-        await driver.advance(entry.at + (lag if command else MOMENT))
         answer = None if command is None else await driver.send(command)
         judge.see((await driver.facts())[len(judge.facts) :])
         if command is not None:

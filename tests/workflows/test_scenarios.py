@@ -6,8 +6,9 @@ import pytest
 
 from protocol.machine import earliest, step
 from protocol.messages import Fact, Input
-from protocol.scenario import Scenario, read_scenarios
+from protocol.scenario import read_scenarios
 from protocol.state import CaseState, Instant
+from protocol.stories import Scenario
 from tests.workflows.drivers import LATE_AT_MOST, TemporalDriver, play
 from tests.workflows.texts import ADVOCACY, advocacy
 
