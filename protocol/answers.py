@@ -100,6 +100,10 @@ def apply(running: Running, command: Input) -> int | None:
 
 
 def _link(running: Running, body: LinkNotice, at: Instant) -> None:
+    """The linked case has opened, or ended; said twice it is said once."""
+    known = running.links[body.link]
+    if known.ended or (known.opened and not body.ended):
+        return
     running.record(LinkNoticed(link=body.link, ended=body.ended), at)
     running.links[body.link] = Linked(seq=body.seq, opened=True, ended=body.ended)
     kind = "ended" if body.ended else "opened"

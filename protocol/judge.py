@@ -290,7 +290,7 @@ class Judge:
         if words.startswith("refused: "):
             wanted = words.removeprefix("refused: ")
             return None if refusal is not None and refusal.code == wanted else f"not refused with {wanted}"
-        is_so = re.fullmatch(rf"({NAME}) is (open|not open|late|on time|paused|waiting)", words)
+        is_so = re.fullmatch(rf"({NAME}) is (open|not open|late|on time|paused|waiting|not waiting)", words)
         if is_so is not None:
             return self._is(is_so.group(1), is_so.group(2))
         due = re.fullmatch(rf"({NAME}) is due (.+)", words)
@@ -316,6 +316,7 @@ class Judge:
             "on time": bool(opened) and not any(each.late for each in opened),
             "paused": any(each.paused for each in opened),
             "waiting": any(not each.open for each in found),
+            "not waiting": all(each.open for each in found),
         }[state]
         return (
             None if holds else f"{name}: {len(opened)} open, {len(found)} live, late {[each.late for each in opened]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from protocol.coverage import coverage
 from protocol.scenario import play, read_scenarios
 from protocol.stories import Scenario
 from tests.protocol.texts import SPECS, compiled
@@ -17,12 +18,24 @@ def stories() -> list[tuple[str, Scenario]]:
     return found
 
 
-@pytest.mark.parametrize(("slug", "scenario"), stories(), ids=lambda each: getattr(each, "title", each))
+STORIES = stories()
+
+
+@pytest.mark.parametrize(("slug", "scenario"), STORIES, ids=lambda each: getattr(each, "title", each))
 def test_story_holds(slug: str, scenario: Scenario) -> None:
     """Every expectation of a bundled story holds on the pure core."""
     problems, _ = play(compiled(slug).protocol, scenario)
 
     assert problems == []
+
+
+@pytest.mark.parametrize("slug", sorted({slug for slug, _ in STORIES}))
+def test_the_stories_of_a_bundled_protocol_tell_all_of_it(slug: str) -> None:
+    """Every event, step, outcome, rung, count and link of it comes about in some story beside it."""
+    protocol = compiled(slug).protocol
+    facts = [fact for of, scenario in STORIES if of == slug for fact in play(protocol, scenario)[1]]
+
+    assert [each for each in coverage(protocol, facts) if each.missing] == []
 
 
 def test_a_wrong_expectation_is_reported() -> None:
