@@ -7,6 +7,7 @@ none; the exit code is 1 then.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from datetime import timedelta
 
@@ -40,4 +41,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    # The SDK's own threads may still crash an interpreter that takes itself apart, and hide the last line.
+    os._exit(code)

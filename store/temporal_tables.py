@@ -82,14 +82,23 @@ def _connect(found: Postgres, name: str) -> psycopg.Connection:
         # the sentence is the general one, with the server's own words.
         said = str(error).strip().splitlines()[0]
         if "password" in said:
-            code, says = "PASSWORD", f"PostgreSQL at {where} does not take the password of {found.user}. Set "
+            code, says = (
+                "TEMPORAL_DATABASE_PASSWORD",
+                f"PostgreSQL at {where} does not take the password of {found.user}. Set ",
+            )
             says += "HANDOFF_TEMPORAL_DATABASE_PASSWORD_FILE to a file that holds it."
         elif f'database "{name}" does not exist' in said:
-            code, says = "MISSING", f"There is no database {name} in PostgreSQL at {where}. As its administrator: "
+            code, says = (
+                "TEMPORAL_DATABASE_MISSING",
+                f"There is no database {name} in PostgreSQL at {where}. As its administrator: ",
+            )
             says += f'CREATE DATABASE "{name}" OWNER "{found.user}"'
         else:
-            code, says = "DOWN", f"PostgreSQL at {where} does not let {found.user} into {name}: {said}"
-        raise HandoffError(f"TEMPORAL_DATABASE_{code}", says) from None
+            code, says = (
+                "TEMPORAL_DATABASE_DOWN",
+                f"PostgreSQL at {where} does not let {found.user} into {name}: {said}",
+            )
+        raise HandoffError(code, says) from None
 
 
 def _check(connection: psycopg.Connection, name: str) -> None:

@@ -88,7 +88,8 @@ def postgres(folder: Path) -> Iterator[str]:
     rules.write_text(f"host all {WITH_PASSWORD} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
     with (folder / "postgres.log").open("ab") as log:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data],
+            # Nothing here outlives the machine's power.
+            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, "-c", "fsync=off"],
             stdout=log, stderr=log, user=user, cwd="/", start_new_session=True,
         )  # fmt: skip
     try:
