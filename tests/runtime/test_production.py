@@ -112,6 +112,22 @@ async def test_a_database_of_somebody_else_is_refused_before_anything_is_made(
 
 
 @pytest.mark.postgres
+async def test_a_missing_extension_comes_with_the_statement_that_makes_it(administrator: psycopg.Connection) -> None:
+    """Who may make tables but add no extension is told what to ask for, and it is enough."""
+    found = named(administrator, owner="handoff")
+    there = f"postgresql://handoff@127.0.0.1:{found.port}"
+    for each in (found.database, found.visibility):
+        with psycopg.connect(f"{there}/{each}", autocommit=True) as connection:
+            connection.execute(f"GRANT CREATE ON SCHEMA public TO {WITH_PASSWORD}".encode())
+    error = await refused(found)
+    assert ("TEMPORAL_DATABASE_EXTENSION", True) == (error.code, error.message.endswith("CREATE EXTENSION btree_gin"))
+
+    with psycopg.connect(f"{there}/{found.visibility}", autocommit=True) as connection:
+        connection.execute("CREATE EXTENSION btree_gin")
+    await set_up(found, await sql_tool(print), print)
+
+
+@pytest.mark.postgres
 async def test_a_server_that_is_too_old_is_refused(
     administrator: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
