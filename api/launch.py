@@ -110,9 +110,10 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
 async def _start_temporal(settings: Settings, supervisor: Supervisor, report: Report) -> str:
     """Start the embedded server, its tables up to date; gives its address."""
     postgres = settings.temporal_postgres
-    command = await ensure_server(ServerOptions(folder=settings.temporal_folder, postgres=postgres), report)
     if postgres is not None:
+        # Before the folder is written: a database that will not do leaves no trace of itself there.
         await set_up(postgres, await sql_tool(report), report)
+    command = await ensure_server(ServerOptions(folder=settings.temporal_folder, postgres=postgres), report)
 
     async def answers() -> None:
         await wait_ready(command.address)

@@ -88,7 +88,7 @@ async def find(only: Kind | None, report: Report, *, choices: str = CHOICES) -> 
     if found is not None:
         return found
     if only is not Kind.CLI and shutil.which("go") is not None:
-        return Binary(Kind.SERVER, await build(SERVER_MODULE, "server", report))
+        return Binary(Kind.SERVER, await build(SERVER_MODULE, "server", report, choices=choices))
     tried = ["HANDOFF_TEMPORAL_ADDRESS (not set)"]
     if only is not Kind.CLI:
         tried.append(f"a server in {cache_folder()} (not there)")
@@ -115,10 +115,10 @@ async def sql_tool(report: Report) -> Path:
         HandoffError: as ``build``.
     """
     tool = cache_folder() / "sql"
-    return tool if tool.exists() else await build(SQL_MODULE, tool.name, report)
+    return tool if tool.exists() else await build(SQL_MODULE, tool.name, report, choices=CHOICES_ON_POSTGRES)
 
 
-async def build(module: str, binary: str, report: Report) -> Path:
+async def build(module: str, binary: str, report: Report, *, choices: str = CHOICES) -> Path:
     """``go install`` a module into the cache folder, saying every few seconds how long it has taken.
 
     Raises:
@@ -126,7 +126,7 @@ async def build(module: str, binary: str, report: Report) -> Path:
     """
     go = shutil.which("go")
     if go is None:
-        raise HandoffError("NO_TEMPORAL", f"{module} is not here, and there is no Go to build it. {CHOICES}")
+        raise HandoffError("NO_TEMPORAL", f"{module} is not here, and there is no Go to build it. {choices}")
     report(f"Temporal {VERSION}: building {binary} once for this user, about 5 minutes on 2 cores.")
     log, started = _log(f"build-{binary}"), time.monotonic()
     with _partial() as partial:
@@ -137,7 +137,7 @@ async def build(module: str, binary: str, report: Report) -> Path:
             progress=lambda so_far: report(f"Temporal {VERSION}: building {binary}, {so_far:.0f} s so far."),
         )
         if code != 0:
-            raise HandoffError("GO_BUILD", f"The build of {module} stopped: {_last_line(log)} See {log}. {CHOICES}")
+            raise HandoffError("GO_BUILD", f"The build of {module} stopped: {_last_line(log)} See {log}. {choices}")
         kept = (partial / binary).rename(cache_folder() / binary)
     report(f"Temporal {VERSION}: {binary} built in {time.monotonic() - started:.0f} s.")
     return kept
