@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import httpx2
 
@@ -14,14 +16,19 @@ from protocol.errors import HandoffError
 from runtime.codec import site_secret
 from runtime.settings import Settings
 from runtime.supervisor import Service, Supervisor, hold_lock
+from runtime.temporal_binary import sql_tool
 from runtime.temporal_config import ServerOptions
 from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
 from store.custodian.local import LocalCustodian
 from store.installing import meet, prepare
+from store.temporal_tables import set_up
 from workflows.messages import CASE_KEY
 
 Report = Callable[[str], None]
 READY_WITHIN = 60.0
+OURS = (sys.executable, "-P", "-m")
+"""Runs a module of ours: without -P, a file of that name in the folder where a person stands would be run instead."""
+
 KEYS = ("engine.key", CASE_KEY, "pages.key")
 
 
@@ -41,7 +48,9 @@ async def up(settings: Settings, report: Report, began: float) -> None:
     supervisor = Supervisor(settings.logs, report)
     try:
         _check_port(settings)
-        await _start(settings, supervisor, report)
+        if not await _unless_stopped(supervisor, _start(settings, supervisor, report)):
+            report("Stopping.")
+            return
         report(f"Ready at {settings.url} after {time.monotonic() - began:.1f} s. Ctrl-C stops everything.")
         report(
             "Next:\n"
@@ -56,6 +65,20 @@ async def up(settings: Settings, report: Report, began: float) -> None:
         lock.close()
 
 
+async def _unless_stopped(supervisor: Supervisor, starting: Coroutine[Any, Any, None]) -> bool:
+    """Run the start to its end; give it up, and False, when asked to stop before."""
+    start, asked = asyncio.ensure_future(starting), asyncio.ensure_future(supervisor.wait())
+    await asyncio.wait({start, asked}, return_when=asyncio.FIRST_COMPLETED)
+    if start.done():
+        asked.cancel()
+        await start
+        return True
+    start.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await start
+    return False
+
+
 async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> None:
     await asyncio.to_thread(prepare, settings, report)
     for each in KEYS:
@@ -63,13 +86,7 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
         site_secret(settings.engine_keys, each)
     address = settings.temporal_address
     if address is None:
-        command = await ensure_server(ServerOptions(folder=settings.temporal_folder), report)
-        address = command.address
-
-        async def answers() -> None:
-            await wait_ready(command.address)
-
-        await supervisor.start(Service(name="temporal", argv=command.argv, ready=answers))
+        address = await _start_temporal(settings, supervisor, report)
     await ensure_namespace(address, settings.temporal_namespace)
     environment = {**settings.environment(), "HANDOFF_TEMPORAL_ADDRESS": address}
     custodian = LocalCustodian(settings.custodian_dir)
@@ -78,16 +95,31 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
         await _until(custodian.answers, "the custodian")
 
     keys = ("--keys", str(settings.custodian_keys), "--run", str(settings.custodian_dir))
-    argv = (sys.executable, "-m", "store.custodian", *keys)
-    await supervisor.start(Service(name="custodian", argv=argv, env=environment, ready=keeps))
+    await supervisor.start(
+        Service(name="custodian", argv=(*OURS, "store.custodian", *keys), env=environment, ready=keeps)
+    )
     await asyncio.to_thread(meet, settings, custodian, report)
-    await supervisor.start(Service(name="worker", argv=(sys.executable, "-m", "worker"), env=environment))
+    await supervisor.start(Service(name="worker", argv=(*OURS, "worker"), env=environment))
 
     async def ready() -> None:
         await _until(lambda: is_ready(settings), "the API", settings)
 
-    api = (sys.executable, "-m", "api")
-    await supervisor.start(Service(name="api", argv=api, env=environment, ready=ready))
+    await supervisor.start(Service(name="api", argv=(*OURS, "api"), env=environment, ready=ready))
+
+
+async def _start_temporal(settings: Settings, supervisor: Supervisor, report: Report) -> str:
+    """Start the embedded server, its tables up to date; gives its address."""
+    postgres = settings.temporal_postgres
+    if postgres is not None:
+        # Before the folder is written: a database that will not do leaves no trace of itself there.
+        await set_up(postgres, await sql_tool(report), report)
+    command = await ensure_server(ServerOptions(folder=settings.temporal_folder, postgres=postgres), report)
+
+    async def answers() -> None:
+        await wait_ready(command.address)
+
+    await supervisor.start(Service(name="temporal", argv=command.argv, ready=answers))
+    return command.address
 
 
 def _check_port(settings: Settings) -> None:

@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from protocol.errors import HandoffError
+from runtime.temporal_config import Postgres, postgres_of
 
 PREFIX = "HANDOFF_"
 FOR_TESTS = "HANDOFF_TEST_"
@@ -29,6 +30,9 @@ OF_THE_CLIENT = frozenset({"HANDOFF_TOKEN"})
 
 FOR_CLIENTS = frozenset({"HANDOFF_TOKEN"})
 """Names the command line's own options take; they are no settings of an installation."""
+
+OF_THE_SUPERVISOR = frozenset({"temporal_database_url", "temporal_database_password_file"})
+"""Settings that no child process is told."""
 
 PRIVATE = 0o700
 OTHERS = 0o077
@@ -74,6 +78,15 @@ class Settings(BaseSettings):
         pattern=r"^[^\s/:]+:\d{1,5}$|^\[[0-9A-Fa-f:]+\]:\d{1,5}$",
         description="host:port of a Temporal server to use. If it is set, none is started here.",
     )
+    temporal_database_password_file: Path | None = Field(
+        None, description="A file holding that database's password, so that it need not stand in the address."
+    )
+    temporal_database_url: str | None = Field(
+        None,
+        repr=False,
+        description="Where the Temporal server started here keeps its cases: postgresql://user@host/name, with "
+        "name_visibility beside it. If it is not set, in the data folder.",
+    )
     temporal_namespace: Slug = Field("handoff", description="The namespace of this installation on that server.")
     task_queue: Slug = Field("handoff-cases", description="The queue on which this installation's workers listen.")
     max_cached_workflows: int = Field(
@@ -94,7 +107,14 @@ class Settings(BaseSettings):
         default=True, description="Whether the first start makes one placeholder person for each role."
     )
 
-    @field_validator("data", "key_dir", "custodian_dir", "database_password_file", mode="after")
+    @field_validator(
+        "data",
+        "key_dir",
+        "custodian_dir",
+        "database_password_file",
+        "temporal_database_password_file",
+        mode="after",
+    )
     @classmethod
     def _whole_path(cls, value: Path | None, info: ValidationInfo) -> Path | None:
         inside = {"key_dir": "keys", "custodian_dir": "run"}.get(info.field_name or "")
@@ -107,14 +127,21 @@ class Settings(BaseSettings):
     def _with_password(cls, value: str, info: ValidationInfo) -> str:
         if not value and "data" in info.data:
             return f"sqlite:///{info.data['data'] / 'handoff.db'}"
-        file: Path | None = info.data.get("database_password_file")
-        if file is None:
-            return value
-        try:
-            password = file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError):
-            raise ValueError("the file that should hold the database's password cannot be read") from None
-        return _fill_password(value, password)
+        return _from_file(value, info.data.get("database_password_file"))
+
+    @field_validator("temporal_database_url", mode="after")
+    @classmethod
+    def _temporal_with_password(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        whole = _from_file(value, info.data.get("temporal_database_password_file"))
+        postgres_of(whole)
+        return whole
+
+    @property
+    def temporal_postgres(self) -> Postgres | None:
+        """Where the embedded Temporal server keeps its cases, if not in its folder."""
+        return None if self.temporal_database_url is None else postgres_of(self.temporal_database_url)
 
     @property
     def logs(self) -> Path:
@@ -165,9 +192,10 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """What a child process needs to read these same settings, on top of what it inherits.
 
-        The password file is already read, so it is left out: the address holds the password.
+        The password file is already read, so it is left out: the address holds the password. Temporal's own database
+        is left out as well: of the children only its server may enter it, and that reads its own configuration.
         """
-        chosen = self.model_dump(mode="json", exclude={"database_password_file"})
+        chosen = self.model_dump(mode="json", exclude={"database_password_file", *OF_THE_SUPERVISOR})
         told = {PREFIX + name.upper(): str(value) for name, value in chosen.items() if value is not None}
         return {**{name: os.environ[name] for name in os.environ if not name.startswith(PREFIX)}, **told}
 
@@ -211,6 +239,17 @@ def _user_data() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support"
     return Path.home() / ".local" / "share"
+
+
+def _from_file(url: str, file: Path | None) -> str:
+    """The address with the password that a file holds, if there is a file."""
+    if file is None:
+        return url
+    try:
+        password = file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError):
+        raise ValueError("the file that should hold the database's password cannot be read") from None
+    return _fill_password(url, password)
 
 
 def _fill_password(url: str, password: str) -> str:

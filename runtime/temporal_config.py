@@ -7,12 +7,28 @@ containers. JSON is YAML, so no YAML writer is needed.
 from __future__ import annotations
 
 import json
+import random
+import re
 import socket
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from protocol.errors import HandoffError
+
+CONFIG = "config.yaml"
+SERVER_FILE = "temporal.db"
+CLI_FILE = "temporal-cli.db"
+PLAIN = re.compile(r"[A-Za-z0-9_-]+")
+POSTGRES_PLUGIN = "postgres12"
+POSTGRES_SHARDS = 4
+"""Fixed for the life of a database."""
+
+PORTS = range(20_000, 32_768)
+"""Below those that systems give to outgoing connections, so that a remembered one is free at the next start; on
+PostgreSQL Temporal keeps a port in a column that holds no more than 32,767."""
 
 SERVICES = ("frontend", "history", "matching", "worker")
 ALWAYS: dict[str, Any] = {
@@ -25,6 +41,12 @@ ALWAYS: dict[str, Any] = {
     "history.timerProcessorMaxTimeShift": "50ms",
     "history.timerProcessorMaxPollRPS": 200,
     "history.timerProcessorMaxPollHostRPS": 200,
+    # One case may be asked by many people, and records systems, at once, through several API processes. The default
+    # of 10 makes the eleventh wait and give up; 500 is bounded by the default of 20 MiB for all of them together.
+    "history.maxInFlightUpdates": 500,
+    # A case begins a new run long before this, when the server says that its history is long (4,096 events, about
+    # 800 commands). The default of 2,000 for one run would refuse a burst that comes in before the case could.
+    "history.maxTotalUpdates": 10000,
 }
 TIME_SKIPPING: dict[str, Any] = {
     "frontend.WorkflowTimeSkippingEnabled": True,
@@ -44,9 +66,44 @@ class Postgres:
     host: str
     port: int
     user: str
-    password: str = ""
+    password: str = field(default="", repr=False)
     database: str = "temporal"
     visibility: str = "temporal_visibility"
+
+    @property
+    def endpoint(self) -> str:
+        """The host as it stands before a port."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+def postgres_of(url: str) -> Postgres:
+    """The databases of ``postgresql://user:password@host:port/name``: that one, and ``name_visibility``.
+
+    Raises:
+        ValueError: in a sentence without the address, which may hold a password.
+    """
+    parts = urlsplit(url)
+    name = unquote(parts.path.removeprefix("/"))
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("its port must be a number up to 65535") from None
+    if parts.scheme not in {"postgresql", "postgres"} or not (parts.username and parts.hostname and name):
+        raise ValueError("it must be postgresql://user@host:port/name")
+    if parts.query or parts.fragment:
+        raise ValueError("it must end with the database's name; options are not understood")
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    # Temporal puts them into an address of its own: it leaves these two as they are, and makes a space a plus.
+    if not all(PLAIN.fullmatch(each) for each in (user, name)) or " " in password:
+        raise ValueError("its user and name may have letters, digits, - and _ only, and its password no space")
+    return Postgres(
+        host=parts.hostname,
+        port=port or 5432,
+        user=user,
+        password=password,
+        database=name,
+        visibility=f"{name}_visibility",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +119,26 @@ class ServerOptions:
     log_level: str = "warn"
 
 
-def free_ports(count: int) -> list[int]:
-    """Loopback ports nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
+def free_ports(count: int, among: Sequence[int] | None = None) -> list[int]:
+    """Loopback ports nobody listens on now: the system's choice, or chance's among some."""
+    sockets: list[socket.socket] = []
+    candidates = iter([0] * count if among is None else random.sample(among, len(among)))
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
+        while len(sockets) < count:
+            sockets.append(socket.socket())
+            try:
+                sockets[-1].bind(("127.0.0.1", next(candidates)))
+            except OSError:
+                sockets.pop().close()
         return [each.getsockname()[1] for each in sockets]
     finally:
         for each in sockets:
             each.close()
+
+
+def dynamic_values(options: ServerOptions) -> dict[str, Any]:
+    """The server's settings that are not its defaults, by name."""
+    return {**ALWAYS, **(TIME_SKIPPING if options.time_skipping else {})}
 
 
 def write_config(options: ServerOptions) -> tuple[Path, str]:
@@ -86,11 +153,13 @@ def write_config(options: ServerOptions) -> tuple[Path, str]:
         options.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         ports = _ports(options.folder)
         dynamic = options.folder / "dynamic.yaml"
-        values = {**ALWAYS, **(TIME_SKIPPING if options.time_skipping else {})}
+        values = dynamic_values(options)
         dynamic.write_text(json.dumps({key: [{"value": value}] for key, value in values.items()}, indent=1))
-        config = options.folder / "config.yaml"
-        config.write_text(json.dumps(_config(options, ports, dynamic), indent=1))
+        config = options.folder / CONFIG
+        # Closed to others before anything stands in it: it may hold a password.
+        config.touch(mode=0o600)
         config.chmod(0o600)
+        config.write_text(json.dumps(_config(options, ports, dynamic), indent=1))
     except OSError as error:
         raise HandoffError("FOLDER_UNWRITABLE", f"{options.folder} cannot be written: {error.strerror}.") from error
     return config, f"127.0.0.1:{ports['frontend']}"
@@ -101,9 +170,9 @@ def _ports(folder: Path) -> dict[str, int]:
     names = [*SERVICES, *(f"{each}-membership" for each in SERVICES), "http"]
     if remembered.exists():
         found: dict[str, int] = json.loads(remembered.read_text())
-        if set(found) == set(names):
+        if set(found) == set(names) and set(found.values()) <= set(PORTS):
             return found
-    found = dict(zip(names, free_ports(len(names)), strict=True))
+    found = dict(zip(names, free_ports(len(names), PORTS), strict=True))
     remembered.write_text(json.dumps(found))
     return found
 
@@ -121,8 +190,8 @@ def _config(options: ServerOptions, ports: dict[str, int], dynamic: Path) -> dic
         "persistence": {
             "defaultStore": "main",
             "visibilityStore": "visibility",
-            # Fixed for life: one shard is one queue of timers, right for one machine's SQLite; four on PostgreSQL.
-            "numHistoryShards": 4 if options.postgres else 1,
+            # One shard is one queue of timers: right for one machine's SQLite.
+            "numHistoryShards": POSTGRES_SHARDS if options.postgres else 1,
             "datastores": stores,
         },
         "global": {"membership": {"maxJoinDuration": "30s", "broadcastAddress": "127.0.0.1"}},
@@ -146,7 +215,7 @@ def _sqlite(folder: Path) -> dict[str, Any]:
         "user": "",
         "password": "",
         "pluginName": "sqlite",
-        "databaseName": str(folder / "temporal.db"),
+        "databaseName": str(folder / SERVER_FILE),
         "connectAddr": "localhost",
         "connectProtocol": "tcp",
         "connectAttributes": {"cache": "private", "setup": "true", "journal_mode": "wal", "synchronous": "1"},
@@ -160,9 +229,9 @@ def _sqlite(folder: Path) -> dict[str, Any]:
 def _postgres(found: Postgres) -> dict[str, Any]:
     def sql(database: str) -> dict[str, Any]:
         return {
-            "pluginName": "postgres12",
+            "pluginName": POSTGRES_PLUGIN,
             "databaseName": database,
-            "connectAddr": f"{found.host}:{found.port}",
+            "connectAddr": f"{found.endpoint}:{found.port}",
             "connectProtocol": "tcp",
             "user": found.user,
             "password": found.password,

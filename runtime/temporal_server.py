@@ -1,18 +1,15 @@
-"""Where the Temporal server comes from, how it is started, and when it is ready.
+"""How an embedded Temporal server is started on its folder, and when it is ready.
 
-It is looked for in this order: an address in the settings (then nothing is started); the binary in the user's cache
-folder; the SDK's own download of the Temporal CLI; ``go install`` of the server's module. The build takes about five
-minutes on two cores, once for a user; its progress is shown.
+``runtime.temporal_binary`` says where its program comes from. A folder keeps to the kind of server and the kind of
+database it began with: anything else would start with no cases, and say nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
+import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,104 +19,86 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from protocol.errors import HandoffError
-from runtime.temporal_config import ServerOptions, write_config
+from runtime.temporal_binary import CHOICES, CHOICES_ON_POSTGRES, Kind, Report, find
+from runtime.temporal_config import (
+    CLI_FILE,
+    CONFIG,
+    POSTGRES_PLUGIN,
+    SERVER_FILE,
+    ServerOptions,
+    dynamic_values,
+    write_config,
+)
 
-VERSION = "1.32.1"
-SERVER_MODULE = f"go.temporal.io/server/cmd/server@v{VERSION}"
-SQL_MODULE = f"go.temporal.io/server/cmd/tools/sql@v{VERSION}"
 RETENTION_DAYS = 3650
 """How long the history of an ended case is kept unless it is erased before (privacy: erasure deletes runs)."""
-PROGRESS_EVERY = 5.0
-CHOICES = (
-    "Choose one: install Go 1.26 or later and start again; or run a Temporal server yourself and set "
-    "HANDOFF_TEMPORAL_ADDRESS to its host:port; or put the temporal CLI on PATH."
-)
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCommand:
-    """How to start the server, for a supervisor: command line, extra environment, and the address it will answer at."""
+    """How to start the server, for a supervisor: command line, and the address it will answer at."""
 
     argv: tuple[str, ...]
     address: str
-    env: dict[str, str] = field(default_factory=dict)
-
-
-def cache_folder() -> Path:
-    """Where built binaries are kept for all of a user's checkouts."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "handoff" / f"temporal-{VERSION}"
 
 
 async def ensure_server(options: ServerOptions, report: Report) -> ServerCommand:
-    """Find or build a server and write its configuration.
+    """Find, build or download a server and write its configuration.
 
     Raises:
-        HandoffError: NO_TEMPORAL when there is none and none can be built; FOLDER_UNWRITABLE.
+        HandoffError: NO_TEMPORAL when there is none and none can be had; GO_BUILD; FOLDER_UNWRITABLE;
+            TEMPORAL_STORE_CHANGED when the folder's cases are in another kind of database.
     """
-    server = cache_folder() / "server"
-    if server.exists():
-        return _server_command(server, options)
-    cli = shutil.which("temporal")
-    if cli is not None and options.postgres is None:
-        report(f"Temporal: using {cli}.")
-        return _cli_command(Path(cli), options)
-    await build(SERVER_MODULE, "server", report)
-    return _server_command(server, options)
-
-
-def _server_command(server: Path, options: ServerOptions) -> ServerCommand:
+    only = _kind_of(options)
+    found = await find(only, report, choices=CHOICES_ON_POSTGRES if options.postgres else CHOICES)
     config, address = write_config(options)
-    return ServerCommand(argv=(str(server), "--config-file", str(config), "--allow-no-auth", "start"), address=address)
+    if found.kind is Kind.SERVER:
+        argv: tuple[str, ...] = (str(found.path), "--config-file", str(config), "--allow-no-auth", "start")
+    else:
+        report(f"Temporal: using the CLI, {found.path}.")
+        argv = _cli_argv(found.path, options, address)
+    return ServerCommand(argv=argv, address=address)
 
 
-def _cli_command(cli: Path, options: ServerOptions) -> ServerCommand:
-    config, address = write_config(options)
-    port = address.rpartition(":")[2]
-    database = config.parent / "temporal-cli.db"
-    skip = ("--enable-time-skipping",) if options.time_skipping else ()
-    argv = (str(cli), "server", "start-dev", "--ip", "127.0.0.1", "--port", port, "--headless")
-    return ServerCommand(argv=(*argv, "--db-filename", str(database), *skip), address=address)
-
-
-async def build(module: str, binary: str, report: Report) -> Path:
-    """``go install`` a module into the cache folder, saying every few seconds how long it has taken.
-
-    Raises:
-        HandoffError: NO_TEMPORAL when Go is missing, GO_BUILD when the build does not succeed.
-    """
-    go = shutil.which("go")
-    if go is None:
-        raise HandoffError("NO_TEMPORAL", f"There is no Temporal server here and no Go to build one. {CHOICES}")
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    report(f"Temporal {VERSION}: building {binary} once for this user, about 5 minutes on 2 cores.")
-    log = folder / f"build-{binary}.log"
-    started = time.monotonic()
-    # Built beside and moved: a build cut short never leaves half a binary to be found.
-    partial = folder / f"building-{os.getpid()}"
-    with log.open("wb") as out:
-        process = await asyncio.create_subprocess_exec(
-            go,
-            "install",
-            "-ldflags=-s -w",
-            module,
-            env={**os.environ, "GOBIN": str(partial), "GOFLAGS": ""},
-            stdout=out,
-            stderr=out,
+def _kind_of(options: ServerOptions) -> Kind | None:
+    """The only kind of server that reads what the folder has; None when it has nothing."""
+    files = {Kind.SERVER: options.folder / SERVER_FILE, Kind.CLI: options.folder / CLI_FILE}
+    kept = next((kind for kind, file in files.items() if file.exists()), None)
+    if options.postgres is None:
+        if kept is None and _began_on_postgres(options.folder):
+            says = (
+                f"The cases of {options.folder} are in PostgreSQL, and HANDOFF_TEMPORAL_DATABASE_URL is not set. "
+                f"Set it; or, to begin with no cases, delete {options.folder / CONFIG}."
+            )
+            raise HandoffError("TEMPORAL_STORE_CHANGED", says)
+        return kept
+    if kept is not None:
+        says = (
+            f"The cases of {options.folder} are in {files[kept].name}, and would be left behind. Leave "
+            "HANDOFF_TEMPORAL_DATABASE_URL unset; or, to begin with no cases, move that file away."
         )
-        waiting = asyncio.ensure_future(process.wait())
-        while not (await asyncio.wait({waiting}, timeout=PROGRESS_EVERY))[0]:
-            report(f"Temporal {VERSION}: building {binary}, {time.monotonic() - started:.0f} s so far.")
-    code = waiting.result()
-    if code != 0:
-        tail = log.read_text(errors="replace").strip().splitlines()[-1:]
-        raise HandoffError("GO_BUILD", f"The build of {module} stopped: {' '.join(tail)} See {log}. {CHOICES}")
-    (partial / binary).rename(folder / binary)
-    partial.rmdir()
-    report(f"Temporal {VERSION}: {binary} built in {time.monotonic() - started:.0f} s.")
-    return folder / binary
+        raise HandoffError("TEMPORAL_STORE_CHANGED", says)
+    return Kind.SERVER
+
+
+def _began_on_postgres(folder: Path) -> bool:
+    config = folder / CONFIG
+    if not config.exists():
+        return False
+    plugin: str = json.loads(config.read_text())["persistence"]["datastores"]["main"]["sql"]["pluginName"]
+    return plugin == POSTGRES_PLUGIN
+
+
+def _cli_argv(cli: Path, options: ServerOptions, address: str) -> tuple[str, ...]:
+    port = address.rpartition(":")[2]
+    skip = ("--enable-time-skipping",) if options.time_skipping else ()
+    dynamic = (
+        word
+        for name, value in dynamic_values(options).items()
+        for word in ("--dynamic-config-value", f"{name}={json.dumps(value)}")
+    )
+    start = (str(cli), "server", "start-dev", "--ip", "127.0.0.1", "--port", port, "--headless")
+    return (*start, "--db-filename", str(options.folder / CLI_FILE), *dynamic, *skip)
 
 
 async def wait_ready(address: str, within: float = 60.0) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol
 from runtime.settings import OTHERS, Settings
-from runtime.temporal_server import VERSION, cache_folder
+from runtime.temporal_binary import VERSION, Kind, present
 from store import protocols, schema
 from store.custodian.local import LocalCustodian
 from store.session import Database
@@ -95,17 +95,19 @@ def _temporal(settings: Settings) -> Check:
             says = f"Nothing answers at {settings.temporal_address} (HANDOFF_TEMPORAL_ADDRESS)."
             return Check(name=name, state=State.BAD, says=says)
         return Check(name=name, state=State.OK, says=f"A server answers at {settings.temporal_address}.")
-    server = cache_folder() / "server"
-    if server.exists():
-        return Check(name=name, state=State.OK, says=f"Server {VERSION} in {server}.")
-    for program, says in (
-        ("temporal", "The Temporal CLI"),
-        ("go", "No server yet; the first start builds one with Go"),
-    ):
-        found = shutil.which(program)
-        if found is not None:
-            return Check(name=name, state=State.OK, says=f"{says}: {found}.")
-    says = "No server, no Temporal CLI and no Go to build one: install one of them, or set HANDOFF_TEMPORAL_ADDRESS."
+    postgres = settings.temporal_postgres
+    found = present(None if postgres is None else Kind.SERVER)
+    kept = "" if postgres is None else f" Its cases are in PostgreSQL at {postgres.endpoint}:{postgres.port}."
+    if found is not None:
+        what = f"Server {VERSION}" if found.kind is Kind.SERVER else "The Temporal CLI"
+        return Check(name=name, state=State.OK, says=f"{what} in {found.path}.{kept}")
+    go = shutil.which("go")
+    if go is not None:
+        return Check(name=name, state=State.OK, says=f"No server yet; the first start builds one with Go: {go}.{kept}")
+    if postgres is None:
+        says = "No server and no Go to build one: the first start lets the SDK download the Temporal CLI, if it can."
+        return Check(name=name, state=State.SOON, says=says)
+    says = f"No server and no Go to build one: install Go, or set HANDOFF_TEMPORAL_ADDRESS.{kept}"
     return Check(name=name, state=State.BAD, says=says)
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,20 +58,47 @@ class Installation:
             return False
 
 
-@contextmanager
-def installed(data: Path, port: int | None = None) -> Iterator[Installation]:
-    """Start an installation on a folder (again, if it has one) and stop it at the end."""
-    chosen = port or free_ports(1)[0]
+def begun(data: Path, port: int, *, cwd: Path = ROOT, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """``handoff up``, just started, with its words in ``FOLDER-up.log`` beside the folder."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HANDOFF_")},
         "HANDOFF_DATA": str(data),
-        "HANDOFF_PORT": str(chosen),
+        "HANDOFF_PORT": str(port),
+        **(more or {}),
     }
     data.mkdir(mode=0o700, exist_ok=True)
     with (data.parent / f"{data.name}-up.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "cli", "up"], cwd=ROOT, env=environment, stdout=log, stderr=log
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "cli", "up"], cwd=cwd, env=environment, stdout=log, stderr=log
         )
+
+
+def services(process: subprocess.Popen[bytes]) -> dict[str, int]:
+    """The supervisor's children by name (worker, api, store.custodian, temporal, and go while it builds)."""
+    found = {}
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (each / "stat").read_text().rpartition(")")[2].split()
+            words = (each / "cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if int(stat[1]) == process.pid:
+            if words[1:3] == ["-P", "-m"]:
+                found[words[3]] = int(each.name)
+            elif words[-2:-1] == ["start"]:
+                found["temporal"] = int(each.name)
+            elif words[1:2] == ["install"] or "install" in words[2:3]:
+                found["go"] = int(each.name)
+    return found
+
+
+@contextmanager
+def installed(
+    data: Path, port: int | None = None, *, cwd: Path = ROOT, more: Mapping[str, str] | None = None
+) -> Iterator[Installation]:
+    """Start an installation on a folder (again, if it has one) and stop it at the end; ``more`` is its environment."""
+    chosen = port or free_ports(1)[0]
+    process = begun(data, chosen, cwd=cwd, more=more)
     client = httpx2.Client(timeout=60, limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20))
     found = Installation(f"http://127.0.0.1:{chosen}", data, process, client)
     try:

@@ -19,6 +19,8 @@ from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
 
 PATIENCE = 60.0
 NAMESPACE = "handoff-tests"
+WITH_PASSWORD = "temporal"
+"""The one role that PostgreSQL asks for a password."""
 
 
 def until(found: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
@@ -45,7 +47,7 @@ async def temporal_server(folder: Path, *, time_skipping: bool = True) -> AsyncI
     command = await ensure_server(ServerOptions(folder=folder, time_skipping=time_skipping), print)
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: ASYNC220 - starting takes no time, and the handle outlives the loop
-            command.argv, stdout=log, stderr=log, env={**os.environ, **command.env}, start_new_session=True
+            command.argv, stdout=log, stderr=log, start_new_session=True
         )
     try:
         await wait_ready(command.address)
@@ -82,9 +84,12 @@ def postgres(folder: Path) -> Iterator[str]:
         [programs / "initdb", "-D", data, "-U", "handoff", "-A", "trust", "-E", "UTF8", "--no-sync"],
         check=True, stdout=subprocess.DEVNULL, user=user, cwd="/",
     )  # fmt: skip
+    rules = data / "pg_hba.conf"
+    rules.write_text(f"host all {WITH_PASSWORD} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
     with (folder / "postgres.log").open("ab") as log:
         process = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data],
+            # Nothing here outlives the machine's power.
+            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, "-c", "fsync=off"],
             stdout=log, stderr=log, user=user, cwd="/", start_new_session=True,
         )  # fmt: skip
     try:

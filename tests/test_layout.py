@@ -17,8 +17,9 @@ import pytest
 import yaml
 
 from runtime.settings import Settings
-from runtime.temporal_config import ALWAYS
-from runtime.temporal_server import VERSION
+from runtime.temporal_binary import VERSION
+from runtime.temporal_config import ALWAYS, POSTGRES_PLUGIN, POSTGRES_SHARDS, Postgres
+from store.temporal_tables import SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -42,7 +43,7 @@ NAMES_TEMPORAL = {"api/deps.py", "cli.py", "worker.py"}
 NAMES_TEMPORAL_FOLDERS = ("activities/", "bench/", "runtime/", "tests/", "workflows/")
 READS_ENVIRONMENT = {
     "runtime/settings.py": "the one place for settings",
-    "runtime/temporal_server.py": "hands its environment to the build, and finds the user's cache folder",
+    "runtime/temporal_binary.py": "hands its environment to the build, and finds the user's cache folder",
 }
 
 
@@ -282,3 +283,40 @@ def test_containers_run_the_same_server_as_everyone(compose: Any) -> None:
     assert (f"temporalio/server:{VERSION}", f"temporalio/admin-tools:{VERSION}") == (server, tools)
     dynamic = yaml.safe_load(compose["configs"]["dynamic"]["content"])
     assert ALWAYS == {name: values[0]["value"] for name, values in dynamic.items()}
+
+
+def test_containers_keep_temporals_cases_as_local_processes_do(compose: Any) -> None:
+    """The same kind of database, number of shards, names of databases, and tables as ``handoff up`` on PostgreSQL."""
+    environment = compose["services"]["temporal"]["environment"]
+    assert (POSTGRES_PLUGIN, str(POSTGRES_SHARDS)) == (environment["DB"], environment["NUM_HISTORY_SHARDS"])
+    script = compose["services"]["temporal-schema"]["command"][-1].replace("$$", "$")
+    assert f"--plugin {POSTGRES_PLUGIN} " in script
+    known = Postgres(host="postgres", port=5432, user="temporal")
+    roles = compose["configs"]["roles"]["content"]
+    for schema, database in zip(SCHEMAS, (known.database, known.visibility), strict=True):
+        folder, _, each = schema.rpartition("/")
+        assert f"--schema-name {folder}/$each" in script
+        assert re.search(rf"for each in .*\b{each}\b", script)
+        assert f"database={database}\n" in f"{script}\n"
+        assert f"CREATE DATABASE {database} OWNER {known.user};" in roles
+
+
+def test_containers_that_need_the_server_wait_for_its_tables(compose: Any) -> None:
+    """Tables before server, server before namespace, namespace before worker and API."""
+    waits = {name: each.get("depends_on", {}) for name, each in compose["services"].items()}
+    assert waits["temporal-schema"]["postgres"]["condition"] == "service_healthy"
+    assert waits["temporal"]["temporal-schema"]["condition"] == "service_completed_successfully"
+    assert waits["migrate"]["temporal"]["condition"] == "service_healthy"
+    assert all(waits[each]["migrate"]["condition"] == "service_completed_successfully" for each in ("worker", "api"))
+
+
+def test_the_container_s_shell_scripts_can_be_read() -> None:
+    """What the containers run in a shell is a shell's language, after the file's own ``$$``."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    scripts = [each["command"][-1] for each in compose["services"].values() if each.get("command", [""])[0] == "sh"]
+    scripts.append(compose["configs"]["roles"]["content"])
+    for script in scripts:
+        read = subprocess.run(
+            ["sh", "-n"], input=script.replace("$$", "$"), text=True, capture_output=True, check=False
+        )
+        assert (0, "") == (read.returncode, read.stderr)

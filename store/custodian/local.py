@@ -103,7 +103,7 @@ class CustodianProcess:
             )
         self.custodian = LocalCustodian(run)
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "store.custodian", "--keys", str(keys), "--run", str(run)],
+            [sys.executable, "-P", "-m", "store.custodian", "--keys", str(keys), "--run", str(run)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],

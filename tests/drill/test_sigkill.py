@@ -26,7 +26,7 @@ from protocol.messages import Fact, StepDelivered, StepEnded, Told
 from store.projector import BODY
 from store.session import Database
 from store.tables import fact
-from tests.installation import Installation, installed
+from tests.installation import Installation, installed, services
 from tests.servers import until
 
 CASES = 200
@@ -80,29 +80,11 @@ class Clients:
         self.answered.add(case)
 
 
-def services(here: Installation) -> dict[str, int]:
-    """The supervisor's worker, API and Temporal server, by process id."""
-    found = {}
-    for each in Path("/proc").glob("[0-9]*"):
-        try:
-            stat = (each / "stat").read_text().rpartition(")")[2].split()
-            words = (each / "cmdline").read_bytes().decode().split("\0")
-        except OSError:
-            continue
-        if int(stat[1]) == here.process.pid:
-            for name in ("worker", "api"):
-                if words[1:3] == ["-m", name]:
-                    found[name] = int(each.name)
-            if words[-2] == "start":
-                found["temporal"] = int(each.name)
-    return found
-
-
 def kill_at_random(here: Installation, chance: random.Random, stop: threading.Event) -> Counter[str]:
     """SIGKILL one process after another, at random moments."""
     killed: Counter[str] = Counter()
     while not stop.wait(chance.uniform(1.0, 5.0)):
-        running = services(here)
+        running = {name: pid for name, pid in services(here.process).items() if name != "store.custodian"}
         if running:
             name = chance.choice(sorted(running))
             os.kill(running[name], signal.SIGKILL)

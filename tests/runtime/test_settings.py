@@ -11,6 +11,7 @@ import pytest
 
 from protocol.errors import HandoffError
 from runtime.settings import Settings, load
+from runtime.temporal_config import Postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -180,3 +181,40 @@ def test_every_setting_is_documented() -> None:
         assert line.says.endswith(".")
         assert line.default
         assert line.value
+
+
+def test_temporals_database_is_told_to_no_child(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its password comes from a file, is masked when shown, and is not in what other programs are started with."""
+    (tmp_path / "password").write_text("canary-7f3a9c\n")
+    monkeypatch.setenv("HANDOFF_TEMPORAL_DATABASE_URL", "postgresql://temporal@[::1]:5433/engine")
+    monkeypatch.setenv("HANDOFF_TEMPORAL_DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+    found = load()
+    postgres = found.temporal_postgres
+
+    assert postgres == Postgres(
+        host="::1",
+        port=5433,
+        user="temporal",
+        password="canary-7f3a9c",
+        database="engine",
+        visibility="engine_visibility",
+    )
+    assert "canary-7f3a9c" not in f"{found!r}{postgres!r}{found.as_table()}{found.environment()}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////canary.db",
+        "postgresql://127.0.0.1/canary",
+        "postgresql://canary@127.0.0.1",
+        "postgresql://canary@127.0.0.1:port/temporal",
+        "postgresql://canary@127.0.0.1/temporal?sslmode=require",
+        "postgresql://canary@127.0.0.1/two%20words",
+        "postgresql://temporal:canary%20two@127.0.0.1/temporal",
+    ],
+)
+def test_an_address_temporal_cannot_use_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """What Temporal would misread is refused at the start, without repeating it."""
+    monkeypatch.setenv("HANDOFF_TEMPORAL_DATABASE_URL", url)
+    assert ("SETTING_WRONG", False) == (refused().code, "canary" in refused().message)
