@@ -1,4 +1,4 @@
-"""Linked cases as the core sees them: what their notices bring about, and what a linked case takes of what it is told."""
+"""Linked cases as the core sees them: what their notices bring about, what a linked case takes of what it is told."""
 
 from __future__ import annotations
 
@@ -69,9 +69,15 @@ def test_one_linked_case_at_a_time() -> None:
 
 def test_a_linked_case_takes_what_its_event_brings() -> None:
     """Of what another case tells it a linked case leaves out what its own event does not ask; a person is refused."""
-    extra = {"spoken_language": "english", "weapons": True}
-    taken = step(advocacy(), CaseState(), happens("arrest-booked", "c1", linked=True, **extra), NOW)
-    refused = step(advocacy(), CaseState(), happens("arrest-booked", "c1", **extra), NOW)
+    taken, refused = (
+        step(
+            advocacy(),
+            CaseState(),
+            happens("arrest-booked", "c1", linked=linked, spoken_language="english", weapons=True),
+            NOW,
+        )
+        for linked in (True, False)
+    )
 
     assert taken.state.fields == {"spoken-language": "english"}
     assert refused.refusal is not None
