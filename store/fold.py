@@ -328,7 +328,7 @@ def _passed_on(body: PassedOn, case: CaseFold, _fact: Fact) -> Label:
 def _about_link(case: CaseFold, link: Slug, *, tells_end: bool = False) -> Label:
     lane = case.protocol.link[link].lane
     hidden = tells_end and not labels.end_is_public(case.protocol, link)
-    return Label(lane=lane, owner=labels.NOBODY if hidden else labels.lane_owner(case.protocol, lane))
+    return Label(lane=lane, step=link, owner=labels.NOBODY if hidden else labels.lane_owner(case.protocol, lane))
 
 
 @fold.register

@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, func, not_, select
 
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
 from store.policy import Subject, wholly
-from store.tables import fact
+from store.tables import case_file, fact
 
 LINKS = ("link-started", "linked-case-started", "link-noticed")
 PAUSES = ("lane-paused", "lane-resumed")
@@ -55,6 +55,24 @@ def links(connection: Connection, subject: Subject, case_id: OpaqueId) -> tuple[
         told = {"ended_at": row.at} if body["ended"] else {"opened_at": row.at}
         found[place] = replace(found[place], **told)
     return tuple(found)
+
+
+def unopened(connection: Connection) -> dict[tuple[Slug, Slug], int]:
+    """How many linked cases of open cases have not opened yet, by the protocol and the link that began them."""
+    started, noticed = fact.alias("started"), fact.alias("noticed")
+    since = exists().where(
+        noticed.c.case_id == started.c.case_id,
+        noticed.c.kind == "link-noticed",
+        noticed.c.step == started.c.step,
+        noticed.c.seq > started.c.seq,
+    )
+    rows = connection.execute(
+        select(case_file.c.slug, started.c.step, func.count())
+        .join_from(started, case_file, started.c.case_id == case_file.c.case_id)
+        .where(started.c.kind == "link-started", case_file.c.status == "open", not_(since))
+        .group_by(case_file.c.slug, started.c.step)
+    )
+    return {(slug, link): count for slug, link, count in rows}
 
 
 def lane_pauses(connection: Connection, subject: Subject, case_id: OpaqueId) -> tuple[LanePauseView, ...]:
