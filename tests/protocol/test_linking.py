@@ -69,7 +69,7 @@ events:
  left: {from: house}
 steps in support:
  call:
-  when: referred
+  when any of: [referred, walked-in]
   who: advocate
   must: call her
   due: within 2 hours
