@@ -129,10 +129,14 @@ def _page(connection: Connection, who: Subject, task: str) -> TaskPage:
     protocol = protocols.by_hash(connection, view.protocol_hash).protocol
     (shown,) = tasks_out(connection, who, (view,))
     step = protocol.step[view.step]
-    by_votes = step.votes is not None and not step.votes.owner_decides
-    votes = by_votes and any(protocol.role[each].agency == who.agency and each in who.roles for each in shown.voters)
-    may = view.full and view.status == "open" and not view.receipt and (view.agency == who.agency or votes)
+    may = view.full and view.status == "open" and not view.receipt
+    may = may and (view.agency == who.agency or _votes_for_an_outcome(protocol, step, who))
     return TaskPage(task=shown, forms=_forms(protocol, step) if may else [])
+
+
+def _votes_for_an_outcome(protocol: Protocol, step: Step, who: Subject) -> bool:
+    mine = [each for each in voters_of(protocol, step) if protocol.role[each].agency == who.agency]
+    return step.votes is not None and not step.votes.owner_decides and bool(set(mine) & set(who.roles))
 
 
 def _forms(protocol: Protocol, step: Step) -> list[Form]:
