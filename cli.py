@@ -11,7 +11,6 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,15 +19,16 @@ from typing import Annotated
 import typer
 
 from protocol import clocks
-from protocol.compiling import Compiled, compile_text
+from protocol.compiling import Compiled
 from protocol.coverage import coverage
-from protocol.errors import Finding, HandoffError, SpecError
+from protocol.errors import HandoffError, SpecError
 from protocol.messages import Fact
 from protocol.outline import outline
 from protocol.scenario import play, read_scenarios
 from protocol.spec import json_schema
 from runtime import intake as taking_in
 from runtime import terminal, texts
+from runtime.checking import Checked, check_text, check_texts
 from runtime.credentials import token_of
 from runtime.mapping import read_mapping
 from runtime.remote import Remote, items_of
@@ -48,6 +48,7 @@ store_app = typer.Typer(help="The database of this installation.", no_args_is_he
 app.add_typer(store_app, name="store")
 
 Text = Annotated[Path, typer.Argument(metavar="FILE", help="A protocol text (YAML).")]
+Texts = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Protocol texts (YAML).")]
 TextOrSlug = Annotated[str, typer.Argument(metavar="FILE|SLUG", help="A protocol text, or a bundled protocol's name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Url = Annotated[str | None, typer.Option("--url", help="Where the installation answers. By default: here.")]
@@ -63,19 +64,27 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="How many to
 
 
 @app.command()
-def check(file: Text, *, as_json: AsJson = False) -> None:
-    """Say whether a protocol text can be published, and what to write where it cannot."""
-    data = texts.read_bytes(file)
-    compiled, findings = _compile(data)
+def check(files: Texts, *, as_json: AsJson = False) -> None:
+    """Say whether protocol texts can be published, and what to write where they cannot.
+
+    Texts that run one another are held against one another, and against the bundled ones.
+    """
+    checked = check_texts(files, _today())
     if as_json:
-        known = {"protocol": compiled.protocol.id, "hash": compiled.hash} if compiled else {}
-        terminal.print_json({"file": str(file), **known, "findings": [asdict(each) for each in findings]})
-    else:
-        terminal.findings(file, data, findings)
-    if compiled is None:
+        found = [_found(each) for each in checked]
+        terminal.print_json(found[0] if len(found) == 1 else found)
+    for each in () if as_json else checked:
+        terminal.findings(each.path, each.data, each.findings)
+        if each.compiled is not None:
+            told = each.compiled.protocol
+            terminal.out.print(f"{told.id} can be published: {len(told.steps)} steps.")
+    if any(each.compiled is None for each in checked):
         raise typer.Exit(FOUND_SOMETHING)
-    if not as_json:
-        terminal.out.print(f"{compiled.protocol.id} can be published: {len(compiled.protocol.steps)} steps.")
+
+
+def _found(checked: Checked) -> dict[str, object]:
+    known = {"protocol": checked.compiled.protocol.id, "hash": checked.compiled.hash} if checked.compiled else {}
+    return {"file": str(checked.path), **known, "findings": [asdict(each) for each in checked.findings]}
 
 
 @app.command()
@@ -340,21 +349,12 @@ def _remote(url: str | None, token: str | None, name: str) -> Remote:
     return Remote(url, token)
 
 
-def _compile(data: bytes) -> tuple[Compiled | None, Sequence[Finding]]:
-    try:
-        compiled = compile_text(data, today=_today())
-    except SpecError as error:
-        return None, error.findings
-    return compiled, compiled.findings
-
-
 def _compiled(path: Path) -> Compiled:
-    data = texts.read_bytes(path)
-    compiled, findings = _compile(data)
-    if compiled is None:
-        terminal.findings(path, data, findings)
+    checked = check_text(path, texts.read_bytes(path), _today())
+    if checked.compiled is None:
+        terminal.findings(path, checked.data, checked.findings)
         raise typer.Exit(FOUND_SOMETHING)
-    return compiled
+    return checked.compiled
 
 
 def _today() -> date:

@@ -16,17 +16,18 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.contracts import LinkedCase
-from activities.linked import LinkedCases
+from activities.contracts import LinkedCase, Parent
+from activities.linked import Calls, LinkedCases
 from activities.projection import Projector
 from protocol.errors import HandoffError
+from protocol.messages import Refusal
 from runtime import logs, settings
 from runtime.codec import DerivedCaseKeys, site_secret
 from runtime.settings import Settings
 from runtime.temporal import connect
 from store.session import Database
+from workflows import client as cases
 from workflows.case import CaseWorkflow
-from workflows.client import open_linked
 from workflows.messages import CASE_KEY
 from workflows.sandbox import sandbox
 
@@ -50,14 +51,26 @@ def build(client: Client, database: Database, *, key: bytes, task_queue: str, ca
         cached: cases kept in memory; one that is not is reread from its history when something happens to it.
     """
 
-    async def link(message: LinkedCase) -> str:
-        return await open_linked(client, message, key=key, task_queue=task_queue)
+    async def open_linked(message: LinkedCase) -> str:
+        return await cases.open_linked(client, message, key=key, task_queue=task_queue)
 
+    async def send_linked(message: LinkedCase) -> Refusal | None:
+        return await cases.send_linked(client, message, key=key)
+
+    async def tell_parent(parent: Parent) -> None:
+        await cases.tell_parent(client, parent)
+
+    linked = LinkedCases(Calls(open_linked, send_linked, tell_parent), database)
     return Worker(
         client,
         task_queue=task_queue,
         workflows=[CaseWorkflow],
-        activities=[Projector(database).project, LinkedCases(link).start_linked_case],
+        activities=[
+            Projector(database).project,
+            linked.start_linked_case,
+            linked.send_linked_event,
+            linked.tell_parent,
+        ],
         workflow_runner=sandbox(),
         max_cached_workflows=cached,
         sticky_queue_schedule_to_start_timeout=STICKY,

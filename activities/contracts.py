@@ -11,12 +11,14 @@ from datetime import timedelta
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from protocol.kernel import OpaqueId
-from protocol.messages import Actor, Fact, StartCase
+from protocol.kernel import OpaqueId, Slug
+from protocol.messages import Actor, Fact, SendEvent, StartCase
 from protocol.state import Instant
 
 PROJECT = "project"
 START_LINKED = "start_linked_case"
+SEND_LINKED = "send_linked_event"
+TELL_PARENT = "tell_parent"
 
 BATCH = 100
 """Facts per projection; a fact has closed leaves of bounded size, so a batch stays under 200 kB."""
@@ -30,7 +32,7 @@ LIFELESS = timedelta(seconds=3)
 and the batch sent again. It is also how long a batch waits that a killed worker had in hand."""
 
 LINK_TIMEOUT = timedelta(seconds=30)
-"""One attempt at starting a linked case."""
+"""One attempt at starting a linked case, or at telling one (or its parent) something."""
 
 FIRST_RETRY = timedelta(milliseconds=200)
 LONGEST_RETRY = timedelta(seconds=5)
@@ -57,23 +59,31 @@ class Projected:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class Link:
-    """A linked case to start, and whose act asked for it (None: the passing of time).
+    """What a case decided about a linked case, and whose act asked for it (the case's own, where time did).
 
-    ``command`` is set when it came after the case's end, where ``start.seq`` no longer tells one event from another.
+    ``command`` is set when it came after the case's end, where ``effect.seq`` no longer tells one event from another.
     """
 
-    start: StartCase
-    actor: Actor | None
+    effect: StartCase | SendEvent
+    actor: Actor
     command: OpaqueId | None = None
+
+    @property
+    def to(self) -> int:
+        """The fact that started the linked case: what is about one case is delivered in order."""
+        return self.effect.seq if isinstance(self.effect, StartCase) else self.effect.to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class LinkedCase:
-    """A link of the case ``case_id``; the new case is pinned to the same protocol and clock ``shift``."""
+    """What the case ``case_id`` decided about a linked case; a new one has the same clock ``shift``.
+
+    ``protocol`` is what a new case is pinned to; None: the version that is published when it opens.
+    """
 
     case_id: OpaqueId
-    protocol: str
     link: Link
+    protocol: str | None = None
     shift: Instant = 0
 
 
@@ -82,6 +92,15 @@ class LinkedStarted:
     """The linked case is open (now or since an earlier attempt)."""
 
     case_id: OpaqueId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Parent:
+    """The case, its link and its fact that began a linked case: whom to tell that it has ended."""
+
+    case_id: OpaqueId
+    link: Slug
+    seq: int
 
 
 __all__ = [
@@ -93,10 +112,13 @@ __all__ = [
     "PROJECT",
     "PROJECT_TIMEOUT",
     "PULSE",
+    "SEND_LINKED",
     "START_LINKED",
+    "TELL_PARENT",
     "Link",
     "LinkedCase",
     "LinkedStarted",
+    "Parent",
     "Projected",
     "Projection",
 ]

@@ -10,17 +10,21 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import JsonValue
 
-from api.deps import Here, Who, now
+from api.deps import Here, Services, Who, now
+from api.records import columns_of, item_shown, shown
 from api.views import Closed, TaskOut, page, tasks_out, when
 from protocol import clocks
-from protocol.kernel import Field, FieldType, Slug
-from protocol.state import Value
+from protocol.kernel import OpaqueId, Protocol, Slug
 from store import cases, escalations, handoffs, protocols, timeline, vault
-from store.policy import unknown
+from store.linked import LinkView
+from store.policy import Subject, unknown
 from store.session import Connection
+from workflows.messages import linked_case_id
 
 router = APIRouter()
 Limit = Annotated[int, Query(ge=1, le=200)]
+INSTANTS = {"due", "starts", "until", "was"}
+"""Parts of facts that are instants."""
 
 
 class CaseRow(Closed):
@@ -35,6 +39,27 @@ class CaseRow(Closed):
     part: str
 
 
+class LinkedOut(Closed):
+    """A case that this one began; ``link`` null: of the same protocol. ``case`` and ``code``: for its parties only."""
+
+    link: Slug | None
+    protocol: Slug
+    event: Slug
+    started_at: datetime | None
+    opened_at: datetime | None
+    ended_at: datetime | None
+    case: str | None
+    code: str | None
+
+
+class LanePauseOut(Closed):
+    """A lane whose clocks stand still, until a time at the latest."""
+
+    lane: Slug
+    since: datetime | None
+    until: datetime | None
+
+
 class CaseOut(Closed):
     """One case as its reader may see it; ``protected`` names the values kept, never their content."""
 
@@ -42,6 +67,8 @@ class CaseOut(Closed):
     fields: dict[Slug, JsonValue]
     protected: list[Slug]
     tasks: list[TaskOut]
+    linked: list[LinkedOut]
+    pauses: list[LanePauseOut]
 
 
 class Moment(Closed):
@@ -101,16 +128,6 @@ async def recent(
     return page(here, who, [_row(each) for each in found.rows], found.next)
 
 
-def _shown(field: Field | None, value: Value) -> JsonValue:
-    """A field's value as answers give it: times as RFC 3339, the items of a list by column."""
-    if isinstance(value, tuple | list):
-        columns = {each.id: each for each in field.columns} if field is not None else {}
-        return [{name: _shown(columns.get(name), part) for name, part in item.items()} for item in value]
-    if field is not None and field.type is FieldType.INSTANT and isinstance(value, int):
-        return clocks.moment(value).isoformat()
-    return value
-
-
 @router.get("/cases/{case}")
 async def one(case: str, here: Here, who: Who) -> CaseOut:
     """One case, by its id or its code."""
@@ -120,21 +137,40 @@ async def one(case: str, here: Here, who: Who) -> CaseOut:
         protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
         fields: dict[Slug, JsonValue] = {}
         for each in found.fields:
-            fields[each.field] = _shown(protocol.field.get(each.field), each.value)
+            fields[each.field] = shown(protocol.field.get(each.field), each.value)
         return CaseOut(
             case=_row(found.case),
             fields=fields,
             protected=sorted({each.slot for each in found.slots}),
             tasks=tasks_out(connection, who, found.tasks),
+            linked=[_linked(connection, here, who, protocol, found.case.case_id, each) for each in found.links],
+            pauses=[LanePauseOut(lane=e.lane, since=when(e.since), until=when(e.until)) for e in found.pauses],
         )
 
     return await here.read(ask)
 
 
+def _linked(
+    connection: Connection, here: Services, who: Subject, protocol: Protocol, parent: OpaqueId, link: LinkView
+) -> LinkedOut:
+    case_id = linked_case_id(here.case_key, parent, link.seq)
+    code = cases.code_seen(connection, who, case_id)
+    return LinkedOut(
+        link=link.link,
+        protocol=protocol.id if link.link is None else protocol.link[link.link].protocol,
+        event=link.event,
+        started_at=when(link.started_at),
+        opened_at=when(link.opened_at),
+        ended_at=when(link.ended_at),
+        case=None if code is None else case_id,
+        code=code,
+    )
+
+
 @router.get("/cases/{case}/timeline")
 async def happened(case: str, here: Here, who: Who) -> list[Moment]:
     """What happened in a case, as far as its reader may know."""
-    rows = await here.read(lambda connection: timeline.timeline(connection, who, case))
+    rows, protocol = await here.read(lambda connection: _timeline(connection, who, case))
     return [
         Moment(
             number=each.number,
@@ -145,10 +181,30 @@ async def happened(case: str, here: Here, who: Who) -> list[Moment]:
             agency=each.agency,
             step=each.step,
             task=each.task_id,
-            data=each.data,
+            data=_data(protocol, each),
         )
         for each in rows
     ]
+
+
+def _timeline(connection: Connection, who: Subject, case: str) -> tuple[tuple[timeline.TimelineRow, ...], Protocol]:
+    found = cases.seen(connection, who, case)
+    rows = timeline.timeline(connection, who, found.case_id)
+    return rows, protocols.by_hash(connection, found.protocol_hash).protocol
+
+
+def _data(protocol: Protocol, row: timeline.TimelineRow) -> dict[str, JsonValue]:
+    """What a fact says besides its time and place, with instants as times and values as their fields have them."""
+    said = dict(row.data)
+    for name in INSTANTS & set(said):
+        at = said[name]
+        said[name] = clocks.moment(at).isoformat() if isinstance(at, int) else None
+    item = said.get("item")
+    if isinstance(item, dict) and row.step is not None:
+        said["item"] = item_shown(columns_of(protocol, row.step), item)
+    if row.kind in ("field-set", "counted"):
+        said["value"] = shown(protocol.field.get(str(said["field"])), said["value"])
+    return said
 
 
 @router.get("/cases/{case}/protected/{slot}")

@@ -10,18 +10,17 @@ from pydantic import AwareDatetime, Field
 
 from api import edge
 from api.deps import Here, Services, Who, command_id, now
+from api.records import Values, fields_in
 from api.views import Closed, instant
 from protocol.errors import HandoffError
-from protocol.kernel import FieldType, Protocol, Slug
+from protocol.kernel import Protocol, Slug
 from protocol.messages import Actor, EventHappened, Input
-from protocol.state import Value
 from store import cases, ids, intake, protocols
 from store.policy import Subject
 from workflows import client as flows
 from workflows.messages import case_id
 
 router = APIRouter()
-Values = dict[Slug, bool | int | str]
 
 
 class IncidentIn(Closed):
@@ -150,31 +149,3 @@ def _reports_for(who: Subject, protocol: Protocol, event: Slug) -> Slug:
 
 def _at(occurred_at: datetime | None) -> int | None:
     return None if occurred_at is None else instant(occurred_at)
-
-
-def fields_in(protocol: Protocol, data: Values) -> dict[Slug, Value]:
-    """Record values of a request: a date and time comes as RFC 3339 with its offset.
-
-    Raises:
-        HandoffError: FIELD_TYPE for a time that is none; the core judges everything else.
-    """
-    found: dict[Slug, Value] = {}
-    for name, value in data.items():
-        known = protocol.field.get(name)
-        if known is not None and known.type is FieldType.INSTANT:
-            found[name] = _moment(name, value)
-        elif isinstance(value, str) and (len(value) > 64 or not value.replace("-", "").isalnum()):
-            raise HandoffError("FIELD_TYPE", f"{name} does not have a value of its kind")
-        else:
-            found[name] = value
-    return found
-
-
-def _moment(name: Slug, value: Value) -> int:
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        moment = datetime.min  # noqa: DTZ901 - only asked for its missing offset
-    if moment.tzinfo is None:
-        raise HandoffError("FIELD_TYPE", f"{name} is a date and time with its offset: 2026-03-09T09:00:00-05:00")
-    return instant(moment)

@@ -62,11 +62,15 @@ async def one(slug: Slug, here: Here, who: Who) -> TextOut:
 
 @router.post("", status_code=201)
 async def publish(request: Request, here: Here, who: Who) -> VersionOut:
-    """Publish a text (the request's body). A text with findings is refused and the one before stays in force."""
+    """Publish a text (the request's body). A text with findings is refused and the one before stays in force.
+
+    What it runs, and what runs it, is held against it; a protocol that it runs may still be published after it.
+    """
     if not who.coordinates:
         raise HandoffError("NOT_YOURS", "only a coordinator publishes a protocol")
     text = await request.body()
-    compiled = await run_in_threadpool(lambda: compile_text(text, today=datetime.now(UTC).date()))
+    others = {each.slug: each.protocol for each in reversed(await here.read(protocols.versions))}
+    compiled = await run_in_threadpool(lambda: compile_text(text, today=datetime.now(UTC).date(), others=others))
     found = await here.write(
         lambda connection: protocols.publish(
             connection, compiled.protocol, compiled.source, published_at=now(), published_by=who.person_id

@@ -11,11 +11,13 @@ from pydantic import AwareDatetime, Field
 
 from api import edge
 from api.deps import Here, Services, Who, actors, command_id, now
-from api.incidents import Values, fields_in
+from api.records import Values, fields_in
 from api.views import Closed, TaskOut, instant, page, tasks_out
 from protocol.kernel import Protocol, Slug, Step
-from protocol.messages import Answer, Input, LogTry, PauseClock, Reassign, ResumeClock, TakeUp
+from protocol.messages import Answer, CastVote, Input, LogTry, PauseClock, Reassign, ResumeClock, TakeUp
+from protocol.origins import voters_of
 from protocol.state import PauseReason
+from protocol.wording import condition_said
 from store import inbox, protocols, task_view
 from store.policy import Subject
 from store.session import Connection
@@ -26,8 +28,19 @@ router = APIRouter(prefix="/tasks")
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
+class Column(Closed):
+    """What each item of a list has; all of them are needed."""
+
+    name: Slug
+    type: str
+    choices: tuple[Slug, ...] = ()
+
+
 class Ask(Closed):
-    """One question of a form; ``protected`` values go under ``vault``."""
+    """One question of a form; ``protected`` values go under ``vault``.
+
+    With ``asked_if`` it is asked only while that is so. A list's answer has up to 32 items of ``columns``.
+    """
 
     name: Slug
     required: bool
@@ -35,6 +48,8 @@ class Ask(Closed):
     type: str
     choices: tuple[Slug, ...] = ()
     question: str = ""
+    asked_if: str | None = None
+    columns: tuple[Column, ...] = ()
 
 
 class Form(Closed):
@@ -45,7 +60,7 @@ class Form(Closed):
 
 
 class TaskPage(Closed):
-    """A task with its forms; empty for those who may not answer it."""
+    """A task with its forms; empty for those who may not answer it or vote on how it ends."""
 
     task: TaskOut
     forms: list[Form]
@@ -58,6 +73,14 @@ class Complete(Closed):
     data: Values = Field(default_factory=dict)
     vault: list[Slug] = Field(default_factory=list)
     at: AwareDatetime | None = None
+
+
+class Vote(Closed):
+    """A vote: for an outcome, with what its form asks, or without one, that the owner may decide."""
+
+    outcome: Slug | None = None
+    data: Values = Field(default_factory=dict)
+    vault: list[Slug] = Field(default_factory=list)
 
 
 class HandOver(Closed):
@@ -105,8 +128,15 @@ def _page(connection: Connection, who: Subject, task: str) -> TaskPage:
     view = task_view.one(connection, who, task)
     protocol = protocols.by_hash(connection, view.protocol_hash).protocol
     (shown,) = tasks_out(connection, who, (view,))
-    own = view.full and view.agency == who.agency and view.status == "open" and not view.receipt
-    return TaskPage(task=shown, forms=_forms(protocol, protocol.step[view.step]) if own else [])
+    step = protocol.step[view.step]
+    may = view.full and view.status == "open" and not view.receipt
+    may = may and (view.agency == who.agency or _votes_for_an_outcome(protocol, step, who))
+    return TaskPage(task=shown, forms=_forms(protocol, step) if may else [])
+
+
+def _votes_for_an_outcome(protocol: Protocol, step: Step, who: Subject) -> bool:
+    mine = [each for each in voters_of(protocol, step) if protocol.role[each].agency == who.agency]
+    return step.votes is not None and not step.votes.owner_decides and bool(set(mine) & set(who.roles))
 
 
 def _forms(protocol: Protocol, step: Step) -> list[Form]:
@@ -122,7 +152,16 @@ def _ask(protocol: Protocol, name: Slug, *, required: bool) -> Ask:
     if name in protocol.slot:
         return Ask(name=name, required=required, protected=True, type=protocol.slot[name].type, question=question)
     field = protocol.field[name]
-    return Ask(name=name, required=required, protected=False, type=field.type, choices=field.choices, question=question)
+    return Ask(
+        name=name,
+        required=required,
+        protected=False,
+        type=field.type,
+        choices=field.choices,
+        question=question,
+        asked_if=None if field.asked_if is None else condition_said(field.asked_if),
+        columns=tuple(Column(name=each.id, type=each.type, choices=each.choices) for each in field.columns),
+    )
 
 
 @router.post("/{task}/take")
@@ -152,6 +191,20 @@ async def complete(request: Request, task: str, body: Complete, here: Here, who:
     )
     at = None if body.at is None else instant(body.at)
     return await _do(here, who, task, found, key, answer, command=command, at=at)
+
+
+@router.post("/{task}/vote")
+async def vote(request: Request, task: str, body: Vote, here: Here, who: Who, key: Key = None) -> TaskPage:
+    """Cast my role's vote, also on another agency's task; a later one replaces it until the task is decided."""
+    found = await _aim(here, who, task)
+    command = _command(who, task, key)
+    message = CastVote(
+        instance=found.target.instance,
+        outcome=body.outcome,
+        fields=fields_in(found.protocol, body.data),
+        refs=await edge.seal(request, here, found.protocol, found.target.case_id, command),
+    )
+    return await _do(here, who, task, found, key, message, command=command)
 
 
 @router.post("/{task}/reassign")
@@ -207,14 +260,16 @@ async def _do(  # noqa: PLR0913 - one command, whole
     task: str,
     found: Aim,
     key: str | None,
-    body: Answer | TakeUp | LogTry | Reassign | PauseClock | ResumeClock,
+    body: Answer | CastVote | TakeUp | LogTry | Reassign | PauseClock | ResumeClock,
     *,
     command: str | None = None,
     at: int | None = None,
 ) -> TaskPage:
     """Send a command about a task and answer with the task as it then is."""
     leads = found.protocol.agency[found.target.agency].leads
-    actor = actors(who, _may_own(found.protocol, found.owners), leads)
+    owners = _may_own(found.protocol, found.owners)
+    voters = voters_of(found.protocol, found.protocol.step[found.target.step])
+    actor = actors(who, voters if isinstance(body, CastVote) else owners, leads)
     message = Input(command=command or _command(who, task, key), actor=actor, body=body, at=at)
     try:
         reply = await flows.send(here.client, found.target.case_id, message)

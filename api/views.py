@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from api.deps import Services, now
+from api.records import columns_of, item_shown
 from protocol import clocks
 from protocol.explain import Clock, explain
 from protocol.kernel import Protocol, Slug
@@ -37,7 +38,11 @@ class Explained(Closed):
 
 
 class TaskOut(Closed):
-    """A task as its reader may see it."""
+    """A task as its reader may see it.
+
+    ``item`` is the item of a list that it is about, ``voters`` the roles that have a vote, ``votes`` those cast: an
+    outcome by role, or null where the vote lets the owner decide.
+    """
 
     id: str
     case: str
@@ -58,6 +63,9 @@ class TaskOut(Closed):
     tries: int | None
     outcome: Slug | None
     receipt: bool | None
+    item: dict[Slug, JsonValue] | None
+    voters: tuple[Slug, ...]
+    votes: dict[Slug, Slug | None]
     clock: Explained
 
 
@@ -85,6 +93,7 @@ def task_out(
     """A task with its clock explained."""
     at = now()
     said = explain(protocol, _clock(view, fields, told), at)
+    votes = protocol.step[view.step].votes
     left = None if view.due_at is None or view.status != "open" else (view.due_at - at) // 1_000_000
     return TaskOut(
         id=view.id,
@@ -106,6 +115,9 @@ def task_out(
         tries=view.tries,
         outcome=view.outcome,
         receipt=view.receipt,
+        item=None if view.item is None else item_shown(columns_of(protocol, view.step), view.item),
+        voters=votes.roles if votes is not None and view.full else (),
+        votes=view.votes or {},
         clock=Explained(head=said.head, why=said.why, change=said.change, next=said.next, ends=said.ends),
     )
 
@@ -135,6 +147,8 @@ def _clock(view: TaskView, fields: dict[Slug, Value], told: list[NoticeView]) ->
         fields=fields,
         receipt=bool(view.receipt),
         outsider=not view.full,
+        agency=view.agency,
+        item=view.item,
     )
 
 

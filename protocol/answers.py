@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from protocol import clocks, forms, owners, suspensions, votes
-from protocol.kernel import Step
+from protocol.kernel import Event, Slug, Step
 from protocol.messages import (
     Actor,
     Answer,
@@ -32,7 +32,7 @@ from protocol.messages import (
 )
 from protocol.points import calendar_of, due_of
 from protocol.running import Occurrence, Running
-from protocol.state import Code, Instance, Instant, Linked, PauseReason, Phase, Status
+from protocol.state import Code, Instance, Instant, Linked, PauseReason, Phase, Status, Value
 
 DAY = 24 * clocks.HOUR
 YEAR = 366 * DAY
@@ -100,14 +100,13 @@ def apply(running: Running, command: Input) -> int | None:
 
 
 def _link(running: Running, body: LinkNotice, at: Instant) -> None:
-    """The linked case has opened, or ended; said twice it is said once."""
+    """Take note of a linked case. Its notices travel apart: one that has ended had opened, whichever comes first."""
     known = running.links[body.link]
-    if known.ended or (known.opened and not body.ended):
-        return
-    running.record(LinkNoticed(link=body.link, ended=body.ended), at)
-    running.links[body.link] = Linked(seq=body.seq, opened=True, ended=body.ended)
-    kind = "ended" if body.ended else "opened"
-    running.publish(Occurrence(refs=(f"{kind}:{body.link}",), effective=at, agency=None))
+    running.links[body.link] = Linked(seq=body.seq, opened=True, ended=known.ended or body.ended)
+    for kind, ended, new in (("opened", False, not known.opened), ("ended", True, body.ended and not known.ended)):
+        if new:
+            running.record(LinkNoticed(link=body.link, ended=ended), at)
+            running.publish(Occurrence(refs=(f"{kind}:{body.link}",), effective=at, agency=None))
 
 
 # Events
@@ -122,14 +121,18 @@ def _check_event(running: Running, command: Input, body: EventHappened) -> Refus
     actor = command.actor
     if actor is None or not (event.from_linked if actor.linked else actor.agency in event.sources):
         return Refusal(code=Code.NOT_YOUR_EVENT, place=body.event)
-    allowed = {*event.brings, *event.may_bring}
     for name in (*body.fields, *body.refs):
-        if name not in allowed:
+        if name not in (*event.brings, *event.may_bring) and not actor.linked:
             return Refusal(code=Code.UNKNOWN_FIELD, place=name)
     for name in event.brings:
         if name not in body.fields and name not in body.refs:
             return Refusal(code=Code.FIELD_REQUIRED, place=name)
-    return _check_hold(running, command, body) or forms.check_fields(running, body.fields)
+    return _check_hold(running, command, body) or forms.check_fields(running, _brought(event, body))
+
+
+def _brought(event: Event, body: EventHappened) -> dict[Slug, Value]:
+    """The fields an event takes. What another case tells may bring more than this one asks: that is left out."""
+    return {name: value for name, value in body.fields.items() if name in (*event.brings, *event.may_bring)}
 
 
 def _check_hold(running: Running, command: Input, body: EventHappened) -> Refusal | None:
@@ -152,7 +155,7 @@ def _happen(running: Running, body: EventHappened, actor: Actor, at: Instant) ->
             effective=at,
             agency=actor.agency,
             acts=event.acts,
-            fields=body.fields,
+            fields=_brought(event, body),
             slots=body.refs,
             hold_until=body.hold_until,
         )

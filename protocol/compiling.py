@@ -9,7 +9,7 @@ are judged on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
@@ -40,6 +40,7 @@ from protocol.kernel import (
     Words,
 )
 from protocol.labels import check_labels, mark_outside
+from protocol.linking import check_linked_by, check_links
 from protocol.links import compile_link
 from protocol.names import NAME, Names, PhraseError, did_you_mean, listed, names_in
 from protocol.phrases import Said
@@ -64,8 +65,13 @@ class Compiled:
     findings: tuple[Finding, ...]
 
 
-def compile_text(text: str | bytes, *, today: date) -> Compiled:
+def compile_text(text: str | bytes, *, today: date, others: Mapping[Slug, Protocol] | None = None) -> Compiled:
     """Compile a protocol text as of a day.
+
+    Args:
+        text: the text, as the council wrote it.
+        today: the day on which holidays and agreements are judged.
+        others: the protocols in force beside it, by id, that its links and theirs to it are held against; None: not.
 
     Raises:
         SpecError: the text cannot be published; carries every finding.
@@ -78,6 +84,9 @@ def compile_text(text: str | bytes, *, today: date) -> Compiled:
         protocol = mark_outside(protocol)
         compiler.findings.extend(check_protocol(protocol, compiler.place, today))
         compiler.findings.extend(check_labels(protocol, compiler.place))
+        if others is not None:
+            compiler.findings.extend(check_links(protocol, others, compiler.place))
+            compiler.findings.extend(check_linked_by(protocol, others, compiler.place))
     errors = tuple(each for each in compiler.findings if each.level == "error")
     if errors:
         raise SpecError(tuple(sorted(errors, key=lambda each: (each.place.line, each.place.column))))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from protocol import clocks
 from protocol.kernel import (
+    OWNER,
     ActKind,
     AnchorKind,
     Edge,
@@ -27,8 +28,8 @@ from protocol.kernel import (
     Step,
 )
 from protocol.points import View, resolve
-from protocol.state import Instance, Instant, PauseReason, Phase, Value
-from protocol.wording import capital, length_said, words
+from protocol.state import Instance, Instant, Item, PauseReason, Phase, Value
+from protocol.wording import capital, condition_said, length_said, words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,9 @@ class Clock:
     fields: dict[Slug, Value] = field(default_factory=dict)
     receipt: bool = False
     outsider: bool = False
+    agency: Slug | None = None
+    """Whose the task is, where the step does not say."""
+    item: Item | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ class Explanation:
 def explain(protocol: Protocol, clock: Clock, now: Instant) -> Explanation:
     """The sentences for one task at an instant, in the zone of the owning agency."""
     step = protocol.step[clock.step]
-    zone = protocol.calendar[step.agency].zone
+    zone = protocol.calendar[clock.agency or step.agency].zone
     said = _Sentences(protocol, step, clock, now, zone)
     return said.outside() if clock.outsider else said.inside()
 
@@ -117,6 +121,7 @@ class _Sentences:
     def __init__(self, protocol: Protocol, step: Step, clock: Clock, now: Instant, zone: str) -> None:
         self.protocol = protocol
         self.step = step
+        self.agency = clock.agency or step.agency
         self.clock = clock
         self.now = now
         self.zone = zone
@@ -125,7 +130,7 @@ class _Sentences:
         return clock_time(when, self.now, self.zone)
 
     def outside(self) -> Explanation:
-        clock, agency = self.clock, words(self.step.agency)
+        clock, agency = self.clock, words(self.agency)
         private = f"The rest is private to {agency}."
         if clock.taken is not None:
             return Explanation(head=f"In hand since {self.at(clock.taken)}.", why=private)
@@ -196,7 +201,8 @@ class _Sentences:
             pick = "the earlier" if point.pick == "earliest" else "the later"
             return f"{pick} of " + " and ".join(self._point(each) for each in point.points)
         if isinstance(point, Either):
-            return self._point(point.then)
+            test = condition_said(point.test)
+            return f"{self._point(point.then)} if {test}, else {self._point(point.otherwise)}"
         return self._offset(point)
 
     def _offset(self, point: Offset) -> str:
@@ -206,16 +212,17 @@ class _Sentences:
         anchor = self._anchor(point)
         if point.length.count == 0:
             return anchor
-        return f"{length_said(point.length, self.step.agency)} {'before' if point.before else 'from'} {anchor}"
+        return f"{length_said(point.length, self.agency)} {'before' if point.before else 'from'} {anchor}"
 
     def _calendar(self, length: Length) -> str:
         if length.calendar is None:
             return ""
-        return "working " if length.calendar == self.step.agency else f"{words(length.calendar)} "
+        return "working " if length.calendar in (self.agency, OWNER) else f"{words(length.calendar)} "
 
     def _anchor(self, point: Offset) -> str:
-        if point.anchor is AnchorKind.FIELD and point.name is not None:
-            value = self.clock.fields.get(point.name)
+        if point.anchor in (AnchorKind.FIELD, AnchorKind.ITEM) and point.name is not None:
+            found = self.clock.fields if point.anchor is AnchorKind.FIELD else self.clock.item or {}
+            value = found.get(point.name)
             known = (
                 f" ({self.at(value)})" if isinstance(value, int) and not isinstance(value, bool) else " (not known yet)"
             )
@@ -223,7 +230,7 @@ class _Sentences:
         if point.anchor is AnchorKind.REF and point.name is not None:
             return _ref(point.name)
         delivered = self.clock.delivered
-        got = f"when {words(self.step.agency)} got this"
+        got = f"when {words(self.agency)} got this"
         return got if delivered is None else f"{got} ({self.at(delivered)})"
 
     def _change(self) -> str:
@@ -256,20 +263,21 @@ class _Sentences:
         instance = Instance(
             n=0,
             step=self.step.id,
-            agency=self.step.agency,
+            agency=self.agency,
             phase=Phase.OPEN,
             born=clock.delivered or 0,
             cause=clock.cause,
             cause_effective=0,
             delivered=clock.delivered,
             owners=clock.owners,
+            item=clock.item,
         )
         view = View(self.protocol, clock.fields, {}, (), self.now)
         return resolve(view, rung.at, instance, due=clock.due)
 
     def _role(self, target: Slug) -> str:
         if target in ("lead", "leads"):
-            leads = [each for each in self.protocol.agency[self.step.agency].leads if each not in self.clock.owners]
+            leads = [each for each in self.protocol.agency[self.agency].leads if each not in self.clock.owners]
             return f"the {words(leads[0])}" if leads else "the coordinator"
         return f"the {words(target)}"
 

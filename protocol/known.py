@@ -36,20 +36,26 @@ class Known:
         """The fields surely known when an occurrence happens."""
         return self.base | self._at(ref)
 
-    def _at(self, ref: Ref) -> Fields:
+    def brought(self, ref: Ref) -> Fields:
+        """The fields that an occurrence itself surely sets: what its event brings, or its form asks."""
         kind, _, name = ref.partition(":")
         if kind == "event":
             return frozenset(self.protocol.event[name].brings)
+        step_name, _, outcome = name.partition("/")
+        step = self.protocol.step.get(step_name)
+        if step is None or kind not in ("outcome", "ended"):
+            return frozenset()
+        return self._asked(step, outcome if kind == "outcome" else None)
+
+    def _at(self, ref: Ref) -> Fields:
+        kind, _, name = ref.partition(":")
+        if kind == "event":
+            return self.brought(ref)
         if kind in ("wait", "counter"):
             wait = self.protocol.wait.get(name) if kind == "wait" else None
             own = frozenset({wait.at.name}) if wait is not None and not wait.armed_by and wait.at.name else frozenset()
             return own | _meet([self.at(each) for each in behind(self.protocol, ref)], frozenset())
-        step_name, _, outcome = name.partition("/")
-        step = self.protocol.step.get(step_name)
-        before = self.opened[step_name]
-        if step is None or kind not in ("outcome", "ended"):
-            return before
-        return before | self._asked(step, outcome if kind == "outcome" else None)
+        return self.opened[name.partition("/")[0]] | self.brought(ref)
 
     def _asked(self, step: Step, outcome: Slug | None) -> Fields:
         """What the forms of a step's ends surely ask (None: whichever it is)."""

@@ -41,6 +41,14 @@ def owners_of(protocol: Protocol, step: Step) -> tuple[Slug, ...]:
     return tuple(dict.fromkeys(protocol.role[each].agency for each in step.chosen.roles if each in protocol.role))
 
 
+def voters_of(protocol: Protocol, step: Step) -> tuple[Slug, ...]:
+    """The roles whose people may vote on a step: its voting roles, their deputies, and whom those are deputies of."""
+    voting = () if step.votes is None else step.votes.roles
+    deputies = [protocol.role[each].deputy for each in voting]
+    stands_in = [each.id for each in protocol.roles if each.deputy in voting]
+    return tuple(dict.fromkeys((*voting, *(each for each in deputies if each is not None), *stands_in)))
+
+
 def setters(protocol: Protocol, field: Slug) -> tuple[Ref, ...]:
     """The occurrences that may give a field (or vault slot) its value."""
     asked = [

@@ -6,6 +6,7 @@ A refusal never repeats what a cell says: the line number finds it, and reports 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Cells
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from zoneinfo import ZoneInfo
 from protocol import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import Field, FieldType, Protocol, Slug
-from protocol.state import Instant
-from protocol.state import Value as RecordValue
+from protocol.names import NAME
+from protocol.state import Instant, Scalar
 from runtime.backlog import Schedule
 from runtime.mapping import NAMED, Mapping, Moment, Value, tests
 from runtime.records import REASONS, Record
@@ -24,6 +25,9 @@ from runtime.records import REASONS, Record
 LONGEST_KEY = 200
 OLDEST: Instant = 315_532_800 * clocks.SECOND
 """1980: systems write 1900 or 1970 where they do not know a time."""
+
+NAMED_THING = re.compile(rf"(?=.{{1,64}}$){NAME}")
+"""What a reference may be: a name as protocols write them."""
 
 YES, NO = {"yes", "y", "true", "t", "1"}, {"no", "n", "false", "f", "0"}
 
@@ -53,7 +57,7 @@ class Incident:
     line: int
     key: str
     occurred_at: Instant
-    data: dict[Slug, RecordValue]
+    data: dict[Slug, Scalar]
     vault: dict[Slug, str]
     hold_until: Instant | None
 
@@ -183,7 +187,7 @@ class Reader:
             raise _Unusable("KEY_TOO_LONG")
         return key
 
-    def _value(self, name: Slug, cells: Cells[str, str]) -> RecordValue | None:
+    def _value(self, name: Slug, cells: Cells[str, str]) -> Scalar | None:
         spec, known = self.mapping.data[name], self.protocol.field[name]
         said = cells[spec.column].strip()
         if not said:
@@ -209,7 +213,7 @@ def header_of(records: Iterator[Record]) -> tuple[str, ...]:
     return tuple(each.strip() for each in first.cells)
 
 
-def _typed(said: str, known: Field, spec: Value, moment: Moment) -> RecordValue:
+def _typed(said: str, known: Field, spec: Value, moment: Moment) -> Scalar:
     name = known.id
     if known.type is FieldType.YES_NO:
         if said.casefold() not in YES | NO:
@@ -226,8 +230,12 @@ def _typed(said: str, known: Field, spec: Value, moment: Moment) -> RecordValue:
             return _instant(said, spec.zone or moment.zone, spec.written, moment.repeated_hour)[0]
         except _Unusable:
             raise _Unusable("FIELD_TYPE", name) from None
-    if known.type is FieldType.ONE_OF and said not in known.choices:
-        raise _Unusable("FIELD_CHOICE", name)
+    if known.type in (FieldType.ONE_OF, FieldType.ROLE):
+        if said not in known.choices:
+            raise _Unusable("FIELD_CHOICE", name)
+        return said
+    if known.type is not FieldType.REFERENCE or not NAMED_THING.fullmatch(said):
+        raise _Unusable("FIELD_TYPE", name)
     return said
 
 

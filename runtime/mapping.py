@@ -19,6 +19,9 @@ from protocol.kernel import FieldType, Protocol
 from protocol.names import did_you_mean
 from protocol.reading import Path, Table, place_of, plain, read
 
+NOT_IN_A_CELL = (FieldType.LIST, FieldType.COUNT, FieldType.DERIVED)
+"""What no cell gives: many values at once, and what the record works out for itself."""
+
 NAMED = re.compile(r"\{([^{}]*)\}")
 
 
@@ -175,7 +178,10 @@ def _against_protocol(sheet: Sheet, protocol: Protocol) -> Iterator[Finding]:
     brought = (*event.brings, *event.may_bring)
     for kind, names, known in (("data", mapping.data, protocol.field), ("vault", mapping.vault, protocol.slot)):
         for name in names:
-            if name not in known or name not in brought:
+            if kind == "data" and name in protocol.field and protocol.field[name].type in NOT_IN_A_CELL:
+                says = f"{name} is a {protocol.field[name].type.value} field: no cell of an export gives its value."
+                yield _finding(root, "FIELD_TYPE", says, (kind, name), "Remove it.")
+            elif name not in known or name not in brought:
                 says = f"{event.id} does not bring {name}."
                 hint = did_you_mean(name, [each for each in brought if each in known])
                 yield _finding(root, "UNKNOWN_FIELD", says, (kind, name), hint)

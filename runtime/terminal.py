@@ -53,7 +53,10 @@ def outlined(told: Outline) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """How a list is shown: titles, a row's cells (paths into its JSON), and what to say of an empty one."""
+    """How a list is shown: titles, a row's cells (paths into its JSON), and what to say of an empty one.
+
+    A cell of two paths, ``must+item``, has the second in parentheses, where there is one.
+    """
 
     titles: tuple[str, ...]
     cells: tuple[str, ...]
@@ -67,7 +70,7 @@ CASES = Columns(
 )
 TASKS = Columns(
     titles=("case", "step", "you must", "clock", "task"),
-    cells=("code", "step", "must", "clock.head", "id"),
+    cells=("code", "step", "must+item", "clock.head", "id"),
     empty="Nothing to do.",
 )
 HANDOFFS = Columns(
@@ -101,9 +104,21 @@ def listed(found: Any, columns: Columns, *, as_json: bool) -> None:  # noqa: ANN
 
 
 def _cell(item: dict[str, Any], path: str) -> str:
+    first, _, second = path.partition("+")
+    about = _at(item, second) if second else None
+    return f"{_said(_at(item, first))}{f' ({_said(about)})' if about else ''}"
+
+
+def _at(item: dict[str, Any], path: str) -> Any:  # noqa: ANN401 - JSON
     value: Any = item
     for part in path.split("."):
         value = value[part]
+    return value
+
+
+def _said(value: Any) -> str:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_said(part)}" for name, part in value.items())
     return "-" if value is None or value == "" else str(value)
 
 

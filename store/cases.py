@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exist
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant, Value
 from store import ids
+from store.linked import LanePauseView, LinkView, lane_pauses, links
 from store.paging import Cursor, Page, after, page
 from store.policy import Subject, is_party, unknown
 from store.tables import case_file, field_value, slot_ref, task
@@ -55,12 +56,14 @@ class SlotView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseView:
-    """One case. Tasks are in the order they were delivered, those not delivered yet last."""
+    """One case. Tasks are in the order they were delivered, those not delivered yet last; ``links`` as they began."""
 
     case: CaseSummary
     fields: tuple[FieldView, ...]
     slots: tuple[SlotView, ...]
     tasks: tuple[TaskView, ...]
+    links: tuple[LinkView, ...]
+    pauses: tuple[LanePauseView, ...]
 
 
 def recent(
@@ -88,6 +91,12 @@ def seen(connection: Connection, subject: Subject, id_or_code: str) -> CaseSumma
     return _summary(row)
 
 
+def code_seen(connection: Connection, subject: Subject, case_id: OpaqueId) -> str | None:
+    """The code of a case, by its id; None for a case the subject may not see, one not projected yet, and none."""
+    row = connection.execute(_summaries(subject).where(case_file.c.case_id == case_id)).first()
+    return None if row is None else str(row.code)
+
+
 def one(connection: Connection, subject: Subject, id_or_code: str) -> CaseView:
     """One case with all of it that the subject may see.
 
@@ -105,6 +114,8 @@ def one(connection: Connection, subject: Subject, id_or_code: str) -> CaseView:
         fields=_fields(connection, subject, found.case_id),
         slots=_slots(connection, subject, found.case_id),
         tasks=tuple(views(connection, tasks)),
+        links=links(connection, subject, found.case_id),
+        pauses=lane_pauses(connection, subject, found.case_id),
     )
 
 

@@ -6,7 +6,7 @@ import platform
 import shutil
 import socket
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -14,10 +14,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol
+from protocol.kernel import Protocol, Slug
 from runtime.settings import OTHERS, Settings
 from runtime.temporal_binary import VERSION, Kind, present
-from store import protocols, schema
+from store import linked, protocols, schema
 from store.custodian.local import LocalCustodian
 from store.session import Database
 
@@ -126,6 +126,7 @@ def _database(settings: Settings, today: date) -> Iterator[Check]:
                     yield Check(name=name, state=State.SOON, says=says)
                     return
                 newest = {each.slug: each for each in reversed(protocols.versions(connection))}
+                unopened = linked.unopened(connection)
         finally:
             database.close()
     except HandoffError as error:
@@ -135,6 +136,7 @@ def _database(settings: Settings, today: date) -> Iterator[Check]:
     for each in newest.values():
         yield _horizon(each.protocol, today)
         yield from _agreements(each.protocol, today)
+        yield from _links(each.protocol, newest, unopened)
 
 
 def _horizon(protocol: Protocol, today: date) -> Check:
@@ -156,6 +158,18 @@ def _agreements(protocol: Protocol, today: date) -> Iterator[Check]:
             state, says = State.SOON, f"To be reviewed by {day}, in {left} days."
         else:
             state, says = State.OK, f"To be reviewed by {day}."
+        yield Check(name=f"{protocol.id}: {each.id}", state=state, says=says)
+
+
+def _links(protocol: Protocol, newest: Collection[Slug], unopened: dict[tuple[Slug, Slug], int]) -> Iterator[Check]:
+    for each in protocol.links:
+        count = unopened.get((protocol.id, each.id), 0)
+        waiting = f"{count} linked {'case has' if count == 1 else 'cases have'} not opened yet."
+        if each.protocol not in newest:
+            says = f"It runs {each.protocol}, which is not published: its cases wait until it is. {waiting}"
+        else:
+            says = f"It runs {each.protocol}. {waiting}{' The log of the worker says why.' if count else ''}"
+        state = State.OK if each.protocol in newest and not count else State.SOON
         yield Check(name=f"{protocol.id}: {each.id}", state=state, says=says)
 
 

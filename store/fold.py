@@ -45,6 +45,7 @@ from protocol.messages import (
     VoteCast,
     WindowMissed,
 )
+from protocol.serial import canonical
 from store import labels
 from store.case_fold import CaseFold
 from store.rows import FieldRow, Label, SlotRow, TaskRow
@@ -87,7 +88,7 @@ def _field_set(body: FieldSet, case: CaseFold, fact: Fact) -> Label:
     case.fields[body.field] = FieldRow(
         case_id=case.case.case_id,
         field=body.field,
-        value=json.dumps(body.value),
+        value=canonical(body.value).decode(),
         owner=owner,
         seq=fact.seq,
         at=fact.at,
@@ -127,6 +128,7 @@ def _step_delivered(body: StepDelivered, case: CaseFold, fact: Fact) -> Label:
     task.short_notice = body.short_notice
     task.receipt = body.receipt
     task.last_progress_at = fact.recorded
+    task.item = None if body.item is None else canonical(body.item).decode()
     case.own(body.instance, body.owners)
     return case.about(body.step, body.instance, outside=True)
 
@@ -190,7 +192,9 @@ def _try_logged(body: TryLogged, case: CaseFold, fact: Fact) -> Label:
 
 @fold.register
 def _vote_cast(body: VoteCast, case: CaseFold, fact: Fact) -> Label:
-    case.task(body.instance).last_progress_at = fact.recorded
+    task = case.task(body.instance)
+    task.last_progress_at = fact.recorded
+    task.votes = canonical({**json.loads(task.votes or "{}"), body.role: body.outcome}).decode()
     return case.about(body.step, body.instance)
 
 
@@ -293,7 +297,7 @@ def _counted(body: Counted, case: CaseFold, fact: Fact) -> Label:
     case.fields[body.field] = FieldRow(
         case_id=case.case.case_id,
         field=body.field,
-        value=json.dumps(body.value),
+        value=canonical(body.value).decode(),
         owner=owner,
         seq=fact.seq,
         at=fact.at,
@@ -308,22 +312,23 @@ def _link_started(body: LinkStarted, case: CaseFold, _fact: Fact) -> Label:
 
 @fold.register
 def _link_not_started(body: LinkNotStarted, case: CaseFold, _fact: Fact) -> Label:
-    return _about_link(case, body.link)
+    return _about_link(case, body.link, tells_end=True)
 
 
 @fold.register
 def _link_noticed(body: LinkNoticed, case: CaseFold, _fact: Fact) -> Label:
-    return _about_link(case, body.link)
+    return _about_link(case, body.link, tells_end=body.ended)
 
 
 @fold.register
 def _passed_on(body: PassedOn, case: CaseFold, _fact: Fact) -> Label:
-    return _about_link(case, body.link)
+    return _about_link(case, body.link, tells_end=True)
 
 
-def _about_link(case: CaseFold, link: Slug) -> Label:
+def _about_link(case: CaseFold, link: Slug, *, tells_end: bool = False) -> Label:
     lane = case.protocol.link[link].lane
-    return Label(lane=lane, owner=labels.lane_owner(case.protocol, lane))
+    hidden = tells_end and not labels.end_is_public(case.protocol, link)
+    return Label(lane=lane, step=link, owner=labels.NOBODY if hidden else labels.lane_owner(case.protocol, lane))
 
 
 @fold.register

@@ -1,12 +1,12 @@
-"""My open tasks: those of my roles, late first, then not taken up, then by due time."""
+"""My open tasks: those of my roles and those I vote on, late first, then not taken up, then by due time."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, and_, case, exists, func, or_
 
 from store.paging import NEVER, Cursor, Page, after, page
-from store.policy import Subject
-from store.tables import task, task_owner
+from store.policy import Subject, votes_on
+from store.tables import case_file, task, task_owner
 from store.task_view import TaskView, tasks_seen, views
 
 
@@ -19,7 +19,7 @@ def inbox(
     cursor: Cursor | None = None,
     limit: int = 50,
 ) -> Page[TaskView]:
-    """Open tasks owned by one of the subject's roles in its own agency.
+    """Open tasks owned by one of the subject's roles in its own agency, and those that a role of its votes on.
 
     Args:
         connection: from ``Database.read()``.
@@ -42,11 +42,13 @@ def inbox(
         func.coalesce(task.c.due_at, NEVER),
         task.c.id,
     )
-    statement = tasks_seen(subject).where(task.c.agency == subject.agency, task.c.status == "open")
+    votes = votes_on(task, subject, case_file.c.protocol_hash)
+    own = task.c.agency == subject.agency
     if not whole_agency:
-        statement = statement.where(owned)
+        own = and_(own, owned)
     if mine:
-        statement = statement.where(or_(task.c.person.is_(None), task.c.person == subject.person_id))
+        own = and_(own, or_(task.c.person.is_(None), task.c.person == subject.person_id))
+    statement = tasks_seen(subject).where(task.c.status == "open", or_(own, votes))
     rows = connection.execute(after(statement, order, cursor, limit)).all()
     return page(views(connection, rows), limit, _position)
 

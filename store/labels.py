@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protocol.kernel import Act, ActKind, AnchorKind, Event, Guard, Offset, Protocol, Ref, Rung, RungId, Slug
+from protocol.linking import refs_in
 from protocol.origins import behind, step_of
 
 NOBODY = "-"
@@ -72,6 +73,14 @@ def linked_owner(protocol: Protocol, event: Slug) -> Slug | None:
     """Who alone may know that a linked case began: the confidential agencies whose acts can begin one."""
     found = {owner for owner, act in _acts(protocol) if act.act is ActKind.START_LINKED and event in act.targets}
     return _only(tuple(sorted(each for each in found if each is not None)))
+
+
+def end_is_public(protocol: Protocol, link: Slug) -> bool:
+    """Whether everybody may know that a linked case has ended: only where the text lets something here wait for it.
+
+    Of a linked protocol with a confidential agency no text may; nothing else here says which those are.
+    """
+    return f"ended:{link}" in refs_in(protocol)
 
 
 def event_is_public(protocol: Protocol, event: Slug) -> bool:

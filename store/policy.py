@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, and_, case, or_, select, true
+from sqlalchemy import Column, ColumnElement, FromClause, and_, case, exists, or_, select, true
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
-from store.tables import party
+from store.tables import party, voter
 
 COORDINATOR = "coordinator"
 """The role, reserved in every protocol text, that watches handoffs between agencies."""
@@ -61,6 +61,17 @@ def visible(rows: FromClause, subject: Subject, protocol_hash: ColumnElement[str
 def inside(rows: FromClause, subject: Subject) -> ColumnElement[bool]:
     """Rows that belong to the subject's own agency."""
     return or_(rows.c.agency == subject.agency, rows.c.owner == subject.agency)
+
+
+def votes_on(tasks: FromClause, subject: Subject, protocol_hash: ColumnElement[str]) -> ColumnElement[bool]:
+    """Tasks that are no secret of another agency's, and on which a role of the subject has a vote."""
+    role = and_(
+        voter.c.protocol_hash == protocol_hash,
+        voter.c.step == tasks.c.step,
+        voter.c.agency == subject.agency,
+        voter.c.role.in_(subject.roles),
+    )
+    return and_(wholly(tasks, subject), exists().where(role))
 
 
 def wholly(rows: FromClause, subject: Subject) -> ColumnElement[bool]:

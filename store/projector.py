@@ -14,9 +14,9 @@ from sqlalchemy import Connection, Row, Table, delete, insert, select, tuple_, u
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import Fact, FactBody, OwnersChanged, PageStopped, SlotFilled, Told
-from protocol.origins import owners_of
+from protocol.origins import owners_of, voters_of
 from protocol.serial import canonical
-from store import ids, tables
+from store import ids, labels, tables
 from store.case_fold import CaseFold, empty_case
 from store.edge_tables import vault_value
 from store.fold import fold
@@ -127,9 +127,16 @@ def _case(connection: Connection, key: bytes, protocol: Protocol, protocol_hash:
 
 
 def add_parties(connection: Connection, protocol: Protocol, protocol_hash: str) -> None:
-    """Note which agencies have a step in a protocol."""
-    agencies = sorted({agency for each in protocol.steps for agency in owners_of(protocol, each)})
+    """Note which agencies have a step in a protocol, and who votes on another's."""
+    voters = [
+        {"protocol_hash": protocol_hash, "step": each.id, "role": role, "agency": protocol.role[role].agency}
+        for each in protocol.steps
+        for role in voters_of(protocol, each)
+    ]
+    voting = {row["agency"] for row in voters if labels.step_owner(protocol, row["step"]) is None}
+    agencies = sorted({agency for each in protocol.steps for agency in owners_of(protocol, each)} | voting)
     add_new(connection, tables.party, [{"protocol_hash": protocol_hash, "agency": each} for each in agencies])
+    add_new(connection, tables.voter, voters)
 
 
 def _open(connection: Connection, key: bytes, protocol: Protocol, case: CaseRow, facts: Sequence[Fact]) -> CaseFold:

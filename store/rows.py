@@ -64,6 +64,8 @@ class TaskRow:
     ended_at: Instant | None = None
     withdrawn_at: Instant | None = None
     last_progress_at: Instant | None = None
+    item: str | None = None
+    votes: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -113,7 +113,18 @@ party = Table(
     Column("agency", SLUG, nullable=False),
     PrimaryKeyConstraint("protocol_hash", "agency"),
 )
-"""The agencies that have a step in a protocol."""
+"""The agencies that have a step in a protocol, or a vote in another's."""
+
+voter = Table(
+    "voter",
+    metadata,
+    Column("protocol_hash", HASH, nullable=False),
+    Column("step", SLUG, nullable=False),
+    Column("role", SLUG, nullable=False),
+    Column("agency", SLUG, nullable=False),
+    PrimaryKeyConstraint("protocol_hash", "step", "role"),
+)
+"""The roles that vote on a step of a protocol, or stand in for one that does."""
 
 task = Table(
     "task",
@@ -152,12 +163,15 @@ task = Table(
     Column("ended_at", BigInteger),
     Column("withdrawn_at", BigInteger),
     Column("last_progress_at", BigInteger),
+    Column("item", Text),
+    Column("votes", Text),
     PrimaryKeyConstraint("case_id", "instance"),
     Index(None, "agency", "status", "due_at"),
     Index(None, "outside", "delivered_at"),
 )
 """One row per instance. ``owner`` is the confidential agency it belongs to, if any; ``withdrawn_at`` says that an
-outsider's own act withdrew it before it was taken up, so that outsiders may be told."""
+outsider's own act withdrew it before it was taken up, so that outsiders may be told. ``item`` and ``votes`` (by voting
+role: an outcome, or null for a plain vote) are canonical JSON."""
 
 task_owner = Table(
     "task_owner",
@@ -222,4 +236,4 @@ slot_ref = Table(
     PrimaryKeyConstraint("case_id", "seq"),
 )
 
-READ_MODEL = (case_file, party, task, task_owner, notice, field_value, slot_ref)
+READ_MODEL = (case_file, party, voter, task, task_owner, notice, field_value, slot_ref)

@@ -5,6 +5,7 @@ What outsiders may not see is masked in SQL: it never reaches this process.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +13,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, or_, select
 
 from protocol.kernel import OpaqueId, Ref, Slug
-from protocol.state import Instant
-from store.policy import Subject, inside, only_if, unknown, visible, wholly
+from protocol.state import Instant, Item
+from store.policy import Subject, inside, only_if, unknown, visible, votes_on, wholly
 from store.tables import case_file, task, task_owner
 
 
@@ -58,6 +59,8 @@ class TaskView:
     on_time: bool | None = None
     ended_at: Instant | None = None
     last_progress_at: Instant | None = None
+    item: Item | None = None
+    votes: dict[Slug, Slug | None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +99,11 @@ MASKED = (
     task.c.on_time,
     task.c.ended_at,
     task.c.last_progress_at,
+    task.c.item,
+    task.c.votes,
 )
+WRITTEN = ("item", "votes")
+"""Columns that hold JSON."""
 
 
 def tasks_seen(subject: Subject, *extra: ColumnElement[Any]) -> Select[Any]:
@@ -126,11 +133,11 @@ def tasks_seen(subject: Subject, *extra: ColumnElement[Any]) -> Select[Any]:
 def views(connection: Connection, rows: Sequence[Row[Any]]) -> list[TaskView]:
     """Rows of ``tasks_seen`` as values, with the owners of those seen in full."""
     names = TaskView.__dataclass_fields__
-    made = [
-        TaskView(**{name: value for name, value in row._mapping.items() if name in names and name != "full"},
-                 full=bool(row.full))
-        for row in rows
-    ]  # fmt: skip
+    made = []
+    for row in rows:
+        found = {name: value for name, value in row._mapping.items() if name in names and name not in WRITTEN}
+        written = {name: None if row._mapping[name] is None else json.loads(row._mapping[name]) for name in WRITTEN}
+        made.append(TaskView(**{**found, **written, "full": bool(row.full)}))
     owners = _owners(connection, [(row.case_id, row.instance) for row in rows if row.full])
     return [
         replace(view, owners=owners.get((row.case_id, row.instance), ())) if view.full else view
@@ -139,7 +146,7 @@ def views(connection: Connection, rows: Sequence[Row[Any]]) -> list[TaskView]:
 
 
 def target(connection: Connection, subject: Subject, id_: str) -> TaskTarget:
-    """Where to send a command about a task of the subject's own agency.
+    """Where to send a command about a task of the subject's own agency, or one that it votes on.
 
     Raises:
         HandoffError: ``NOT_FOUND``, the same for a task of another agency and for none.
@@ -155,7 +162,7 @@ def target(connection: Connection, subject: Subject, id_: str) -> TaskTarget:
             task.c.from_agency,
         )
         .join_from(task, case_file, task.c.case_id == case_file.c.case_id)
-        .where(task.c.id == id_, inside(task, subject))
+        .where(task.c.id == id_, or_(inside(task, subject), votes_on(task, subject, case_file.c.protocol_hash)))
     ).first()
     if row is None:
         raise unknown("task")

@@ -22,9 +22,9 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from activities import contracts
-from activities.contracts import Link, LinkedCase, LinkedStarted, Projected, Projection
+from activities.contracts import Link, LinkedCase, Projected, Projection
 from protocol.machine import Result, earliest, step
-from protocol.messages import TICK, Actor, Arm, Input, StartCase
+from protocol.messages import TICK, Actor, Arm, Input, SendEvent, StartCase
 from protocol.refusals import say
 from protocol.serial import load_protocol
 from protocol.state import CaseState, Instant, Status
@@ -38,6 +38,7 @@ from workflows.messages import (
     CaseStart,
     Command,
     CommandReply,
+    link_notice,
     reply_of,
 )
 
@@ -69,7 +70,9 @@ class CaseWorkflow:
         self._armed: Instant | None = None
         self._timer: asyncio.Task[None] | None = None
         self._projecting: workflow.ActivityHandle[Projected] | None = None
-        self._linking: workflow.ActivityHandle[LinkedStarted] | None = None
+        self._linking: dict[int, workflow.ActivityHandle[object]] = {}
+        self._telling: workflow.ActivityHandle[object] | None = None
+        self._told = start.parent is None
         self._asked: tuple[tuple[CaseState, Input, Instant], Result] | None = None
         self._stirred = False
         self._closing = False
@@ -173,15 +176,16 @@ class CaseWorkflow:
         for effect in result.effects:
             if isinstance(effect, Arm):
                 self._due = effect.at
-            elif isinstance(effect, StartCase):
-                self._links.append(Link(start=effect, actor=actor))
+            elif isinstance(effect, StartCase | SendEvent):
+                by_time = Actor(person="time", role=None, agency=self._protocol.agencies[0].id)
+                self._links.append(Link(effect=effect, actor=actor or by_time))
         self._stir()
 
     def _stir(self, _: object = None) -> None:
         self._stirred = True
 
     def _deliver(self) -> None:
-        """Send the next batch of facts and the next linked case, one of each at a time and in order."""
+        """Send the next batch of facts, and the next thing about each linked case: one of each at a time, in order."""
         case = workflow.info().workflow_id
         if self._outbox and self._projecting is None:
             facts = tuple(islice(self._outbox, contracts.BATCH))
@@ -194,15 +198,26 @@ class CaseWorkflow:
                 retry_policy=FOR_EVER,
             )
             self._projecting.add_done_callback(self._stir)
-        if self._links and self._linking is None:
-            self._linking = workflow.start_activity(
-                contracts.START_LINKED,
-                LinkedCase(case_id=case, protocol=self._start.protocol, link=self._links[0], shift=self._start.shift),
-                result_type=LinkedStarted,
-                start_to_close_timeout=contracts.LINK_TIMEOUT,
-                retry_policy=FOR_EVER,
-            )
-            self._linking.add_done_callback(self._stir)
+        for each in self._links:
+            if each.to not in self._linking:
+                self._linking[each.to] = self._hand_over(case, each)
+        if self._state.status is Status.ENDED and not self._told and self._telling is None:
+            self._telling = self._speak(contracts.TELL_PARENT, self._start.parent)
+
+    def _hand_over(self, case: str, link: Link) -> workflow.ActivityHandle[object]:
+        shift = self._start.shift
+        if isinstance(link.effect, SendEvent):
+            return self._speak(contracts.SEND_LINKED, LinkedCase(case_id=case, link=link, shift=shift))
+        own = self._start.protocol if link.effect.protocol is None else None
+        return self._speak(contracts.START_LINKED, LinkedCase(case_id=case, link=link, protocol=own, shift=shift))
+
+    def _speak(self, name: str, message: object) -> workflow.ActivityHandle[object]:
+        """Ask for something to be said to another case."""
+        handle = workflow.start_activity(
+            name, message, start_to_close_timeout=contracts.LINK_TIMEOUT, retry_policy=FOR_EVER
+        )
+        handle.add_done_callback(self._stir)
+        return handle
 
     def _collect(self) -> None:
         """Forget what has been delivered. A delivery that was cut off is sent again: both ends are idempotent."""
@@ -212,15 +227,27 @@ class CaseWorkflow:
                 while self._outbox and self._outbox[0].seq <= seq:
                     self._outbox.popleft()
             self._projecting = None
-        if self._linking is not None and self._linking.done():
-            if self._linking.exception() is None:
-                self._links.popleft()
-            self._linking = None
+        if self._telling is not None and self._telling.done():
+            self._told = self._telling.exception() is None
+            self._telling = None
+        for to in [number for number, handle in self._linking.items() if handle.done()]:
+            if self._linking.pop(to).exception() is None:
+                link = next(each for each in self._links if each.to == to)
+                self._links.remove(link)
+                self._note(link)
+
+    def _note(self, link: Link) -> None:
+        """Tell the core that a linked case of another protocol has opened; after the end nobody waits for it."""
+        if isinstance(link.effect, StartCase) and link.effect.link is not None:
+            notice = link_notice(link.effect.link, link.effect.seq, ended=False)
+            result = step(self._protocol, self._state, notice, self._now())
+            if result.refusal is None:
+                self._take(result, None)
 
     # The end of a run
 
     def _over(self) -> bool:
-        return self._state.status is Status.ENDED and not self._outbox and not self._links
+        return self._state.status is Status.ENDED and not self._outbox and not self._links and self._told
 
     def _worn(self) -> bool:
         info = workflow.info()
@@ -243,6 +270,7 @@ class CaseWorkflow:
                 state=self._state,
                 outbox=tuple(self._outbox),
                 links=tuple(self._links),
+                parent=self._start.parent,
                 shift=self._start.shift,
                 budget=self._start.budget,
             )

@@ -8,6 +8,7 @@ off is repeated with the same id, here until ``within`` has passed and by the ca
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,13 +16,13 @@ from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.contracts import Link, LinkedCase
+from activities.contracts import Link, LinkedCase, Parent
 from protocol.kernel import OpaqueId
 from protocol.machine import step
-from protocol.messages import Actor, EventHappened, Input, Refusal
+from protocol.messages import EventHappened, Input, Refusal, StartCase
 from protocol.refusals import after_end
 from protocol.serial import load_protocol, protocol_hash
-from protocol.state import CaseState, Instant
+from protocol.state import CaseState, Code, Instant
 from workflows.calls import Opening, closed, persist, remembered, update_with_start
 from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
 from workflows.messages import (
@@ -32,6 +33,7 @@ from workflows.messages import (
     CaseStart,
     Command,
     CommandReply,
+    link_notice,
     linked_case_id,
     reply_of,
 )
@@ -49,6 +51,7 @@ async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
     task_queue: str = TASK_QUEUE,
     within: timedelta = PATIENCE,
     shift: int = 0,
+    parent: Parent | None = None,
 ) -> CommandReply:
     """Open the case with this event, or give the event to the case if it is open already.
 
@@ -60,6 +63,7 @@ async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
         task_queue: where the workers of this installation listen.
         within: how long to keep trying.
         shift: microseconds added to the case's clock; for rehearsals.
+        parent: the case that a new case tells when it ends.
 
     Raises:
         Refused: the event cannot start a case of this protocol, or the open case refused it.
@@ -74,7 +78,7 @@ async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
     opening = Opening(
         case_id=case_id,
         slug=compiled.id,
-        start=CaseStart(protocol=protocol.decode(), protocol_hash=protocol_hash(protocol), shift=shift),
+        start=CaseStart(protocol=protocol.decode(), protocol_hash=protocol_hash(protocol), shift=shift, parent=parent),
         command=command,
         task_queue=task_queue,
     )
@@ -143,9 +147,9 @@ async def open_after_end(  # noqa: PLR0913 - each is one thing the caller decide
     """
     seq = ended.seq or 0
     start = after_end(load_protocol(protocol), command, seq, _clock())
-    if isinstance(start, Refusal):
-        raise Refused(start)
-    link = Link(start=start, actor=command.actor, command=command.command)
+    if isinstance(start, Refusal) or command.actor is None:
+        raise Refused(start if isinstance(start, Refusal) else Refusal(code=Code.CASE_ENDED))
+    link = Link(effect=start, actor=command.actor, command=command.command)
     message = LinkedCase(case_id=case_id, protocol=protocol.decode(), link=link)
     return await open_linked(client, message, key=key, task_queue=task_queue)
 
@@ -155,7 +159,7 @@ async def open_linked(client: Client, message: LinkedCase, *, key: bytes, task_q
 
     Args:
         client: a connected client with the project's data converter.
-        message: the link, from the other case's outbox.
+        message: the link, from the other case's outbox, with the protocol to pin a new case to.
         key: the installation's secret that case ids are made with.
         task_queue: where the workers of this installation listen.
 
@@ -163,19 +167,59 @@ async def open_linked(client: Client, message: LinkedCase, *, key: bytes, task_q
         Refused: the event cannot start a case of this protocol.
         Unanswered: nothing is known; repeat the call.
     """
-    protocol = message.protocol.encode()
-    start = message.link.start
-    case_id = linked_case_id(key, message.case_id, start.seq, message.link.command or "")
-    actor = message.link.actor or Actor(person=case_id, role=None, agency=load_protocol(protocol).agencies[0].id)
-    command = Input(
-        command=f"link-{case_id}",
-        actor=replace(actor, linked=True),
-        body=EventHappened(event=start.event, fields=start.fields),
-        # A clock that is a little behind the other case's must not make its event a thing of the future.
-        at=min(start.at, _clock() + message.shift),
+    link, start = message.link, message.link.effect
+    case_id = linked_case_id(key, message.case_id, start.seq, link.command or "")
+    named = start.link if isinstance(start, StartCase) else None
+    await open_or_join(
+        client,
+        case_id,
+        (message.protocol or "").encode(),
+        _linked_event(message, f"link-{case_id}"),
+        task_queue=task_queue,
+        shift=message.shift,
+        parent=None if named is None else Parent(case_id=message.case_id, link=named, seq=start.seq),
     )
-    await open_or_join(client, case_id, protocol, command, task_queue=task_queue, shift=message.shift)
     return case_id
+
+
+async def send_linked(client: Client, message: LinkedCase, *, key: bytes) -> Refusal | None:
+    """Tell a linked case of something as one of its own events; why it did not take it, or None.
+
+    One that has ended needs to hear of nothing any more.
+
+    Raises:
+        Unanswered: nothing is known; repeat the call.
+    """
+    case_id = linked_case_id(key, message.case_id, message.link.to)
+    command = f"link-{linked_case_id(key, message.case_id, message.link.effect.seq)}"
+    try:
+        await send(client, case_id, _linked_event(message, command))
+    except Refused as refused:
+        return refused.refusal
+    except (CaseHasEnded, UnknownCase):
+        return None
+    return None
+
+
+async def tell_parent(client: Client, parent: Parent) -> None:
+    """Tell a case that the case it began has ended; if it has ended itself there is nothing to tell.
+
+    Raises:
+        Unanswered: nothing is known; repeat the call.
+    """
+    with suppress(CaseHasEnded, UnknownCase, Refused):
+        await send(client, parent.case_id, link_notice(parent.link, parent.seq, ended=True))
+
+
+def _linked_event(message: LinkedCase, command: OpaqueId) -> Input:
+    effect = message.link.effect
+    return Input(
+        command=command,
+        actor=replace(message.link.actor, linked=True),
+        body=EventHappened(event=effect.event, fields=effect.fields),
+        # A clock that is a little behind the other case's must not make its event a thing of the future.
+        at=min(effect.at, _clock() + message.shift),
+    )
 
 
 async def recall(client: Client, case_id: str, command: OpaqueId) -> CommandReply | None:
@@ -216,4 +260,6 @@ __all__ = [
     "open_or_join",
     "recall",
     "send",
+    "send_linked",
+    "tell_parent",
 ]

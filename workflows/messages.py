@@ -16,9 +16,9 @@ from uuid import UUID
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from activities.contracts import Link
-from protocol.kernel import OpaqueId
-from protocol.messages import Fact, Input, Refusal
+from activities.contracts import Link, Parent
+from protocol.kernel import OpaqueId, Slug
+from protocol.messages import Fact, Input, LinkNotice, Refusal
 from protocol.state import CaseState, Instant, Reply
 
 TASK_QUEUE = "handoff-cases"
@@ -49,7 +49,8 @@ class CaseStart:
     """All that a run needs to begin or to go on: the pinned protocol, the case, and what it still has to deliver.
 
     ``protocol`` is the canonical JSON whose SHA-256 is ``protocol_hash``. ``shift`` (microseconds) is added to the
-    server's clock: 0 for a real case; a rehearsed one lives at another date. ``budget`` is in history events.
+    server's clock: 0 for a real case; a rehearsed one lives at another date. ``parent`` is told when a linked
+    case ends. ``budget`` is in history events.
     """
 
     protocol: str
@@ -57,6 +58,7 @@ class CaseStart:
     state: CaseState = field(default_factory=CaseState)
     outbox: tuple[Fact, ...] = ()
     links: tuple[Link, ...] = ()
+    parent: Parent | None = None
     shift: Instant = 0
     budget: int = EVENTS_PER_RUN
 
@@ -132,6 +134,12 @@ def linked_case_id(key: bytes, case_id: str, seq: int, command: str = "") -> str
     return _opaque(key, "linked", case_id, str(seq), command)
 
 
+def link_notice(link: Slug, seq: int, *, ended: bool) -> Input:
+    """That the linked case which fact ``seq`` started has opened, or ended: one command however often it is sent."""
+    command = f"link-{seq}-{'ended' if ended else 'opened'}"
+    return Input(command=command, actor=None, body=LinkNotice(link=link, seq=seq, ended=ended))
+
+
 def _opaque(key: bytes, *parts: str) -> str:
     digest = hmac.new(key, json.dumps(parts).encode(), hashlib.sha256).digest()
     number = int.from_bytes(digest[:16], "big")
@@ -155,6 +163,7 @@ __all__ = [
     "Command",
     "CommandReply",
     "case_id",
+    "link_notice",
     "linked_case_id",
     "reply_of",
 ]

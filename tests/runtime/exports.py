@@ -30,12 +30,14 @@ record:
  spoken-language: one of english, spanish, other
  injured: yes or no
  danger: number from 0 to 20
+ calls: count of arrest-booked
+ visits: list of seen-at (date and time), by-whom (role)
 vault:
  safe-numbers: phone numbers, kept by council
 events:
  arrest-booked:
   from: police
-  may bring: first-appearance, spoken-language, injured, danger and safe-numbers
+  may bring: first-appearance, spoken-language, injured, danger, visits and safe-numbers
   then: start a case
 steps in referral:
  referral:

@@ -52,6 +52,8 @@ def test_a_mapping_that_is_not_written_right_is_refused_at_its_line(was: str, no
         ("event: arrest-booked", "event: arrest", "UNKNOWN_EVENT", 1, "arrest-booked"),
         ("source: police", "source: council", "UNKNOWN_SOURCE", 2, "police"),
         ("injured: hurt", "hurt: hurt", "UNKNOWN_FIELD", 8, "There is"),
+        ("injured: hurt", "visits: hurt", "FIELD_TYPE", 8, "Remove it."),
+        ("injured: hurt", "calls: hurt", "FIELD_TYPE", 8, "Remove it."),
         ("SPA: spanish", "SPA: spannish", "FIELD_CHOICE", 7, "Did you mean spanish?"),
         ("hours of: council", "hours of: counsel", "UNKNOWN_AGENCY", 11, "Did you mean council?"),
     ],

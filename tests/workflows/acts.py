@@ -34,6 +34,11 @@ def note(command: str) -> Input:
     return Input(command=command, actor=RECORDS, body=EventHappened(event="note"))
 
 
+def reported(event: str) -> Input:
+    """An event that the police report, once."""
+    return Input(command=event, actor=RECORDS, body=EventHappened(event=event))
+
+
 def second(command: str) -> Input:
     """An event that starts a linked case."""
     return Input(command=command, actor=RECORDS, body=EventHappened(event="second"))

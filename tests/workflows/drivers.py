@@ -20,6 +20,7 @@ from temporalio.client import WorkflowHandle
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.testing import TimeSkipper
 
+from activities.contracts import START_LINKED, LinkedCase
 from protocol.judge import Judge, Problem
 from protocol.kernel import Protocol
 from protocol.machine import earliest
@@ -31,7 +32,7 @@ from store.projector import BODY
 from store.session import Database
 from store.tables import fact
 from workflows import client as cases
-from workflows.messages import CaseClosed, Command, CommandReply
+from workflows.messages import CaseClosed, Command, CommandReply, link_notice
 
 SECOND = 1_000_000
 LATE_AT_MOST = 2 * SECOND
@@ -178,20 +179,40 @@ async def eventually(so: Callable[[], Awaitable[bool]], within: float = 30) -> N
 async def inputs_of(
     events: Iterable[HistoryEvent], converter: DataConverter, shift: Instant
 ) -> list[tuple[Input, Instant]]:
-    """The inputs of a history, each with the instant of the task that took it, and a tick at the end of every task."""
+    """The inputs of a history, each with the instant of the task that took it, and a tick at the end of every task.
+
+    What the case told itself, that a linked case has opened, comes after the commands of the same task.
+    """
     found: list[tuple[Input, Instant]] = []
-    started, now, inputs = 0, 0, list[Input]()
+    started, now, inputs, opened, opened_since = 0, 0, list[Input](), list[Input](), list[Input]()
+    opening: dict[int, Input] = {}
     for event in events:
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
             started = event.event_time.ToNanoseconds() // 1_000 + shift
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
-            found += _taken(inputs, now)
-            now, inputs = started, []
+            found += _taken([*inputs, *opened], now)
+            now, inputs, opened, opened_since = started, [], opened_since, []
         elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
             request = event.workflow_execution_update_accepted_event_attributes.accepted_request
             (command,) = await converter.decode(request.input.args.payloads, [Command])
             inputs.append(command.input)
-    return found + _taken(inputs, now)
+        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+            notice = await _notice_of(event, converter)
+            opening |= {} if notice is None else {event.event_id: notice}
+        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+            done = opening.get(event.activity_task_completed_event_attributes.scheduled_event_id)
+            opened_since += [] if done is None else [done]
+    return found + _taken([*inputs, *opened], now)
+
+
+async def _notice_of(event: HistoryEvent, converter: DataConverter) -> Input | None:
+    """What a case tells itself when this activity is done."""
+    scheduled = event.activity_task_scheduled_event_attributes
+    if scheduled.activity_type.name != START_LINKED:
+        return None
+    (message,) = await converter.decode(scheduled.input.payloads, [LinkedCase])
+    start = message.link.effect
+    return link_notice(start.link, start.seq, ended=False) if start.link is not None else None
 
 
 def _taken(inputs: list[Input], now: Instant) -> list[tuple[Input, Instant]]:

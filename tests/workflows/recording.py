@@ -24,13 +24,14 @@ from protocol.scenario import read_scenarios
 from store import schema
 from store.session import Database
 from tests import servers
-from tests.workflows.acts import begin, booked, end, filed, given, new_id, note, runs, second
+from tests.workflows.acts import begin, booked, end, filed, given, new_id, note, reported, runs, second
 from tests.workflows.conftest import KEY, publish_all
 from tests.workflows.drivers import SECOND, TemporalDriver, eventually, play
-from tests.workflows.texts import ADVOCACY, advocacy, relay
+from tests.workflows.texts import ADVOCACY, advocacy, errand, relay
 from worker import build
 from workflows import client as cases
 from workflows.case import PATIENCE
+from workflows.messages import linked_case_id
 
 STACK = re.compile(r' *"stackTrace": ".*",\n')
 """Where in somebody's folders an error was raised is no part of a history."""
@@ -92,6 +93,39 @@ async def linked(studio: Studio) -> str:
     return driver.case_id
 
 
+async def errand_done(studio: Studio) -> str:
+    """A case of another protocol is started, told twice, and its end waited for."""
+    case_id, linked_id = await _errand(studio)
+    await cases.send(studio.client, linked_id, end())
+    await studio.client.get_workflow_handle(linked_id).result()
+    await cases.send(studio.client, case_id, reported("over"))
+    return case_id
+
+
+async def errand_linked(studio: Studio) -> str:
+    """A case that another case started, and told of its end."""
+    _, linked_id = await _errand(studio)
+    await cases.send(studio.client, linked_id, end())
+    await studio.client.get_workflow_handle(linked_id).result()
+    return linked_id
+
+
+async def _errand(studio: Studio) -> tuple[str, str]:
+    driver = studio.driver()
+    await driver.start(errand())
+    await driver.advance(START)
+    linked_id = linked_case_id(KEY, driver.case_id, 3)
+    for command in (reported("begun"), reported("more"), reported("refused")):
+        await driver.send(command)
+
+    async def told() -> bool:
+        papers = (await cases.look(studio.client, driver.case_id)).state.links["papers"]
+        return papers.opened and (await cases.look(studio.client, linked_id)).state.born == 2
+
+    await eventually(told)
+    return driver.case_id, linked_id
+
+
 async def two_runs(studio: Studio) -> str:
     """A case that goes on in new runs."""
     case_id = new_id()
@@ -128,6 +162,8 @@ STORIES: dict[str, Story] = {
     "answered": answered,
     "late": late,
     "linked": linked,
+    "errand": errand_done,
+    "errand-linked": errand_linked,
     "two-runs": two_runs,
     "never-opened": never_opened,
     "advocacy-reached": scenario(0),

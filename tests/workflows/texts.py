@@ -20,7 +20,7 @@ agreements:
  relay-mou: {between: all, signed: 2026-01-15, review by: 2036-01-15}
 events:
  booked: {from: police and linked cases, then: start a case}
- note: {from: police}
+ note: {from: police and linked cases}
  closed: {from: court, then: end the case}
  second: {from: police, then: start a linked case as booked}
 steps in relay:
@@ -47,7 +47,47 @@ steps in relay:
 QUICK = RELAY.replace("protocol: relay", "protocol: quick").replace("within 2 hours", "within 1 second")
 """The same with a first window that a test can wait for on a real clock."""
 
-ADVOCACY = Path(__file__).parents[2] / "protocol_specs" / "post-arrest-advocacy"
+ERRAND = """\
+protocol: errand
+title: An errand that another protocol does
+timezone: America/Chicago
+agencies:
+ police: {lead: sergeant, roles: [patrol]}
+ court: {lead: clerk}
+agreements:
+ relay-mou: {between: all, signed: 2026-01-15, review by: 2036-01-15}
+events:
+ begun: {from: police, then: start a case}
+ more: {from: police}
+ refused: {from: police}
+ over: {from: police, then: end the case}
+steps in errand:
+ papers:
+  when: begun
+  runs: relay
+  as: booked
+  passes on:
+   note: more
+   closed: refused
+ follow:
+  when: papers opens
+  who: patrol
+  must: follow the papers
+  due: within 2 hours
+  ladder: {when due: tell sergeant}
+  outcomes: [followed]
+ shelve:
+  when: papers ends
+  who: clerk
+  must: put the papers away
+  due: within 2 hours
+  ladder: {when due: tell sergeant}
+  outcomes: [shelved]
+"""
+"""Opens a relay, passes on what the relay takes (``note``) and what it does not (``closed``), and waits for its end."""
+
+SPECS = Path(__file__).parents[2] / "protocol_specs"
+ADVOCACY = SPECS / "post-arrest-advocacy"
 
 
 @cache
@@ -60,6 +100,23 @@ def relay() -> Protocol:
 def quick() -> Protocol:
     """The small protocol in a hurry."""
     return compile_text(QUICK, today=date(2026, 3, 1)).protocol
+
+
+@cache
+def errand() -> Protocol:
+    """The small protocol that runs the other."""
+    return compile_text(ERRAND, today=date(2026, 3, 1)).protocol
+
+
+@cache
+def full_case() -> Protocol:
+    """P2 as published."""
+    return compile_text(full_case_text(), today=date(2026, 3, 1)).protocol
+
+
+def full_case_text() -> str:
+    """P2 as written."""
+    return (SPECS / "full-case-flow" / "1.yaml").read_text(encoding="utf-8")
 
 
 @cache

@@ -1,0 +1,56 @@
+"""Texts checked together: each by itself, and against the protocols it runs or is run by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from protocol.compiling import Compiled, compile_text
+from protocol.errors import Finding, SpecError
+from protocol.kernel import Protocol, Slug
+from runtime import texts
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in one text; ``compiled`` is None when it cannot be published."""
+
+    path: Path
+    data: bytes
+    compiled: Compiled | None
+    findings: Sequence[Finding]
+
+
+def check_texts(paths: Sequence[Path], today: date) -> tuple[Checked, ...]:
+    """Check texts against one another and the bundled ones; of one protocol, the text that is given counts.
+
+    Raises:
+        HandoffError: ``FILE`` when one cannot be read.
+    """
+    given = [(path, texts.read_bytes(path)) for path in paths]
+    others = {each.id: each for each in (*_readable(_bundled(), today), *_readable([data for _, data in given], today))}
+    return tuple(check_text(path, data, today, others) for path, data in given)
+
+
+def check_text(path: Path, data: bytes, today: date, others: dict[Slug, Protocol] | None = None) -> Checked:
+    """Check one text, against others if they are given."""
+    try:
+        compiled = compile_text(data, today=today, others=others)
+    except SpecError as error:
+        return Checked(path, data, None, error.findings)
+    return Checked(path, data, compiled, compiled.findings)
+
+
+def _bundled() -> list[bytes]:
+    return [texts.read_bytes(versions[max(versions)]) for versions in texts.bundled().values()]
+
+
+def _readable(found: Sequence[bytes], today: date) -> Iterator[Protocol]:
+    """Those of the texts that can be published by themselves."""
+    for data in found:
+        try:
+            yield compile_text(data, today=today).protocol
+        except SpecError:
+            continue
