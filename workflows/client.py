@@ -16,7 +16,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import Link, LinkedCase
-from protocol.kernel import OpaqueId
+from protocol.kernel import OpaqueId, Protocol
 from protocol.machine import step
 from protocol.messages import Actor, EventHappened, Input, Refusal
 from protocol.refusals import after_end
@@ -166,16 +166,27 @@ async def open_linked(client: Client, message: LinkedCase, *, key: bytes, task_q
     protocol = message.protocol.encode()
     start = message.link.start
     case_id = linked_case_id(key, message.case_id, start.seq, message.link.command or "")
-    actor = message.link.actor or Actor(person=case_id, role=None, agency=load_protocol(protocol).agencies[0].id)
     command = Input(
         command=f"link-{case_id}",
-        actor=replace(actor, linked=True),
+        actor=_caused_by(message.link, case_id, load_protocol(protocol)),
         body=EventHappened(event=start.event, fields=start.fields),
         # A clock that is a little behind the other case's must not make its event a thing of the future.
         at=min(start.at, _clock() + message.shift),
     )
     await open_or_join(client, case_id, protocol, command, task_queue=task_queue, shift=message.shift)
     return case_id
+
+
+def _caused_by(link: Link, case_id: str, protocol: Protocol) -> Actor:
+    """Who opens a linked case: the agency that caused it, in the person of whoever acted for that agency, if anybody.
+
+    Time may have caused it, or one agency's act what another does: then the new case itself stands for the person.
+    """
+    actor = link.actor
+    agency = link.start.agency or (protocol.agencies[0].id if actor is None else actor.agency)
+    if actor is None or actor.agency != agency:
+        actor = Actor(person=case_id, role=None, agency=agency)
+    return replace(actor, linked=True)
 
 
 async def recall(client: Client, case_id: str, command: OpaqueId) -> CommandReply | None:

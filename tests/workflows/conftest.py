@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 from store import protocols, schema
 from store.session import Database
 from tests.workflows.drivers import TemporalDriver
-from tests.workflows.texts import QUICK, RELAY, advocacy, advocacy_text, quick, relay
+from tests.workflows.texts import LINKING, QUICK, RELAY, advocacy, advocacy_text, linking, quick, relay
 from worker import build
 
 KEY = bytes(range(32))
@@ -22,7 +22,7 @@ KEY = bytes(range(32))
 
 def publish_all(database: Database) -> None:
     """Publish the tests' protocols."""
-    texts = ((relay(), RELAY), (quick(), QUICK), (advocacy(), advocacy_text()))
+    texts = ((relay(), RELAY), (quick(), QUICK), (linking(), LINKING), (advocacy(), advocacy_text()))
     with database.write() as connection:
         for protocol, text in texts:
             now = time.time_ns() // 1_000

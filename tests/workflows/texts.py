@@ -47,6 +47,12 @@ steps in relay:
 QUICK = RELAY.replace("protocol: relay", "protocol: quick").replace("within 2 hours", "within 1 second")
 """The same with a first window that a test can wait for on a real clock."""
 
+LINKING = RELAY.replace("protocol: relay", "protocol: linking").replace(
+    "ladder: {when due: tell sergeant}\n  outcomes: {filed: }",
+    "ladder: {when due: end as unfiled}\n  outcomes: {filed: , unfiled: start a linked case as booked}",
+)
+"""The same, where papers that the court does not file in time begin a linked case."""
+
 ADVOCACY = Path(__file__).parents[2] / "protocol_specs" / "post-arrest-advocacy"
 
 
@@ -60,6 +66,12 @@ def relay() -> Protocol:
 def quick() -> Protocol:
     """The small protocol in a hurry."""
     return compile_text(QUICK, today=date(2026, 3, 1)).protocol
+
+
+@cache
+def linking() -> Protocol:
+    """The small protocol in which a missed window begins a linked case."""
+    return compile_text(LINKING, today=date(2026, 3, 1)).protocol
 
 
 @cache
