@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import JsonValue
 
 from api.deps import Here, Who, now
+from api.once import Once
 from api.views import Closed, TaskOut, page, tasks_out, when
 from protocol import clocks
 from protocol.kernel import Field, FieldType, Slug
@@ -19,7 +20,7 @@ from store import cases, escalations, handoffs, protocols, timeline, vault
 from store.policy import unknown
 from store.session import Connection
 
-router = APIRouter()
+router = APIRouter(route_class=Once)
 Limit = Annotated[int, Query(ge=1, le=200)]
 
 

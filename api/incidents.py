@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from api import edge
 from api.deps import Here, Services, Who, command_id, now
+from api.once import Once
 from api.views import Closed, instant
 from protocol.errors import HandoffError
 from protocol.kernel import FieldType, Protocol, Slug
@@ -20,7 +21,7 @@ from store.policy import Subject
 from workflows import client as flows
 from workflows.messages import case_id
 
-router = APIRouter()
+router = APIRouter(route_class=Once)
 Values = dict[Slug, bool | int | str]
 
 

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field
 from api import edge
 from api.deps import Here, Services, Who, actors, command_id, now
 from api.incidents import Values, fields_in
+from api.once import Once
 from api.views import Closed, TaskOut, instant, page, tasks_out
 from protocol.kernel import Protocol, Slug, Step
 from protocol.messages import Answer, Input, LogTry, PauseClock, Reassign, ResumeClock, TakeUp
@@ -22,7 +23,7 @@ from store.session import Connection
 from store.task_view import TaskTarget
 from workflows import client as flows
 
-router = APIRouter(prefix="/tasks")
+router = APIRouter(prefix="/tasks", route_class=Once)
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
