@@ -204,20 +204,35 @@ def test_a_page_about_what_is_over_can_still_be_read(here: Installation) -> None
 # Cases that are long over
 
 
+async def temporal_of(here: Installation) -> Client:
+    """A client to an installation's own Temporal server."""
+    address = (await ensure_server(ServerOptions(folder=here.data / "temporal"), print)).address
+    return await Client.connect(address, namespace=Settings(data=here.data).temporal_namespace)
+
+
+async def status_of(client: Client, case: str) -> WorkflowExecutionStatus | None:
+    """What Temporal says of a case's run; None without one."""
+    try:
+        return (await client.get_workflow_handle(case).describe()).status
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+    return None
+
+
+async def has_run(here: Installation, case: str) -> bool:
+    return await status_of(await temporal_of(here), case) is not None
+
+
 async def remove(here: Installation, over: tuple[str, ...], running: tuple[str, ...]) -> None:
     """Remove cases' runs from Temporal, as its retention does; the server takes about half a minute."""
-    address = (await ensure_server(ServerOptions(folder=here.data / "temporal"), print)).address
-    client = await Client.connect(address, namespace=Settings(data=here.data).temporal_namespace)
+    client = await temporal_of(here)
 
     async def has_ended(case: str) -> bool:
-        return (await client.get_workflow_handle(case).describe()).status is not WorkflowExecutionStatus.RUNNING
+        return await status_of(client, case) is WorkflowExecutionStatus.COMPLETED
 
     async def is_gone(case: str) -> bool:
-        try:
-            await client.get_workflow_handle(case).describe()
-        except RPCError as error:
-            return error.status is RPCStatusCode.NOT_FOUND
-        return False
+        return await status_of(client, case) is None
 
     for case in over:
         await eventually(partial(has_ended, case))
@@ -253,7 +268,7 @@ def cases_of(here: Installation) -> int:
 
 
 def test_a_report_joins_its_case_after_temporal_forgot_it(here: Installation, forgotten: Forgotten) -> None:
-    """Repeated after its case's run was removed, a report joins that case: none is opened, no fact is added."""
+    """Repeated after its case's run was removed, a report joins that case: no run begins, no fact is added."""
     case = forgotten.ended["2026-41"]
     before = cases_of(here), here.get("coordinator", f"/cases/{case}/timeline")
 
@@ -262,6 +277,7 @@ def test_a_report_joins_its_case_after_temporal_forgot_it(here: Installation, fo
     assert again.status_code == httpx2.codes.OK
     assert (again.json()["case"], again.json()["joined"], again.json()["visible"]) == (case, True, True)
     assert (cases_of(here), here.get("coordinator", f"/cases/{case}/timeline")) == before
+    assert not asyncio.run(has_run(here, case))
 
 
 def test_what_was_never_recorded_is_too_late(here: Installation, forgotten: Forgotten) -> None:
@@ -279,7 +295,7 @@ def test_what_was_never_recorded_is_too_late(here: Installation, forgotten: Forg
 
 
 def test_an_open_case_without_a_run_is_never_taken_for_done(here: Installation, forgotten: Forgotten) -> None:
-    """If the run of an open case is gone, a repeated report is not acknowledged and opens no second case."""
+    """If the run of an open case is gone, a repeated report is not acknowledged and begins no other."""
     assert list(forgotten.open) == ["2026-43"]
     before = cases_of(here)
 
@@ -287,6 +303,7 @@ def test_an_open_case_without_a_run_is_never_taken_for_done(here: Installation, 
 
     assert (again.status_code, again.json()["code"]) == (409, "CASE_LOST")
     assert cases_of(here) == before
+    assert not asyncio.run(has_run(here, forgotten.open["2026-43"]))
 
 
 def test_one_number_in_two_protocols_is_two_cases(here: Installation) -> None:
