@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from api import cases, errors, incidents, protocols, tasks
+from api import cases, errors, incidents, once, protocols, tasks
 from api.deps import Services, Who
 from api.edge import Edge
 from api.views import Closed
@@ -65,7 +66,11 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.services = await open_services(settings)
+        sweeper = asyncio.create_task(once.forget_keys(app.state.services))
         yield
+        sweeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeper
         app.state.services.database.close()
 
     app = FastAPI(

@@ -10,18 +10,21 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import JsonValue
 
-from api.deps import Here, Services, Who, now
+from api.deps import Here, Services, Who, actors, command_id, now
+from api.once import Once
 from api.records import columns_of, item_shown, shown
 from api.views import Closed, TaskOut, page, tasks_out, when
 from protocol import clocks
 from protocol.kernel import OpaqueId, Protocol, Slug
-from store import cases, escalations, handoffs, protocols, timeline, vault
+from protocol.messages import Input, PageRead
+from store import cases, escalations, handoffs, notices, protocols, timeline, vault
 from store.linked import LinkView
 from store.policy import Subject, unknown
 from store.session import Connection
+from workflows import client as flows
 from workflows.messages import linked_case_id
 
-router = APIRouter()
+router = APIRouter(route_class=Once)
 Limit = Annotated[int, Query(ge=1, le=200)]
 INSTANTS = {"due", "starts", "until", "was"}
 """Parts of facts that are instants."""
@@ -86,7 +89,10 @@ class Moment(Closed):
 
 
 class NoticeOut(Closed):
-    """Who was told, how, when and why; ``late_seconds``: how long after its instant it was done."""
+    """Who was told, how, when and why; ``late_seconds``: how long after its instant it was done.
+
+    ``read_at`` and ``read_by`` (the role that was told) are empty until somebody has read it.
+    """
 
     id: str
     case: str
@@ -102,6 +108,8 @@ class NoticeOut(Closed):
     late_seconds: int
     taken_at: datetime | None
     due_at: datetime | None
+    read_at: datetime | None
+    read_by: Slug | None
 
 
 def _row(found: cases.CaseSummary) -> CaseRow:
@@ -253,23 +261,50 @@ async def told(
     found = await here.read(
         lambda connection: escalations.escalations(connection, who, case_id=case, cursor=position, limit=limit)
     )
-    rows = [
-        NoticeOut(
-            id=each.id,
-            case=each.case_id,
-            code=each.code,
-            step=each.step,
-            agency=each.agency,
-            told=each.role,
-            told_agency=each.told_agency,
-            how=each.how,
-            why=each.why,
-            at=when(each.at),
-            recorded=when(each.recorded),
-            late_seconds=(each.recorded - each.at) // 1_000_000,
-            taken_at=when(each.taken_at),
-            due_at=when(each.due_at),
-        )
-        for each in found.rows
-    ]
-    return page(here, who, rows, found.next)
+    return page(here, who, [_told(each) for each in found.rows], found.next)
+
+
+@router.post("/escalations/{notice}/read")
+async def read(notice: str, here: Here, who: Who) -> NoticeOut:
+    """Say that I have read what my role was told; a page is not repeated then. Safe to repeat."""
+    found = await here.read(lambda connection: notices.target(connection, who, notice))
+    if found.page is not None and not found.stopped:
+        await _stop(here, who, found, found.page)
+    await here.write(lambda connection: notices.mark_read(connection, who, notice, now()))
+    return _told(await here.read(lambda connection: escalations.one(connection, who, notice)))
+
+
+async def _stop(here: Services, who: Subject, found: notices.NoticeTarget, number: int) -> None:
+    """Tell the case that a page was read. Whoever reads it first, it is one command."""
+    command = Input(
+        command=command_id("page-read", found.case_id, str(number)),
+        actor=actors(who, (found.role,)),
+        body=PageRead(page=number),
+    )
+    try:
+        reply = await flows.send(here.client, found.case_id, command)
+    except (flows.Refused, flows.CaseHasEnded, flows.UnknownCase):
+        # The task or the case has ended, and its pages with it: nothing is left to stop.
+        return
+    await here.projected(found.case_id, reply.seq)
+
+
+def _told(each: escalations.NoticeView) -> NoticeOut:
+    return NoticeOut(
+        id=each.id,
+        case=each.case_id,
+        code=each.code,
+        step=each.step,
+        agency=each.agency,
+        told=each.role,
+        told_agency=each.told_agency,
+        how=each.how,
+        why=each.why,
+        at=when(each.at),
+        recorded=when(each.recorded),
+        late_seconds=(each.recorded - each.at) // 1_000_000,
+        taken_at=when(each.taken_at),
+        due_at=when(each.due_at),
+        read_at=when(each.read_at),
+        read_by=None if each.read_at is None else each.role,
+    )

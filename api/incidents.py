@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from api import edge
 from api.deps import Here, Services, Who, command_id, now
+from api.once import Once
 from api.records import Values, fields_in
 from api.views import Closed, instant
 from protocol.errors import HandoffError
@@ -17,10 +18,11 @@ from protocol.kernel import Protocol, Slug
 from protocol.messages import Actor, EventHappened, Input
 from store import cases, ids, intake, protocols
 from store.policy import Subject
+from store.session import Connection
 from workflows import client as flows
 from workflows.messages import case_id
 
-router = APIRouter()
+router = APIRouter(route_class=Once)
 
 
 class IncidentIn(Closed):
@@ -64,7 +66,9 @@ async def report(request: Request, response: Response, body: IncidentIn, here: H
     _may_report(who, body.source)
     version = await here.read(lambda connection: protocols.current(connection, body.protocol))
     number = " ".join(body.key.split()).casefold()
-    case = case_id(here.case_key, f"{body.protocol}|{body.source}", number)
+    # The same agency may report one incident to two protocols: these are two cases.
+    source = f"{body.protocol}|{body.source}"
+    case = case_id(here.case_key, source, number)
     command = command_id("incident", body.source, number, body.event)
     event = EventHappened(
         event=body.event,
@@ -73,21 +77,57 @@ async def report(request: Request, response: Response, body: IncidentIn, here: H
         hold_until=None if body.hold_until is None else instant(body.hold_until),
     )
     actor = Actor(person=who.person_id, role=None, agency=body.source)
-    before = await here.read(lambda connection: intake.find(connection, here.case_key, body.source, number))
     message = Input(command=command, actor=actor, body=event, at=_at(body.occurred_at))
+
+    def seen(connection: Connection) -> bool:
+        known = intake.find(connection, here.case_key, source, number)
+        return known is not None or intake.recorded(connection, case) is not None
+
+    before = await here.read(seen)
     try:
-        reply = await flows.open_or_join(
-            here.client, case, version.compiled, message, task_queue=here.settings.task_queue
-        )
-    except flows.Refused:
+        seq = await _open_or_join(here, case, version.compiled, message, known=before)
+    except (flows.Refused, flows.CaseHasEnded):
         await edge.discard(here, case, command)
         raise
-    await here.write(lambda connection: intake.remember(connection, here.case_key, body.source, number, case, now()))
-    visible = await here.projected(case, reply.seq)
+    await here.write(lambda connection: intake.remember(connection, here.case_key, source, number, case, now()))
+    visible = await here.projected(case, seq)
     code = await here.read(lambda connection: ids.code_of(connection, case)) if visible else None
-    if before is not None:
+    if before:
         response.status_code = 200
-    return Reported(case=case, code=code, joined=before is not None, visible=visible)
+    return Reported(case=case, code=code, joined=before, visible=visible)
+
+
+async def _open_or_join(here: Services, case: str, compiled: bytes, message: Input, *, known: bool) -> int:
+    """Give a report to its case, opened if need be; the fact that tells of it.
+
+    A case that is known is never opened again: Temporal keeps the runs of ended cases for a time only, and would take
+    its number for a new one. What such a case recorded is answered from here.
+    """
+    try:
+        if known:
+            return (await flows.send(here.client, case, message)).seq
+    except flows.UnknownCase:
+        found = await here.read(lambda connection: intake.recorded(connection, case))
+        if found is not None:
+            return await _as_recorded(here, case, found, message)
+    reply = await flows.open_or_join(here.client, case, compiled, message, task_queue=here.settings.task_queue)
+    return reply.seq
+
+
+async def _as_recorded(here: Services, case: str, found: intake.Recorded, message: Input) -> int:
+    """Answer a report whose case has no run any more: joined if it was recorded, too late if not."""
+    _must_have_ended(found)
+    if not isinstance(message.body, EventHappened) or message.actor is None:
+        raise flows.CaseHasEnded(found.seq)
+    if (message.actor.agency, message.body.event) not in found.events:
+        raise flows.CaseHasEnded(found.seq)
+    await edge.discard(here, case, message.command)
+    return found.seq
+
+
+def _must_have_ended(found: intake.Recorded) -> None:
+    if not found.ended:
+        raise HandoffError("CASE_LOST", "this case is recorded as open and has no run: an operator must look at it")
 
 
 @router.post("/cases/{case}/events", status_code=201)
@@ -121,7 +161,7 @@ async def happened(
 
 async def _send(here: Services, case: str, compiled: bytes, message: Input) -> tuple[str, int]:
     try:
-        reply = await flows.send(here.client, case, message)
+        return case, await _give(here, case, message)
     except flows.CaseHasEnded as ended:
         linked = await flows.open_after_end(
             here.client, case, ended, compiled, message, key=here.case_key, task_queue=here.settings.task_queue
@@ -130,7 +170,18 @@ async def _send(here: Services, case: str, compiled: bytes, message: Input) -> t
     except flows.Refused:
         await edge.discard(here, case, message.command)
         raise
-    return case, reply.seq
+
+
+async def _give(here: Services, case: str, message: Input) -> int:
+    """Give an event to a case; one whose run Temporal no longer keeps has ended, and says so."""
+    try:
+        return (await flows.send(here.client, case, message)).seq
+    except flows.UnknownCase:
+        found = await here.read(lambda connection: intake.recorded(connection, case))
+        if found is None:
+            raise
+    _must_have_ended(found)
+    raise flows.CaseHasEnded(found.seq)
 
 
 def _may_report(who: Subject, source: Slug) -> None:

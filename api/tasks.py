@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from api import edge
 from api.deps import Here, Services, Who, actors, command_id, now
+from api.once import Once
 from api.records import Values, fields_in
 from api.views import Closed, TaskOut, instant, page, tasks_out
 from protocol.kernel import Protocol, Slug, Step
@@ -24,7 +25,7 @@ from store.session import Connection
 from store.task_view import TaskTarget
 from workflows import client as flows
 
-router = APIRouter(prefix="/tasks")
+router = APIRouter(prefix="/tasks", route_class=Once)
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 

@@ -607,7 +607,8 @@ class Arm:
 class StartCase:
     """Open a linked case with this event; ``seq`` makes the new case's id derivable, so it starts once.
 
-    ``link`` names the link whose protocol the new case runs; None: a case of the same protocol.
+    ``link`` names the link whose protocol the new case runs; None: a case of the same protocol. ``agency`` is whose act
+    caused it; None: nobody's, or one recorded before this was kept.
     """
 
     kind: Literal["start-case"] = "start-case"
@@ -617,6 +618,7 @@ class StartCase:
     at: Instant
     link: Slug | None = None
     protocol: Slug | None = None
+    agency: Slug | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,7 +148,9 @@ def _start_linked(running: Running, event: Slug, occurrence: Occurrence) -> None
     known = running.protocol.event[event]
     brought = {name: value for name, value in occurrence.fields.items() if name in (*known.brings, *known.may_bring)}
     running.record(LinkedCaseStarted(event=event), occurrence.effective)
-    running.effects.append(StartCase(seq=running.seq, event=event, fields=brought, at=occurrence.effective))
+    running.effects.append(
+        StartCase(seq=running.seq, event=event, fields=brought, at=occurrence.effective, agency=occurrence.agency)
+    )
 
 
 def _openings(running: Running, occurrence: Occurrence) -> None:
@@ -224,5 +226,6 @@ def _start_link(running: Running, link: Link, cause: Ref, occurrence: Occurrence
             at=occurrence.effective,
             link=link.id,
             protocol=link.protocol,
+            agency=occurrence.agency,
         )
     )

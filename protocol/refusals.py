@@ -65,4 +65,5 @@ def after_end(protocol: Protocol, command: Input, case_seq: int, now: Instant) -
         return Refusal(code=Code.NOT_YOUR_EVENT, place=body.event)
     target = protocol.event[linked.targets[0]]
     brought = {name: value for name, value in body.fields.items() if name in (*target.brings, *target.may_bring)}
-    return StartCase(seq=case_seq, event=target.id, fields=brought, at=now if command.at is None else command.at)
+    at = now if command.at is None else command.at
+    return StartCase(seq=case_seq, event=target.id, fields=brought, at=at, agency=actor.agency)

@@ -11,7 +11,7 @@ from protocol.kernel import OpaqueId, RungId, Slug
 from protocol.state import Instant
 from store.edge_tables import notice_receipt
 from store.paging import Cursor, Page, after, page
-from store.policy import Subject, notice_visible, only_if
+from store.policy import Subject, notice_visible, only_if, unknown
 from store.tables import case_file, notice, task
 
 
@@ -77,6 +77,18 @@ def escalations(
         statement = statement.where(notice.c.recorded >= since)
     rows = connection.execute(after(statement, NEWEST, cursor, limit)).all()
     return page([NoticeView(**row._mapping) for row in rows], limit, position)
+
+
+def one(connection: Connection, subject: Subject, notice_id: str) -> NoticeView:
+    """One notice the subject may see.
+
+    Raises:
+        HandoffError: ``NOT_FOUND``.
+    """
+    row = connection.execute(notices_seen(subject).where(notice.c.id == notice_id)).first()
+    if row is None:
+        raise unknown("notice")
+    return NoticeView(**row._mapping)
 
 
 NEWEST: tuple[ColumnElement[Any], ...] = (-notice.c.recorded, notice.c.id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
@@ -11,6 +13,16 @@ from protocol.state import Instant
 from store.edge_tables import source_key
 from store.ids import source_hash
 from store.session import add_new
+from store.tables import case_file, fact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What is known here of a case, its durable run apart: its last fact, whether it ended, who reported what."""
+
+    seq: int
+    ended: bool
+    events: frozenset[tuple[Slug, Slug]]
 
 
 def remember(
@@ -21,7 +33,7 @@ def remember(
     Args:
         connection: from ``Database.write()``.
         key: the id key, which must not live in this database.
-        agency: the source agency.
+        agency: the source agency, or whatever else its numbers are told apart by.
         number: its own number for the incident, normalised by the caller.
         case_id: the case.
         now: the present instant.
@@ -47,3 +59,19 @@ def known(connection: Connection, key: bytes, agency: Slug, numbers: Sequence[st
         rows = connection.execute(select(source_key.c.hash).where(source_key.c.hash.in_(chunk))).scalars()
         found.update(by_hash[each] for each in rows)
     return frozenset(found)
+
+
+def recorded(connection: Connection, case_id: OpaqueId) -> Recorded | None:
+    """What is recorded of a case, its events as (agency, event); None without a fact. Never for people."""
+    row = connection.execute(select(case_file.c.seq, case_file.c.status).where(case_file.c.case_id == case_id)).first()
+    if row is None or row.seq == 0:
+        return None
+    bodies = connection.execute(
+        select(fact.c.body).where(fact.c.case_id == case_id, fact.c.kind == "event-recorded")
+    ).scalars()
+    events = [json.loads(each) for each in bodies]
+    return Recorded(
+        seq=row.seq,
+        ended=row.status == "ended",
+        events=frozenset((each["agency"], each["event"]) for each in events),
+    )

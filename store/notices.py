@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, select
 
+from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
 from store.edge_tables import notice_receipt
@@ -19,11 +20,16 @@ from store.tables import case_file, notice
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeTarget:
-    """Where to say that a page was read: its case and its number there (None: an ordinary notice), for the engine."""
+    """Where to say that a page was read: its case and its number there (None: an ordinary notice), for the engine.
+
+    ``role`` was told; ``stopped`` says that the page is not repeated any more.
+    """
 
     case_id: OpaqueId
     slug: Slug
     page: int | None
+    role: Slug
+    stopped: bool
 
 
 def notices(
@@ -47,21 +53,47 @@ def notices(
     return page([NoticeView(**row._mapping) for row in rows], limit, _position)
 
 
-def mark_read(connection: Connection, subject: Subject, notice_id: str, now: Instant) -> NoticeTarget:
-    """Note that the subject has read a notice to its own role; the first reader stays. Needs a writing connection.
+def target(connection: Connection, subject: Subject, notice_id: str) -> NoticeTarget:
+    """A notice to the subject's own role.
 
     Raises:
-        HandoffError: ``NOT_FOUND``.
+        HandoffError: ``NOT_FOUND`` for none and for one that may not be seen, ``NOT_YOURS`` for one to others.
     """
-    statement = select(notice.c.case_id, case_file.c.slug, notice.c.page).join_from(
-        notice, case_file, notice.c.case_id == case_file.c.case_id
-    )
-    visible = notice_visible(notice, subject, case_file.c.protocol_hash)
-    row = connection.execute(_mine(statement.where(notice.c.id == notice_id, visible), subject)).first()
+    row = connection.execute(
+        select(
+            notice.c.case_id,
+            case_file.c.slug,
+            notice.c.page,
+            notice.c.role,
+            notice.c.stopped_at.is_not(None).label("stopped"),
+            notice.c.agency,
+        )
+        .join_from(notice, case_file, notice.c.case_id == case_file.c.case_id)
+        .where(notice.c.id == notice_id, notice_visible(notice, subject, case_file.c.protocol_hash))
+    ).first()
     if row is None:
         raise unknown("notice")
-    add_new(connection, notice_receipt, [{"notice_id": notice_id, "person_id": subject.person_id, "read_at": now}])
-    return NoticeTarget(**row._mapping)
+    if row.agency != subject.agency or row.role not in subject.roles:
+        raise HandoffError("NOT_YOURS", "this went to another role or agency, and only they can say that it was read")
+    return NoticeTarget(case_id=row.case_id, slug=row.slug, page=row.page, role=row.role, stopped=bool(row.stopped))
+
+
+def mark_read(connection: Connection, subject: Subject, notice_id: str, now: Instant) -> NoticeTarget:
+    """Note that the subject has read a notice to its own role, of a page its repeats too; the first reader stays.
+
+    Needs a writing connection.
+
+    Raises:
+        HandoffError: ``NOT_FOUND``, ``NOT_YOURS``.
+    """
+    found = target(connection, subject, notice_id)
+    read = [notice_id]
+    if found.page is not None:
+        same = and_(notice.c.case_id == found.case_id, notice.c.page == found.page, notice.c.role == found.role)
+        read = list(connection.execute(select(notice.c.id).where(same)).scalars())
+    rows = [{"notice_id": each, "person_id": subject.person_id, "read_at": now} for each in read]
+    add_new(connection, notice_receipt, rows)
+    return found
 
 
 def _mine(statement: Select[Any], subject: Subject) -> Select[Any]:

@@ -1,4 +1,8 @@
-"""Values whose command's answer was never learned: asked about after ten minutes, destroyed after a day."""
+"""What is kept for a time only.
+
+Values whose command's answer was never learned: asked about after ten minutes, destroyed after a day. Idempotency keys
+with their answers: forgotten after a week.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,14 @@ from sqlalchemy import select
 
 from protocol.kernel import OpaqueId
 from protocol.state import Instant
-from store import vault
+from store import idempotency, vault
 from store.edge_tables import vault_value
 from store.session import Database
 
 MINUTE = 60 * 1_000_000
 ASK_AFTER = 10 * MINUTE
 DESTROY_AFTER = 24 * 60 * MINUTE
+KEYS_KEPT = 7 * 24 * 60 * MINUTE
 
 
 class Verdict(StrEnum):
@@ -70,3 +75,9 @@ def sweep(database: Database, ask: Callable[[OpaqueId, OpaqueId], Verdict], now:
     found = waiting(database, now)
     destroyed = sum(settle(database, each, ask(each.case_id, each.command_id), now) for each in found)
     return SweepReport(asked=len(found), destroyed=destroyed)
+
+
+def forget_keys(database: Database, now: Instant) -> int:
+    """Drop idempotency keys, with their answers, that were taken more than a week ago; how many."""
+    with database.write() as connection:
+        return idempotency.forget_before(connection, now - KEYS_KEPT)

@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import Link, LinkedCase, Parent
 from protocol.kernel import OpaqueId
 from protocol.machine import step
-from protocol.messages import EventHappened, Input, Refusal, StartCase
+from protocol.messages import Actor, EventHappened, Input, Refusal, StartCase
 from protocol.refusals import after_end
 from protocol.serial import load_protocol, protocol_hash
 from protocol.state import CaseState, Code, Instant
@@ -215,11 +215,22 @@ def _linked_event(message: LinkedCase, command: OpaqueId) -> Input:
     effect = message.link.effect
     return Input(
         command=command,
-        actor=replace(message.link.actor, linked=True),
+        actor=_caused_by(message.link, message.case_id),
         body=EventHappened(event=effect.event, fields=effect.fields),
         # A clock that is a little behind the other case's must not make its event a thing of the future.
         at=min(effect.at, _clock() + message.shift),
     )
+
+
+def _caused_by(link: Link, case_id: OpaqueId) -> Actor:
+    """Who opens a linked case: the agency that caused it, in the person of whoever acted for that agency, if anybody.
+
+    Time may have caused it, or one agency's act what another does: then the case itself stands for the person.
+    """
+    agency = link.effect.agency if isinstance(link.effect, StartCase) else None
+    if agency is None or agency == link.actor.agency:
+        return replace(link.actor, linked=True)
+    return Actor(person=case_id, role=None, agency=agency, linked=True)
 
 
 async def recall(client: Client, case_id: str, command: OpaqueId) -> CommandReply | None:

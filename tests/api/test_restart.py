@@ -2,10 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from uuid import uuid4
 
-from tests.installation import installed
+from sqlalchemy import select
+
+from store import sweeping
+from store.edge_tables import idempotency
+from store.idempotency import Asked, claim
+from store.session import Database
+from tests.installation import Installation, installed
+from tests.servers import until
+
+
+def keys_of(database: Database) -> set[str]:
+    """The idempotency keys that are kept."""
+    with database.read() as connection:
+        return set(connection.execute(select(idempotency.c.key)).scalars())
+
+
+def plant(here: Installation) -> Database:
+    """A key that has been kept long enough, and one that has not."""
+    database = Database(f"sqlite:///{here.data / 'handoff.db'}")
+    now = time.time_ns() // 1_000
+    with database.write() as connection:
+        claim(connection, Asked(scope="p", key="old", body_hash="h"), now - sweeping.KEYS_KEPT - 1)
+        claim(connection, Asked(scope="p", key="new", body_hash="h"), now)
+    return database
+
+
+def test_old_keys_are_swept_by_whoever_serves(tmp_path: Path) -> None:
+    """An installation that starts forgets the idempotency keys it has kept for a week, and those only."""
+    with installed(tmp_path / "data") as here:
+        database = plant(here)
+        assert keys_of(database) == {"old", "new"}
+    with installed(tmp_path / "data"):
+        until(lambda: keys_of(database) == {"new"}, "the sweep")
+    database.close()
 
 
 def test_the_next_start_continues_every_case(tmp_path: Path) -> None:

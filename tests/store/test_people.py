@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import select
 
 from protocol.errors import HandoffError
-from store import demonstration, idempotency, intake, people, protocols, rotas
+from protocol.messages import CaseEnded, Fact
+from store import demonstration, idempotency, intake, people, protocols, rotas, sweeping
 from store.edge_tables import person, source_key
-from store.idempotency import Stored
+from store.idempotency import Asked, Stored
+from store.intake import Recorded
 from store.policy import SubjectKind
 from store.session import Database
 from tests.protocol.texts import compiled, small
-from tests.store.streams import HOUR, SLUG, START, advocacy, publish
+from tests.store.streams import HOUR, SLUG, START, advocacy, opened, publish, store
 
 KEY = b"a key from outside the database!"
 
@@ -157,6 +159,23 @@ def test_an_unknown_protocol_is_said(database: Database) -> None:
             protocols.by_hash(connection, "0" * 64)
 
 
+def test_a_case_is_recorded_apart_from_its_run(database: Database) -> None:
+    """Of a case it is known what was reported by whom and that it ended; of an unknown one, nothing."""
+    play = opened(advocacy())
+    with database.read() as connection:
+        assert intake.recorded(connection, "case-1") is None
+    hash_ = publish(database)
+    store(database, play, hash_)
+    with database.read() as connection:
+        found = intake.recorded(connection, "case-1")
+        assert intake.recorded(connection, "case-2") is None
+    assert found == Recorded(seq=play.facts[-1].seq, ended=False, events=frozenset({("police", "arrest-booked")}))
+    ended = Fact(seq=found.seq + 1, at=START, recorded=START, body=CaseEnded(unfinished=0))
+    store(database, play, hash_, [ended])
+    with database.read() as connection:
+        assert intake.recorded(connection, "case-1") == replace(found, seq=ended.seq, ended=True)
+
+
 def test_two_protocols_are_listed_apart(database: Database) -> None:
     """Each protocol has its own numbers."""
     publish(database)
@@ -168,17 +187,39 @@ def test_two_protocols_are_listed_apart(database: Database) -> None:
 
 
 def test_the_same_request_gets_the_same_answer(database: Database) -> None:
-    """The first answer counts for ever; another body under its key is refused; other scopes do not meet."""
+    """The first answer counts; other scopes do not meet."""
+    asked = Asked(scope="p1", key="k", body_hash="h")
     first, second = Stored(status=201, response=b"one"), Stored(status=201, response=b"two")
     with database.write() as connection:
-        assert idempotency.recall(connection, "p1", "k", "h") is None
-        assert idempotency.remember(connection, "p1", "k", "h", first, START) == first
-        assert idempotency.remember(connection, "p1", "k", "h", second, START) == first
-        assert idempotency.recall(connection, "p2", "k", "h") is None
-        with pytest.raises(HandoffError) as caught:
-            idempotency.recall(connection, "p1", "k", "other")
-        assert caught.value.code == "KEY_REUSED"
-        assert idempotency.forget_before(connection, START + 1) == 1
+        assert idempotency.claim(connection, asked, START) is None
+        assert idempotency.claim(connection, asked, START) is None
+        assert idempotency.remember(connection, asked, first) == first
+        assert idempotency.remember(connection, asked, second) == first
+        assert idempotency.claim(connection, asked, START) == first
+        assert idempotency.recall(connection, replace(asked, scope="p2")) is None
+
+
+def test_a_key_is_bound_before_it_is_answered(database: Database) -> None:
+    """Another request under a key is refused from the moment the first one came, answered or not."""
+    asked = Asked(scope="p1", key="k", body_hash="h")
+    with database.write() as connection:
+        idempotency.claim(connection, asked, START)
+    with database.write() as connection, pytest.raises(HandoffError) as caught:
+        idempotency.claim(connection, replace(asked, body_hash="other"), START)
+    assert caught.value.code == "KEY_REUSED"
+    with database.read() as connection:
+        assert idempotency.recall(connection, asked) is None
+
+
+def test_keys_are_forgotten_after_a_week(database: Database) -> None:
+    """A key is kept for a week to the microsecond, then it is free."""
+    asked = Asked(scope="p1", key="k", body_hash="h")
+    with database.write() as connection:
+        idempotency.claim(connection, asked, START)
+    assert sweeping.forget_keys(database, START + sweeping.KEYS_KEPT) == 0
+    assert sweeping.forget_keys(database, START + sweeping.KEYS_KEPT + 1) == 1
+    with database.write() as connection:
+        assert idempotency.claim(connection, replace(asked, body_hash="other"), START) is None
 
 
 def test_a_sources_number_finds_its_case(database: Database) -> None:

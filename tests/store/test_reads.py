@@ -8,11 +8,12 @@ from random import Random
 from typing import TypeVar
 
 import pytest
+from sqlalchemy import select
 
 from protocol.compiling import compile_text
 from protocol.errors import HandoffError
 from protocol.messages import EventHappened, TakeUp
-from store import cases, escalations, handoffs, inbox, notices, task_view, timeline
+from store import cases, escalations, handoffs, inbox, notices, tables, task_view, timeline
 from store.paging import Cursor, Page
 from store.policy import Subject
 from store.session import Database
@@ -286,7 +287,7 @@ def test_a_public_ladder_is_seen_by_every_party(database: Database) -> None:
 
 
 def test_a_notice_is_read_once_by_whom_it_was_for(database: Database) -> None:
-    """The first reader stays; others' notices cannot be read; unread come first; a page says where it goes."""
+    """The first reader stays; others' notices cannot be read; unread come first; a page is read with its repeats."""
     play = given()
     play.until(START + HOUR)
     kept(database, play)
@@ -298,16 +299,23 @@ def test_a_notice_is_read_once_by_whom_it_was_for(database: Database) -> None:
         target = notices.mark_read(connection, supervisor, first.id, START + HOUR)
         again = Subject(person_id="supervisor-2", name="s", agency="advocacy", roles=("supervisor",))
         notices.mark_read(connection, again, first.id, START + 2 * HOUR)
-        for stranger in ("coordinator", "advocate"):
-            with pytest.raises(HandoffError):
+        for stranger, code in (("coordinator", "NOT_FOUND"), ("advocate", "NOT_YOURS")):
+            with pytest.raises(HandoffError) as caught:
                 notices.mark_read(connection, who(stranger), first.id, START + HOUR)
-    assert (target.case_id, target.page in {1, 2}) == ("case-1", True)
+            assert caught.value.code == code
+        same = select(tables.notice.c.id).where(tables.notice.c.page == target.page)
+        repeats = set(connection.execute(same).scalars())
+    assert (target.case_id, target.role, target.stopped, target.page in {1, 2}) == ("case-1", "supervisor", False, True)
     with database.read() as connection:
         after = notices.notices(connection, supervisor).rows
         unread = all_pages(lambda cursor: notices.notices(connection, supervisor, unread=True, cursor=cursor, limit=3))
         paged = all_pages(lambda cursor: notices.notices(connection, supervisor, cursor=cursor, limit=3))
-    assert (after[-1].id, after[-1].read_at, after[-1].read_by) == (first.id, START + HOUR, "supervisor-1")
-    assert len(unread) == len(mine) - 1
+    read = [each for each in after if each.read_at is not None]
+    assert {each.id for each in read} == repeats
+    assert len(repeats) > 1
+    assert {(each.read_at, each.read_by) for each in read} == {(START + HOUR, "supervisor-1")}
+    assert list(after[len(unread) :]) == read
+    assert len(unread) == len(mine) - len(repeats)
     assert paged == list(after)
 
 

@@ -16,6 +16,7 @@ from store.session import Database
 from tests.workflows.drivers import TemporalDriver
 from tests.workflows.texts import (
     ERRAND,
+    LINKING,
     QUICK,
     RELAY,
     advocacy,
@@ -23,6 +24,7 @@ from tests.workflows.texts import (
     errand,
     full_case,
     full_case_text,
+    linking,
     quick,
     relay,
 )
@@ -33,7 +35,7 @@ KEY = bytes(range(32))
 
 def publish_all(database: Database) -> None:
     """Publish the tests' protocols."""
-    small = ((relay(), RELAY), (quick(), QUICK), (errand(), ERRAND))
+    small = ((relay(), RELAY), (quick(), QUICK), (errand(), ERRAND), (linking(), LINKING))
     texts = (*small, (advocacy(), advocacy_text()), (full_case(), full_case_text()))
     with database.write() as connection:
         for protocol, text in texts:

@@ -10,13 +10,14 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkipper
 
-from protocol.messages import Refusal, WindowMissed
+from protocol.messages import EventRecorded, LinkedCaseStarted, Refusal, WindowMissed
 from protocol.serial import dump_protocol
 from protocol.state import Code, Status
+from store.session import Database
 from tests.workflows.acts import begin, booked, end, filed, given, kinds, new_id, note, runs, second
 from tests.workflows.conftest import KEY
-from tests.workflows.drivers import SECOND, TemporalDriver, eventually
-from tests.workflows.texts import relay
+from tests.workflows.drivers import SECOND, TemporalDriver, eventually, read_facts
+from tests.workflows.texts import linking, relay
 from workflows import client as cases
 from workflows.case import PATIENCE
 from workflows.messages import NEVER_OPENED, CaseClosed, CommandReply, linked_case_id
@@ -212,6 +213,32 @@ async def test_a_linked_case_starts_once(client: Client, task_queue: str) -> Non
     await client.get_workflow_handle(case_id).result()
 
     assert (look.state.status, look.state.born) == (Status.OPEN, 1)
+
+
+async def test_a_linked_case_names_the_agency_that_caused_it(
+    driver: TemporalDriver, client: Client, reader: Database
+) -> None:
+    """The new case's opening names whose act began it: who reported it, or whose missed window did."""
+    await driver.start(linking())
+    await driver.advance(1_800_000_000 * SECOND)
+    for command in (booked(), second("c1"), given("c2")):
+        await driver.send(command)
+    await driver.advance((await cases.look(client, driver.case_id)).state.now + HOUR + SECOND)
+    linked = [
+        linked_case_id(KEY, driver.case_id, each.seq)
+        for each in await driver.facts()
+        if isinstance(each.body, LinkedCaseStarted)
+    ]
+
+    async def all_projected() -> bool:
+        return all(read_facts(reader, each) for each in linked)
+
+    await eventually(all_projected)
+    openings = [each.body for case in linked for each in read_facts(reader, case)]
+    found = [each for each in openings if isinstance(each, EventRecorded)]
+
+    assert [each.agency for each in found] == ["police", "court"]
+    assert [each.person for each in found] == ["police-records", linked[1]]
 
 
 async def test_an_ended_case_still_starts_linked_cases(client: Client, task_queue: str) -> None:

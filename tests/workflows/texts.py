@@ -88,6 +88,11 @@ steps in errand:
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
 ADVOCACY = SPECS / "post-arrest-advocacy"
+LINKING = RELAY.replace("protocol: relay", "protocol: linking").replace(
+    "ladder: {when due: tell sergeant}\n  outcomes: {filed: }",
+    "ladder: {when due: end as unfiled}\n  outcomes: {filed: , unfiled: start a linked case as booked}",
+)
+"""The same, where papers that the court does not file in time begin a linked case."""
 
 
 @cache
@@ -117,6 +122,12 @@ def full_case() -> Protocol:
 def full_case_text() -> str:
     """P2 as written."""
     return (SPECS / "full-case-flow" / "1.yaml").read_text(encoding="utf-8")
+
+
+@cache
+def linking() -> Protocol:
+    """The small protocol in which a missed window begins a linked case."""
+    return compile_text(LINKING, today=date(2026, 3, 1)).protocol
 
 
 @cache
