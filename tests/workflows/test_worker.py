@@ -13,16 +13,17 @@ from pathlib import Path
 import pytest
 
 from protocol.serial import dump_protocol
-from runtime.codec import DerivedCaseKeys
+from runtime.codec import DerivedCaseKeys, site_secret
 from runtime.temporal import connect
 from store import schema
 from store.session import Database
 from tests.servers import NAMESPACE
-from tests.workflows.acts import booked, given, new_id, note
+from tests.workflows.acts import booked, end, given, new_id, note, reported
 from tests.workflows.conftest import publish_all
 from tests.workflows.drivers import eventually, read_facts
-from tests.workflows.texts import relay
+from tests.workflows.texts import errand, relay
 from workflows import client as cases
+from workflows.messages import CASE_KEY, linked_case_id
 
 pytestmark = pytest.mark.server
 
@@ -87,6 +88,30 @@ async def test_a_killed_worker_loses_nothing(env: dict[str, str]) -> None:
 
     assert again == opened
     assert [each.seq for each in answers] == [5, 8]
+
+
+async def test_a_linked_case_outlives_a_killed_worker(env: dict[str, str]) -> None:
+    """A worker killed as soon as a case had begun another leaves nothing half done: it is opened, and told of, once."""
+    folder, queue, case_id = Path(env["HANDOFF_DATA"]), env["HANDOFF_TASK_QUEUE"], new_id()
+    engine_keys = folder / "keys" / "engine"
+    client = await connect(env["HANDOFF_TEMPORAL_ADDRESS"], NAMESPACE, DerivedCaseKeys(engine_keys))
+    async with worker(env) as first:
+        await cases.open_or_join(client, case_id, dump_protocol(errand()), reported("begun"), task_queue=queue)
+        first.kill()
+        await first.wait()
+    inner = linked_case_id(site_secret(engine_keys, CASE_KEY), case_id, 3)
+    async with worker(env):
+
+        async def opened() -> bool:
+            return (await cases.look(client, case_id)).state.links["papers"].opened
+
+        await eventually(opened, within=60)
+        await cases.send(client, inner, end())
+        await client.get_workflow_handle(inner).result()
+        state = (await cases.look(client, case_id)).state
+
+    assert state.links["papers"].ended
+    assert [each for each in state.replies if each.startswith("link-")] == ["link-3-opened", "link-3-ended"]
 
 
 async def test_a_worker_stops_when_asked(env: dict[str, str]) -> None:
