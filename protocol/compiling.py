@@ -45,9 +45,10 @@ from protocol.links import compile_link
 from protocol.names import NAME, Names, PhraseError, did_you_mean, listed, names_in
 from protocol.phrases import Said
 from protocol.reading import Path, Table, place_of, plain, read
+from protocol.rungs import with_late_causes
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.spec import STEPS_IN, FieldSpec, Spec, StepSpec
-from protocol.steps import compile_step, with_late_causes
+from protocol.steps import compile_step
 
 RESERVED = {OWNER, "lead", "leads", "deputy", "working", "all", "survivor", "victim", "linked-cases"}
 T = TypeVar("T")

@@ -22,6 +22,7 @@ from protocol.occurrences import drop_rounds, settle
 from protocol.points import View, due_of, resolve, stretches, suspended, truth, turns
 from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Occurrence, Running
 from protocol.state import CaseState, Instance, Instant, Phase, Reply, Status
+from protocol.waits import drop_wait, wait_times
 
 LATE = "late"
 """The id of the rung every step with a due time has: at the due instant its window is missed."""
@@ -129,7 +130,7 @@ def _next(running: Running) -> Deadline | None:
 def _deadlines(running: Running) -> list[Deadline]:
     found: list[Deadline] = []
     view = running.view()
-    found.extend(Deadline(at, Due.WAIT, 0, 0, 0, wait.id) for wait, at in running.wait_times())
+    found.extend(Deadline(at, Due.WAIT, 0, 0, 0, wait.id) for wait, at in wait_times(running))
     found.extend(
         Deadline(pause.cap, Due.PAUSE_CAP, 0, 0, 0, pause.lane) for pause in running.pauses if pause.until is None
     )
@@ -220,8 +221,7 @@ def _guarded(rung: Rung, instance: Instance, step: Step) -> bool:
 
 def _fire(running: Running, deadline: Deadline) -> None:
     if deadline.kind is Due.WAIT:
-        # The first match alone: a wait that was armed twice (each by its own cause) is over twice.
-        running.drop_wait(deadline.rung, deadline.at)
+        drop_wait(running, deadline.rung, deadline.at)
         running.publish(Occurrence(refs=(f"wait:{deadline.rung}",), effective=deadline.at, agency=None))
         return
     running.cause = None

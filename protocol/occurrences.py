@@ -183,7 +183,11 @@ def _join(running: Running, name: Slug, when: When, arm: int, ref: Ref) -> bool:
 
 
 def _links(running: Running, occurrence: Occurrence) -> None:
-    """Linked cases of other protocols: those this opens, and those that are to hear of it."""
+    """Linked cases of other protocols: those this opens, and those that are to hear of it.
+
+    A link opens one case, and that hears of everything to its end and beyond: whether it has ended is nothing that
+    outsiders may see where the linked protocol has a confidential agency.
+    """
     for ref in occurrence.refs:
         for link, arm in running.protocol.starts_links.get(ref, ()):
             if len(link.when.arms) == 1 or _join(running, link.id, link.when, arm, ref):
@@ -191,7 +195,7 @@ def _links(running: Running, occurrence: Occurrence) -> None:
     for ref in occurrence.refs:
         for link, event in running.protocol.passed_on.get(ref, ()):
             linked = running.links.get(link.id)
-            if linked is not None and not linked.ended:
+            if linked is not None:
                 running.record(PassedOn(link=link.id, event=event, cause=ref), occurrence.effective)
                 running.effects.append(
                     SendEvent(
@@ -211,8 +215,8 @@ def _start_link(running: Running, link: Link, cause: Ref, occurrence: Occurrence
         why = NotOpened.LANE_CLOSED
     elif not running.condition(link.when):
         why = NotOpened.CONDITION
-    elif linked is not None and not linked.ended:
-        why = NotOpened.ALREADY_OPEN
+    elif linked is not None:
+        why = NotOpened.ONCE
     if why is not None:
         running.record(LinkNotStarted(link=link.id, cause=cause, why=why), occurrence.effective)
         return

@@ -7,7 +7,6 @@ people's commands do) and nowhere else; ``machine`` decides only the order.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from protocol import clocks
@@ -27,7 +26,6 @@ from protocol.kernel import (
     Series,
     Slug,
     Step,
-    Wait,
     When,
 )
 from protocol.messages import (
@@ -53,6 +51,7 @@ from protocol.messages import (
 )
 from protocol.points import View, calendar_of, due_of, resolve, truth
 from protocol.state import CaseState, Instance, Instant, Page, Phase, Status, Value
+from protocol.waits import wait_times
 
 PAGE_EVERY = 5 * 60 * 1_000_000
 PAGES_AT_MOST = 12
@@ -470,7 +469,7 @@ class Running:
         self.effects.append(EndCase())
 
     def _live(self) -> bool:
-        return bool(self.instances) or any(True for _ in self.wait_times()) or self._awaits_link()
+        return bool(self.instances) or any(True for _ in wait_times(self)) or self._awaits_link()
 
     def _awaits_link(self) -> bool:
         """A linked case holds its parent only as long as something here waits for its opening, or for its end."""
@@ -479,26 +478,3 @@ class Running:
             or (not each.ended and f"ended:{name}" in self.protocol.awaited)
             for name, each in self.links.items()
         )
-
-    def drop_wait(self, name: Slug, at: Instant) -> None:
-        """Forget a wait that an occurrence armed: it is over."""
-        wait = self.protocol.wait[name]
-        self.waits = [each for each in self.waits if each.wait != name or self._after(wait, each.anchor) > at]
-
-    def wait_times(self) -> Iterator[tuple[Wait, Instant]]:
-        """Every wait that will be over at a known instant."""
-        for armed in self.waits:
-            wait = self.protocol.wait[armed.wait]
-            yield wait, self._after(wait, armed.anchor)
-        for wait in self.protocol.field_waits:
-            value = self.fields.get(wait.at.name or "")
-            if isinstance(value, bool) or not isinstance(value, int):
-                continue
-            at, last = self._after(wait, value), self.last.get(f"wait:{wait.id}")
-            if last is None or at > last.effective:
-                yield wait, at
-
-    def _after(self, wait: Wait, anchor: Instant) -> Instant:
-        span = wait.at.length
-        calendar = self.protocol.clock if span.calendar is None else self.protocol.calendar[span.calendar]
-        return clocks.shift(calendar, anchor, span, before=wait.at.before, edge=wait.at.edge, at=wait.at.at)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from protocol import phrases, times
@@ -43,8 +42,9 @@ from protocol.kernel import (
     Words,
 )
 from protocol.machine import LATE
-from protocol.names import LENGTH, NO_TIME, Names, did_you_mean, length, names_in
+from protocol.names import LENGTH, NO_TIME, did_you_mean, length, names_in
 from protocol.phrases import Said
+from protocol.rungs import always_comes, ends_surely, few_tries, late_guard, rung_id
 from protocol.spec import STEPS_IN, OutcomeSpec, RungSpec, StepSpec
 from protocol.times import RungTime
 
@@ -74,27 +74,6 @@ REMINDER_WITHOUT_DEADLINE = 20
 def compile_step(compiler: Compiler, lane: Slug, name: Slug, spec: StepSpec, position: int) -> Step:
     """Compile one step, noting every finding; the result is only used when there are none."""
     return StepCompiler(compiler, lane, name, spec).step(position)
-
-
-def with_late_causes(steps: tuple[Step, ...], names: Names) -> tuple[Step, ...]:
-    """The steps with a rung for each ``S D late`` that something waits for."""
-    found = []
-    for step in steps:
-        extra = tuple(
-            Rung(
-                id=f"late-{words}",
-                at=Offset(anchor=AnchorKind.DUE, length=span),
-                guard=_late_guard(step.tries),
-                publishes=f"late:{step.id}/{words}",
-            )
-            for words, span in names.late.get(step.id, {}).items()
-        )
-        found.append(replace(step, rungs=(*step.rungs[:1], *extra, *step.rungs[1:])) if extra else step)
-    return tuple(found)
-
-
-def _late_guard(tries: Tries | None) -> Guard:
-    return Guard.NOT_TRIED_IN_TIME if tries is not None and tries.counts_as_on_time else Guard.NONE
 
 
 class StepCompiler:
@@ -392,20 +371,20 @@ class StepCompiler:
 
     def _rungs(self, due: Point | None, tries: Tries | None, within: Length | None) -> tuple[Rung, ...]:
         lead = (Act(act=ActKind.TELL, targets=("lead",)),)
-        few = [] if within is None else [_few_tries(within, lead)]
+        few = [] if within is None else [few_tries(within, lead)]
         if due is None:
             span = Length(count=REMINDER_WITHOUT_DEADLINE, unit=Unit.DAY, calendar=self.owner)
             first = Rung(id="still-open", at=Offset(anchor=AnchorKind.DELIVERY, length=span), acts=lead)
             found = [first, *few, *(self._ladder(self.spec.ladder, tries) if self.spec.ladder else [])]
             again = Offset(anchor=AnchorKind.LAST_RUNG, length=span)
             return (*found, Rung(id="still-open-again", at=again, acts=lead, every=span, after="still-open"))
-        late = Rung(id=LATE, at=Offset(anchor=AnchorKind.DUE, length=NO_TIME), guard=_late_guard(tries))
+        late = Rung(id=LATE, at=Offset(anchor=AnchorKind.DUE, length=NO_TIME), guard=late_guard(tries))
         found = [late, *few, *self._ladder(self.spec.ladder, tries)]
-        ends = any(act.act is ActKind.END_AS for rung in found for act in rung.acts if _ends_surely(rung))
+        ends = any(act.act is ActKind.END_AS for rung in found for act in rung.acts if ends_surely(rung))
         if ends or any(rung.every is not None for rung in found):
             return tuple(found)
         span = Length(count=1, unit=Unit.DAY, calendar=self.owner)
-        base = next(rung for rung in reversed(found) if _always_comes(rung))
+        base = next(rung for rung in reversed(found) if always_comes(rung))
         again = Offset(anchor=AnchorKind.LAST_RUNG, length=span)
         return (*found, Rung(id="every-day-after", at=again, acts=lead, every=span, after=base.id))
 
@@ -449,9 +428,9 @@ class StepCompiler:
             only_if = self.compiler.read(path, lambda: phrases.condition(phrase, self.names), None)
         guard = time.guard
         if guard is Guard.NONE and time.clears_with_try:
-            guard = _late_guard(tries)
+            guard = late_guard(tries)
         return Rung(
-            id=_rung_id(spec.name if spec else None, acts[0], [each.id for each in before]),
+            id=rung_id(spec.name if spec else None, acts[0], [each.id for each in before]),
             at=time.at,
             acts=acts,
             guard=guard,
@@ -472,31 +451,3 @@ class StepCompiler:
                 moves = act.act in (ActKind.MOVE, ActKind.ADD) and each in self.names.roles
                 if moves and (self.chosen is not None or self.compiler.agency_of(each) != self.agency):
                     self.compiler.fail("MOVE_OUTSIDE", f"{each} is in another agency.", path, "Write a step for them.")
-
-
-def _always_comes(rung: Rung) -> bool:
-    """Whether a rung fires while its step is open, whatever is known: what comes after it comes too."""
-    anchored = isinstance(rung.at, Offset) and rung.at.anchor in (AnchorKind.DUE, AnchorKind.DELIVERY)
-    unguarded = rung.guard in (Guard.NONE, Guard.NOT_TRIED_IN_TIME)
-    before = isinstance(rung.at, Offset) and rung.at.before
-    return anchored and unguarded and not before and rung.only_if is None and rung.every is None
-
-
-def _ends_surely(rung: Rung) -> bool:
-    return rung.only_if is None and rung.guard is Guard.NONE
-
-
-def _few_tries(within: Length, lead: tuple[Act, ...]) -> Rung:
-    return Rung(
-        id="too-few-tries", at=Offset(anchor=AnchorKind.DELIVERY, length=within), acts=lead, guard=Guard.TOO_FEW_TRIES
-    )
-
-
-def _rung_id(name: str | None, act: Act, taken: list[str]) -> str:
-    """``tell-sergeant``, then ``tell-sergeant-2``: stable when a time changes."""
-    base = name or "-".join((act.act.value, *act.targets[:1]))
-    number, found = 1, base
-    while found in taken or found == LATE:
-        number += 1
-        found = f"{base}-{number}"
-    return found
