@@ -13,11 +13,15 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 SHARED = ("protocol", "activities", "workflows.messages")
 
 
-def sandbox() -> SandboxedWorkflowRunner:
-    """A runner that refuses to share a module nobody listed, instead of silently reloading it."""
+def sandbox(*more: str) -> SandboxedWorkflowRunner:
+    """A runner that refuses to share a module nobody listed, instead of silently reloading it.
+
+    Args:
+        more: modules to share besides the project's own; for the bench.
+    """
     policy = (
         SandboxImportNotificationPolicy.WARN_ON_DYNAMIC_IMPORT
         | SandboxImportNotificationPolicy.RAISE_ON_UNINTENTIONAL_PASSTHROUGH
     )
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(*SHARED)
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*SHARED, *more)
     return SandboxedWorkflowRunner(restrictions=restrictions.with_import_notification_policy(policy))
