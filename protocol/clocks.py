@@ -24,7 +24,9 @@ HOUR = 60 * MINUTE
 ELAPSED = {Unit.SECOND: SECOND, Unit.MINUTE: MINUTE, Unit.HOUR: HOUR}
 DAY_END = 24 * 60
 SEARCH_DAYS = 3660
-"""How far a search for an open day goes. A calendar that never opens is refused at compile time."""
+"""How many closed days in a row a search passes over. A calendar that never opens is refused at compile time."""
+
+FOR_EVER = 1 << 62
 
 Stretch = tuple[Instant, Instant]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,26 +76,52 @@ def local_day(zone: str, at: Instant) -> int:
     return moment(at, zone).toordinal()
 
 
+@lru_cache(maxsize=1024)
+def _closed(calendar: Calendar) -> frozenset[int]:
+    return frozenset(calendar.closed)
+
+
 def hours_of(calendar: Calendar, day: int) -> tuple[tuple[int, int], ...]:
     """Opening intervals of a local day, in minutes; empty when closed."""
     if calendar.always:
         return ((0, DAY_END),)
-    if day in calendar.closed:
+    if day in _closed(calendar):
         return ()
     return calendar.week[(day + 6) % 7]
 
 
+@lru_cache(maxsize=65536)
+def _spans(calendar: Calendar, day: int) -> tuple[Stretch, ...]:
+    """Opening intervals of a local day, as instants; in a repeated hour one may begin before the last has ended."""
+    return tuple(
+        (
+            local_instant(calendar.zone, day, opens, last=False),
+            local_instant(calendar.zone, day, closes, last=True),
+        )
+        for opens, closes in hours_of(calendar, day)
+    )
+
+
 def open_stretches(calendar: Calendar, start: Instant, *, back: bool = False) -> Iterator[Stretch]:
-    """Opening intervals as instants, from the day of ``start`` onwards (or backwards, latest first)."""
+    """Opening intervals as instants, from the day of ``start`` onwards (or backwards, latest first); none overlap."""
     today = local_day(calendar.zone, start)
-    for count in range(SEARCH_DAYS):
-        day = today - count if back else today + count
-        spans = hours_of(calendar, day)
+    step = -1 if back else 1
+    edge: Instant | None = None
+    day = idle = 0
+    while idle < SEARCH_DAYS:
+        spans = _spans(calendar, today + day)
         for opens, closes in reversed(spans) if back else spans:
-            yield (
-                local_instant(calendar.zone, day, opens, last=False),
-                local_instant(calendar.zone, day, closes, last=True),
-            )
+            low, high = (opens, closes) if edge is None else _apart(opens, closes, edge, back=back)
+            if low < high:
+                yield low, high
+                edge = low if back else high
+        day += step
+        idle = 0 if spans else idle + 1
+
+
+def _apart(opens: Instant, closes: Instant, edge: Instant, *, back: bool) -> Stretch:
+    """An interval without what the one before it has in common with it."""
+    return (opens, min(closes, edge)) if back else (max(opens, edge), closes)
 
 
 def _without(stretch: Stretch, suspended: tuple[Stretch, ...]) -> Iterator[Stretch]:
@@ -133,50 +161,58 @@ def _backward(stretches: Iterator[Stretch], end: Instant, budget: int) -> Instan
     raise OverflowError("no open time found within the search horizon")
 
 
-def _day_moment(calendar: Calendar, day: int, edge: Edge, at: int | None, *, plain: bool) -> Instant | None:
-    """The moment of a counted day that a length ends at; None when the day does not count."""
-    spans = ((0, DAY_END),) if plain else hours_of(calendar, day)
-    if not spans:
-        return None
+def _day_moment(calendar: Calendar, day: int, edge: Edge, at: int | None, *, plain: bool) -> Instant:
+    """The moment of a counted day that a length ends at."""
     if edge is Edge.AT and at is not None:
         return local_instant(calendar.zone, day, at, last=True)
+    spans = ((0, DAY_END),) if plain else hours_of(calendar, day)
     if edge is Edge.START:
         return local_instant(calendar.zone, day, spans[0][0], last=False)
     return local_instant(calendar.zone, day, spans[-1][1], last=True)
-
-
-def _in(at: Instant, suspended: tuple[Stretch, ...]) -> bool:
-    return any(low < at <= high for low, high in suspended)
 
 
 @lru_cache(maxsize=65536)
 def _counted_day(  # noqa: PLR0913 - the parts of one limit
     calendar: Calendar,
     start: Instant,
-    length: Length,
+    count: int,
     *,
+    plain: bool,
     before: bool,
     edge: Edge,
     at: int | None,
     suspended: tuple[Stretch, ...],
 ) -> Instant:
-    plain = length.calendar is None
+    """The moment of the ``count``-th counting day after (or before) the day of ``start``; of the first from it if 0."""
     today = local_day(calendar.zone, start)
-    left = length.count * (7 if length.unit is Unit.WEEK else 1)
-    if left == 0:
-        for day in range(today, today + SEARCH_DAYS):
-            found = _day_moment(calendar, day, edge, at, plain=plain)
-            if found is not None and found >= start and not _in(found, suspended):
-                return found
-    step = -1 if before else 1
-    for count in range(1, SEARCH_DAYS):
-        found = _day_moment(calendar, today + step * count, edge, at, plain=plain)
-        if found is None or _in(found, suspended):
+    if plain and count and not suspended:
+        return _day_moment(calendar, today + (-count if before else count), edge, at, plain=True)
+    left = count
+    for day in _open_days(calendar, today, plain=plain, before=before and count > 0):
+        if day == today and count > 0:
             continue
+        if left <= 1 or suspended:
+            found = _day_moment(calendar, day, edge, at, plain=plain)
+            if any(low < found <= high for low, high in suspended) or (count == 0 and found < start):
+                continue
+            if left <= 1:
+                return found
         left -= 1
-        if left == 0:
-            return found
     raise OverflowError("no counting day found within the search horizon")
+
+
+def _open_days(calendar: Calendar, today: int, *, plain: bool, before: bool) -> Iterator[int]:
+    """The open days from ``today`` on, or backwards; every day if ``plain``."""
+    every = plain or calendar.always
+    closed, week = _closed(calendar), calendar.week
+    step = -1 if before else 1
+    day, idle = today, 0
+    while idle < SEARCH_DAYS:
+        if every or (day not in closed and week[(day + 6) % 7]):
+            yield day
+            idle = 0
+        idle += 1
+        day += step
 
 
 def _month_day(day: int, months: int) -> int:
@@ -200,28 +236,30 @@ def shift(  # noqa: PLR0913 - the parts of one limit, each named where it is cal
     """The instant a length after (or before) ``start``.
 
     ``calendar`` gives the zone for plain days and the hours for counted ones. ``suspended`` are sorted, disjoint
-    stretches that do not count; they are ignored when going back, for a pause moves no hearing.
+    stretches that do not count; they are ignored when going back, for a pause moves no hearing. A day whose moment
+    lies in one does not count, or whose moment is the end of one; months are as many days as lie between the dates.
 
     Raises:
         OverflowError: the calendar has no open time within ten years (refused when compiling).
     """
-    if length.unit is Unit.MONTH:
-        day = _month_day(local_day(calendar.zone, start), -length.count if before else length.count)
-        minute = DAY_END if at is None else at
-        return local_instant(calendar.zone, day, minute, last=True)
-    if length.unit in (Unit.DAY, Unit.WEEK):
-        return _counted_day(
-            calendar, start, length, before=before, edge=edge, at=at, suspended=() if before else suspended
-        )
-    budget = length.count * ELAPSED[length.unit]
-    if length.calendar is None:
-        if before:
-            return start - budget
-        return _forward(iter(((start, 1 << 62),)), start, budget, suspended) if budget else start
-    if budget == 0:
-        return start
-    stretches = open_stretches(calendar, start, back=before)
-    return _backward(stretches, start, budget) if before else _forward(stretches, start, budget, suspended)
+    if before:
+        suspended = ()
+    each = ELAPSED.get(length.unit)
+    if each is not None:
+        budget = length.count * each
+        if length.calendar is not None and budget:
+            stretches = open_stretches(calendar, start, back=before)
+            return _backward(stretches, start, budget) if before else _forward(stretches, start, budget, suspended)
+        if suspended and budget:
+            return _forward(iter(((start, FOR_EVER),)), start, budget, suspended)
+        return start - budget if before else start + budget
+    count, plain = length.count, length.calendar is None
+    if length.unit is Unit.WEEK:
+        count *= 7
+    elif length.unit is Unit.MONTH:
+        today = local_day(calendar.zone, start)
+        count, plain = abs(_month_day(today, -count if before else count) - today), True
+    return _counted_day(calendar, start, count, plain=plain, before=before, edge=edge, at=at, suspended=suspended)
 
 
 def consumed(calendar: Calendar | None, start: Instant, end: Instant, suspended: tuple[Stretch, ...] = ()) -> int:

@@ -1,106 +1,18 @@
-"""The clock arithmetic against an oracle that steps minute by minute."""
+"""The clock arithmetic by example; ``test_oracle`` holds all of it against the definitions."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
-
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from protocol import clocks
 from protocol.kernel import Calendar, Edge, Length, Unit
 
-ZONES = ["America/Chicago", "America/New_York", "America/Denver", "America/Phoenix", "America/Anchorage",
-         "Pacific/Honolulu", "America/Indiana/Knox", "America/Los_Angeles"]  # fmt: skip
 OFFICE = (((510, 1020),),) * 5 + ((), ())
-SPLIT = (((480, 720), (780, 990)),) * 5 + (((540, 600),), ())
-NIGHT = (((0, 240), (1320, 1440)),) * 7
-MINUTE = timedelta(minutes=1)
 
 
 def calendar(zone: str, week: tuple[tuple[tuple[int, int], ...], ...], closed: tuple[int, ...] = ()) -> Calendar:
     return Calendar(id="court", zone=zone, always=False, week=week, closed=closed)
-
-
-def is_open(found: Calendar, at: datetime) -> bool:
-    """Whether the minute that begins at an instant is open: its wall minute lies in an interval of its date."""
-    local = at.astimezone(ZoneInfo(found.zone))
-    minute = local.hour * 60 + local.minute
-    return any(low <= minute < high for low, high in clocks.hours_of(found, local.toordinal()))
-
-
-def oracle_hours(
-    found: Calendar, start: datetime, minutes: int, suspended: list[tuple[datetime, datetime]]
-) -> datetime:
-    """Step a minute at a time, counting those that are open and not suspended."""
-    at = start
-    while minutes:
-        if is_open(found, at) and not any(low <= at < high for low, high in suspended):
-            minutes -= 1
-        at += MINUTE
-    return at
-
-
-starts = st.integers(0, 15 * 365 * 24 * 60).map(lambda minutes: datetime(2020, 1, 1, tzinfo=UTC) + minutes * MINUTE)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.sampled_from(ZONES), st.sampled_from([OFFICE, SPLIT, NIGHT]), starts, st.integers(1, 40 * 60),
-       st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 2000)), max_size=2))  # fmt: skip
-def test_open_hours_agree_with_stepping(
-    zone: str,
-    week: tuple[tuple[tuple[int, int], ...], ...],
-    start: datetime,
-    minutes: int,
-    pauses: list[tuple[int, int]],
-) -> None:
-    """Open hours with pauses end at the minute at which stepping minute by minute has counted them."""
-    found = calendar(zone, week)
-    stretches: list[tuple[datetime, datetime]] = []
-    at = start
-    for gap, span in pauses:
-        low = at + gap * MINUTE
-        at = low + span * MINUTE
-        stretches.append((low, at))
-    suspended = tuple((clocks.instant(low), clocks.instant(high)) for low, high in stretches)
-    length = Length(count=minutes, unit=Unit.MINUTE, calendar="court")
-
-    result = clocks.shift(found, clocks.instant(start), length, suspended=suspended)
-
-    assert clocks.moment(result) == oracle_hours(found, start, minutes, stretches)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.sampled_from(ZONES), starts, st.integers(1, 15), st.sets(st.integers(0, 30), max_size=6))
-def test_counted_days_agree_with_stepping(zone: str, start: datetime, count: int, closed: set[int]) -> None:
-    """The n-th working day ends at the close of the n-th open date after the starting date."""
-    first = start.astimezone(ZoneInfo(zone)).date()
-    found = calendar(zone, OFFICE, tuple(sorted((first + timedelta(days=each)).toordinal() for each in closed)))
-    left, day = count, first
-    while left:
-        day += timedelta(days=1)
-        left -= bool(clocks.hours_of(found, day.toordinal()))
-    wanted = datetime(day.year, day.month, day.day, 17, tzinfo=ZoneInfo(zone))
-
-    result = clocks.shift(found, clocks.instant(start), Length(count=count, unit=Unit.DAY, calendar="court"))
-
-    assert clocks.moment(result) == wanted
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.sampled_from(ZONES), starts, st.integers(0, 10_000), st.integers(1, 3000))
-def test_elapsed_hours_stop_while_paused(zone: str, start: datetime, before: int, span: int) -> None:
-    """A pause moves an elapsed window by exactly the part of the pause that lies in it."""
-    low = clocks.instant(start) + before * clocks.MINUTE
-    found = calendar(zone, OFFICE)
-
-    result = clocks.shift(
-        found, clocks.instant(start), Length(count=90, unit=Unit.MINUTE), suspended=((low, low + span * clocks.MINUTE),)
-    )
-
-    moved = span if before < 90 else 0
-    assert result == clocks.instant(start) + (90 + moved) * clocks.MINUTE
 
 
 def test_a_missing_local_time_moves_forward() -> None:
@@ -140,13 +52,24 @@ def test_months_clip_to_the_last_day() -> None:
     assert clocks.moment(result) == datetime(2027, 3, 1, tzinfo=UTC)
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.sampled_from(ZONES), starts, st.integers(1, 3000))
-def test_what_is_consumed_is_what_was_given(zone: str, start: datetime, minutes: int) -> None:
-    """From the anchor to the due instant exactly the budget is consumed."""
-    found = calendar(zone, SPLIT)
-    length = Length(count=minutes, unit=Unit.MINUTE, calendar="court")
+def test_intervals_that_meet_in_a_repeated_hour_count_once() -> None:
+    """Open until 01:15 and from 01:20 on, on a night with two hours from 01:00: four hours have 4 h, not more."""
+    small_hours = (((0, 75), (80, 180)),) * 7
+    found = calendar("America/Chicago", small_hours)
+    midnight = clocks.local_instant("America/Chicago", date(2022, 11, 6).toordinal(), 0, last=False)
+    four_hours = Length(count=4, unit=Unit.HOUR, calendar="court")
 
-    due = clocks.shift(found, clocks.instant(start), length)
+    assert midnight + 4 * clocks.HOUR == clocks.shift(found, midnight, four_hours)
+    assert midnight == clocks.shift(found, midnight + 4 * clocks.HOUR, four_hours, before=True)
+    assert 4 * clocks.HOUR == clocks.consumed(found, midnight, midnight + 4 * clocks.HOUR)
 
-    assert clocks.consumed(found, clocks.instant(start), due) == minutes * clocks.MINUTE
+
+def test_a_long_count_of_days_has_no_horizon() -> None:
+    """The most that a text may say, ten thousand days of an agency open once a week, still ends."""
+    weekly = calendar("America/Chicago", (((540, 600),), (), (), (), (), (), ()))
+    monday = clocks.local_instant("America/Chicago", date(2026, 1, 5).toordinal(), 0, last=False)
+    ends = date(2026, 1, 5).toordinal() + 7 * 10_000
+
+    found = clocks.shift(weekly, monday, Length(count=10_000, unit=Unit.DAY, calendar="court"))
+
+    assert clocks.local_instant("America/Chicago", ends, 600, last=True) == found
