@@ -241,7 +241,7 @@ async def _idle(place: Place) -> None:
         await asyncio.sleep(0.2)
     events = statistics.mean([await _events(place, each) for each in opened])
     size = (_bytes(path) - before) / IDLE
-    print(f"an idle case (opened, its first window open): {size:,.0f} bytes in Temporal's database, {events:.1f} events")
+    print(f"an idle case, its first window open: {size:,.0f} bytes in Temporal's database, {events:.1f} events")
 
 
 async def _busy(place: Place, case_id: str) -> bool:

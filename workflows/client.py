@@ -174,7 +174,7 @@ async def open_linked(client: Client, message: LinkedCase, *, key: bytes, task_q
         client,
         case_id,
         (message.protocol or "").encode(),
-        _linked_event(message, f"link-{case_id}"),
+        _linked_event(message, f"link-{case_id}", case_id),
         task_queue=task_queue,
         shift=message.shift,
         parent=None if named is None else Parent(case_id=message.case_id, link=named, seq=start.seq),
@@ -193,7 +193,7 @@ async def send_linked(client: Client, message: LinkedCase, *, key: bytes) -> Ref
     case_id = linked_case_id(key, message.case_id, message.link.to)
     command = f"link-{linked_case_id(key, message.case_id, message.link.effect.seq)}"
     try:
-        await send(client, case_id, _linked_event(message, command))
+        await send(client, case_id, _linked_event(message, command, case_id))
     except Refused as refused:
         return refused.refusal
     except (CaseHasEnded, UnknownCase):
@@ -211,11 +211,11 @@ async def tell_parent(client: Client, parent: Parent) -> None:
         await send(client, parent.case_id, link_notice(parent.link, parent.seq, ended=True))
 
 
-def _linked_event(message: LinkedCase, command: OpaqueId) -> Input:
+def _linked_event(message: LinkedCase, command: OpaqueId, case_id: OpaqueId) -> Input:
     effect = message.link.effect
     return Input(
         command=command,
-        actor=_caused_by(message.link, message.case_id),
+        actor=_caused_by(message.link, case_id),
         body=EventHappened(event=effect.event, fields=effect.fields),
         # A clock that is a little behind the other case's must not make its event a thing of the future.
         at=min(effect.at, _clock() + message.shift),
@@ -225,7 +225,7 @@ def _linked_event(message: LinkedCase, command: OpaqueId) -> Input:
 def _caused_by(link: Link, case_id: OpaqueId) -> Actor:
     """Who opens a linked case: the agency that caused it, in the person of whoever acted for that agency, if anybody.
 
-    Time may have caused it, or one agency's act what another does: then the case itself stands for the person.
+    Time may have caused it, or one agency's act what another does: then the linked case itself stands for the person.
     """
     agency = link.effect.agency if isinstance(link.effect, StartCase) else None
     if agency is None or agency == link.actor.agency:
