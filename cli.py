@@ -1,6 +1,6 @@
 """The command ``handoff``: check and try a protocol text, run an installation, and speak to one.
 
-``check``, ``show``, ``test``, ``schema``, ``doctor``, ``store`` and ``up`` work here; the others
+``check``, ``show``, ``graph``, ``test``, ``schema``, ``doctor``, ``store`` and ``up`` work here; the others
 speak HTTP to a running installation. Exit codes: 0 done, 1 findings or refused, 2 usage. Wiring only, a page per
 command and so over 300 lines: what a command prints is in ``runtime.terminal``, what it does in the packages.
 """
@@ -20,11 +20,10 @@ import typer
 
 from protocol import clocks
 from protocol.compiling import Compiled
-from protocol.coverage import coverage
+from protocol.drawing import Form, draw
 from protocol.errors import HandoffError, SpecError
-from protocol.messages import Fact
+from protocol.graph import graph
 from protocol.outline import outline
-from protocol.scenario import play, read_scenarios
 from protocol.spec import json_schema
 from runtime import intake as taking_in
 from runtime import terminal, texts
@@ -33,6 +32,7 @@ from runtime.credentials import token_of
 from runtime.mapping import read_mapping
 from runtime.remote import Remote, items_of
 from runtime.settings import load
+from runtime.telling import tell
 
 FOUND_SOMETHING = 1
 
@@ -97,41 +97,48 @@ def show(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
         terminal.outlined(told)
 
 
+@app.command("graph")
+def draw_graph(
+    protocol: TextOrSlug,
+    *,
+    form: Annotated[Form, typer.Option("--format", help="What to draw it as.")] = Form.SVG,
+    ladders: Annotated[bool, typer.Option("--ladders", help="Write every rung into the box of its step.")] = False,
+    file: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not here.")] = None,
+) -> None:
+    """Draw a protocol: its lanes as bands, its steps from left to right, what opens what and what cancels what."""
+    drawn = draw(graph(_compiled(texts.find(protocol)).protocol, ladders=ladders), form)
+    if file is None:
+        sys.stdout.write(drawn)
+    else:
+        texts.write(file, drawn)
+
+
 @app.command("test")
 def play_scenarios(
-    protocol: TextOrSlug,
+    protocol: Annotated[
+        str | None, typer.Argument(metavar="FILE|SLUG", help="One text or protocol. By default: every bundled one.")
+    ] = None,
     *,
     covered: Annotated[
         bool, typer.Option("--coverage", help="Also print what of the protocol no scenario tells of.")
     ] = False,
+    fail_under: Annotated[
+        float, typer.Option("--fail-under", metavar="PERCENT", help="Exit with 1 if they tell less of a protocol.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Play the scenarios that stand beside a protocol text, on the engine's own rules, with no server."""
-    path = texts.find(protocol)
-    stories = texts.stories_of(path)
-    compiled = _compiled(path).protocol
-    results, told = [], list[Fact]()
-    for scenario in read_scenarios(texts.read_bytes(stories), compiled.zone):
-        began = time.perf_counter()
-        problems, facts = play(compiled, scenario)
-        told += facts
-        took = round((time.perf_counter() - began) * 1000, 1)
-        found = [{"line": each.place.line, "expected": each.expected, "found": each.found} for each in problems]
-        results.append({"scenario": scenario.title, "ms": took, "facts": len(facts), "problems": found})
+    tellings = []
+    for name in texts.bundled() if protocol is None else (protocol,):
+        path = texts.find(name)
+        telling = tell(path, _compiled(path).protocol)
+        tellings.append(telling)
         if not as_json:
-            terminal.out.print(f"{'no' if problems else 'ok'} {took:7.1f} ms  {scenario.title}")
-            for each in problems:
-                terminal.out.print(f"     {stories}:{each.place.line}: expected {each.expected}; found {each.found}")
-    held = sum(not each["problems"] for each in results)
-    parts = coverage(compiled, told) if covered else ()
+            terminal.played(telling, covered=covered)
     if as_json:
-        terminal.print_json(
-            {"protocol": compiled.id, "scenarios": results, "coverage": [asdict(each) for each in parts]}
-        )
-    else:
-        terminal.out.print(f"{held} of {len(results)} scenarios hold.")
-        terminal.covered(parts)
-    if held < len(results):
+        found = [each.as_json() for each in tellings]
+        terminal.print_json(found if protocol is None else found[0])
+    if any(each.held < len(each.stories) or each.told < fail_under for each in tellings):
         raise typer.Exit(FOUND_SOMETHING)
 
 

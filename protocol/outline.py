@@ -83,8 +83,7 @@ class Outline:
 def outline(protocol: Protocol) -> Outline:
     """The protocol in plain English: who takes part, what is known, what may happen, and every step."""
     lanes = tuple(
-        Part(title=_lane_title(protocol, each.id), clauses=tuple(_clauses(protocol, each.id)))
-        for each in protocol.lanes
+        Part(title=lane_title(protocol, each.id), clauses=tuple(_clauses(protocol, each.id))) for each in protocol.lanes
     )
     known = tuple(_field(each) for each in protocol.fields)
     kept = tuple(f"{words(each.id)}: {words(each.type)}, kept by {words(each.keeper)}." for each in protocol.vault)
@@ -163,7 +162,8 @@ def _event(event: Event) -> str:
     return " ".join(said)
 
 
-def _lane_title(protocol: Protocol, lane: Slug) -> str:
+def lane_title(protocol: Protocol, lane: Slug) -> str:
+    """A lane, and what of it others see: ``Advocacy (inside advocacy; ..)``."""
     owner = protocol.lane[lane].agency
     private = f" (inside {words(owner)}; outsiders see a handoff sent and taken up, no more)" if owner else ""
     return f"{capital(words(lane))}{private}"
@@ -191,7 +191,7 @@ def _clauses(protocol: Protocol, lane: Slug) -> list[Clause]:
 
 def _sentences(protocol: Protocol, step: Step) -> Iterable[str]:
     said = protocol.words[f"step:{step.id}"]
-    yield f"{_who(step)} must {said.title}{f', because {said.because}' if said.because else ''}."
+    yield f"{owner_said(step)} must {said.title}{f', because {said.because}' if said.because else ''}."
     yield _opening(protocol, step)
     if step.not_before is not None:
         yield f"It is not handed over before {point_said(step.not_before, step.agency).removeprefix('at ')}."
@@ -199,7 +199,7 @@ def _sentences(protocol: Protocol, step: Step) -> Iterable[str]:
     if step.tries is not None:
         yield _tries(step.tries, step.agency)
     if step.series is not None:
-        yield _series(step.series, step.agency)
+        yield series_said(step.series, step.agency)
     if step.for_each is not None:
         yield f"Each item of {words(step.for_each)} is a duty of its own."
     if step.votes is not None:
@@ -210,13 +210,13 @@ def _sentences(protocol: Protocol, step: Step) -> Iterable[str]:
     if step.shares:
         shared, roles = (listed((words(each) for each in names), "and") for names in (step.shares, step.shares_with))
         yield f"It passes {shared} to {roles}, only with a release in force."
-    yield from (f"{_rung_time(each, step.agency)}: {acts_said(each.acts)}." for each in step.rungs if each.acts)
+    yield from (f"{rung_said(each, step.agency)}: {acts_said(each.acts)}." for each in step.rungs if each.acts)
     yield f"It ends as {'; or as '.join(_outcome(each) for each in step.outcomes)}."
     if step.again in AGAIN:
         yield AGAIN[step.again]
 
 
-def _who(step: Step) -> str:
+def owner_said(step: Step) -> str:
     """Who owes the step, where the text says so."""
     if step.chosen is None:
         return capital(words(step.role))
@@ -267,14 +267,16 @@ def _tries(tries: Tries, owner: Slug) -> str:
     return f"It may end as {words(tries.then)} only after {tries.count} tries{apart}.{counts}"
 
 
-def _series(series: Series, owner: Slug) -> str:
+def series_said(series: Series, owner: Slug) -> str:
+    """When a step comes again: ``It comes again every 1 week, until ..``."""
     if series.every is None:
         return f"It comes again {listed((length_said(each, owner) for each in series.after), 'and')} later."
     until = f", until {listed(causes_said(series.until), 'or')}" if series.until else ""
     return f"It comes again every {length_said(series.every, owner)}{until}."
 
 
-def _rung_time(rung: Rung, owner: Slug) -> str:
+def rung_said(rung: Rung, owner: Slug) -> str:
+    """When a rung is due, and under what guard: ``Not taken up after 15 minutes``."""
     if rung.every is not None:
         return f"Then every {length_said(rung.every, owner)}"
     if not isinstance(rung.at, Offset):

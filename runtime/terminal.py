@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from protocol.coverage import Coverage
 from protocol.errors import Finding
 from protocol.findings import counted, tell
 from protocol.outline import Outline
 from runtime.intake import Moved, Outcome
 from runtime.remote import items_of
+from runtime.telling import Telling
 
 # Texts may hold brackets and colons: nothing in them is markup.
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -85,13 +85,20 @@ ESCALATIONS = Columns(
 )
 
 
-def covered(parts: Sequence[Coverage]) -> None:
-    """How much of a protocol its scenarios tell of, and what they leave out."""
-    for each in parts:
-        if each.all:
-            out.print(f"{each.all - len(each.missing):4} of {each.all:4} {each.kind}s")
-            for missing in each.missing:
+def played(telling: Telling, *, covered: bool) -> None:
+    """The stories of one protocol, and where one does not hold; ``covered``: and what they leave out."""
+    for story in telling.stories:
+        out.print(f"{'no' if story.problems else 'ok'} {story.ms:7.1f} ms  {story.scenario}")
+        for each in story.problems:
+            out.print(f"     {telling.path}:{each.place.line}: expected {each.expected}; found {each.found}")
+    out.print(f"{telling.held} of {len(telling.stories)} scenarios hold.")
+    for part in telling.coverage if covered else ():
+        if part.all:
+            out.print(f"{part.all - len(part.missing):4} of {part.all:4} {part.kind}s")
+            for missing in part.missing:
                 out.print(f"             no scenario tells of {missing}")
+    if covered:
+        out.print(f"They tell {telling.told:.1f}% of {telling.protocol}.")
 
 
 def listed(found: Any, columns: Columns, *, as_json: bool) -> None:  # noqa: ANN401 - JSON of a list route

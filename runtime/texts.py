@@ -25,6 +25,18 @@ def read_bytes(path: Path) -> bytes:
         raise HandoffError("FILE", f"{path} cannot be read: {error.strerror}.") from None
 
 
+def write(path: Path, text: str) -> None:
+    """Put a text into a file, in place of what it held.
+
+    Raises:
+        HandoffError: ``FILE`` when it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HandoffError("FILE", f"{path} cannot be written: {error.strerror}.") from None
+
+
 def versions(folder: Path) -> dict[int, Path]:
     """The versions of one protocol in its folder, by number."""
     return {int(each.stem): each for each in sorted(folder.glob("*.yaml")) if each.stem.isdigit()}

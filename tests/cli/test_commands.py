@@ -99,10 +99,50 @@ def test_a_story_that_does_not_hold_is_named_with_its_line(handoff: Run, tmp_pat
     assert "0 of 1 scenarios hold." in found.out
 
 
+def test_what_no_story_tells_of_is_listed_and_may_fail(handoff: Run, tmp_path: Path) -> None:
+    """One story tells little of a protocol: the rest is listed by kind, and the code is 1 under the wanted share."""
+    text = find(P1)
+    (tmp_path / "1.yaml").write_bytes(text.read_bytes())
+    (tmp_path / "1.scenarios.yaml").write_text(
+        f"scenario: Short\nof: {P1}\nstory:\n - {{at: 2026-03-06 23:00, when: arrest-booked}}\n"
+    )
+    arguments = ("test", str(tmp_path / "1.yaml"), "--coverage")
+
+    found = handoff(*arguments)
+    told = json.loads(handoff(*arguments, "--json").out)
+
+    assert (found.code, handoff(*arguments, "--fail-under", "100").code) == (0, 1)
+    assert "   2 of   12 steps" in found.out.splitlines()
+    assert "             no scenario tells of first-call/declined" in found.out.splitlines()
+    assert 0 < told["told"] < 10
+    assert {"kind": "event", "all": 7}.items() <= told["coverage"][0].items()
+
+
+def test_without_a_name_every_bundled_protocol_is_tried(handoff: Run) -> None:
+    """The stories of each bundled protocol tell all of it."""
+    found = handoff("test", "--coverage", "--fail-under", "100", "--json")
+
+    assert (found.code, {each["told"] for each in json.loads(found.out)}) == (0, {100.0})
+
+
+def test_a_protocol_is_drawn_here_or_into_a_file(handoff: Run, tmp_path: Path) -> None:
+    """SVG by default; the ladders only when asked for."""
+    file = tmp_path / "drawn.svg"
+
+    here, there = handoff("graph", P1), handoff("graph", P1, "--ladders", "--out", str(file))
+
+    assert (here.code, there.code, there.out) == (0, 0, "")
+    assert here.out.startswith("<svg ")
+    assert ("the sergeant is told" in here.out, "the sergeant is told" in file.read_text()) == (False, True)
+    assert handoff("graph", P1, "--format", "mermaid").out.startswith("flowchart LR\n")
+    assert handoff("graph", P1, "--format", "dot").out.startswith('digraph "Advocacy after an arrest" {\n')
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("show", "post-arrest"), "Did you mean post-arrest-advocacy? (UNKNOWN_PROTOCOL)"),
+        (("graph", P1, "--out", "no/where.svg"), "no/where.svg cannot be written: No such file or directory. (FILE)"),
         (("check", "nowhere.yaml"), "nowhere.yaml cannot be read: No such file or directory. (FILE)"),
         (("tasks", "--as", "advocate"), "(NO_CREDENTIALS)"),
         (("cases", "--token", "x"), "Is it running? Start it with: handoff up (UNREACHABLE)"),
