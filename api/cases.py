@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from api.deps import Here, Services, Who, actors, command_id, now
 from api.once import Once
 from api.records import columns_of, item_shown, shown
-from api.views import Closed, TaskOut, page, tasks_out, when
+from api.views import Closed, Spoken, TaskOut, page, tasks_out, when
 from protocol import clocks
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import Input, PageRead
@@ -137,7 +137,7 @@ async def recent(
 
 
 @router.get("/cases/{case}")
-async def one(case: str, here: Here, who: Who) -> CaseOut:
+async def one(case: str, here: Here, who: Who, tongue: Spoken) -> CaseOut:
     """One case, by its id or its code."""
 
     def ask(connection: Connection) -> CaseOut:
@@ -150,7 +150,7 @@ async def one(case: str, here: Here, who: Who) -> CaseOut:
             case=_row(found.case),
             fields=fields,
             protected=sorted({each.slot for each in found.slots}),
-            tasks=tasks_out(connection, who, found.tasks),
+            tasks=tasks_out(connection, who, found.tasks, tongue),
             linked=[_linked(connection, here, who, protocol, found.case.case_id, each) for each in found.links],
             pauses=[LanePauseOut(lane=e.lane, since=when(e.since), until=when(e.until)) for e in found.pauses],
         )
@@ -230,9 +230,10 @@ async def opened(case: str, slot: Slug, here: Here, who: Who, why: Slug = "case-
 
 
 @router.get("/handoffs")
-async def waiting(
+async def waiting(  # noqa: PLR0913 - what may be asked of a list
     here: Here,
     who: Who,
+    tongue: Spoken,
     *,
     agency: Slug | None = None,
     from_agency: Slug | None = None,
@@ -246,7 +247,7 @@ async def waiting(
         found = handoffs.handoffs(
             connection, who, now(), agency=agency, from_agency=from_agency, cursor=position, limit=limit
         )
-        return tasks_out(connection, who, found.rows), found.next
+        return tasks_out(connection, who, found.rows, tongue), found.next
 
     rows, following = await here.read(ask)
     return page(here, who, rows, following)

@@ -13,8 +13,9 @@ from api import edge
 from api.deps import Here, Services, Who, actors, command_id, now
 from api.once import Once
 from api.records import Values, fields_in
-from api.views import Closed, TaskOut, instant, page, tasks_out
+from api.views import Closed, Spoken, TaskOut, instant, page, tasks_out
 from protocol.kernel import Protocol, Slug, Step
+from protocol.languages import Tongue
 from protocol.messages import Answer, CastVote, Input, LogTry, PauseClock, Reassign, ResumeClock, TakeUp
 from protocol.origins import voters_of
 from protocol.state import PauseReason
@@ -99,9 +100,10 @@ class Pause(Closed):
 
 
 @router.get("")
-async def mine(
+async def mine(  # noqa: PLR0913 - what may be asked of a list
     here: Here,
     who: Who,
+    tongue: Spoken,
     *,
     only_mine: bool = False,
     agency: bool = False,
@@ -113,22 +115,22 @@ async def mine(
 
     def ask(connection: Connection) -> tuple[list[TaskOut], tuple[int | str, ...] | None]:
         found = inbox.inbox(connection, who, mine=only_mine, whole_agency=agency, cursor=position, limit=limit)
-        return tasks_out(connection, who, found.rows), found.next
+        return tasks_out(connection, who, found.rows, tongue), found.next
 
     rows, following = await here.read(ask)
     return page(here, who, rows, following)
 
 
 @router.get("/{task}")
-async def one(task: str, here: Here, who: Who) -> TaskPage:
+async def one(task: str, here: Here, who: Who, tongue: Spoken) -> TaskPage:
     """One task with its explained clock and its forms."""
-    return await here.read(lambda connection: _page(connection, who, task))
+    return await here.read(lambda connection: _page(connection, who, task, tongue))
 
 
-def _page(connection: Connection, who: Subject, task: str) -> TaskPage:
+def _page(connection: Connection, who: Subject, task: str, tongue: Tongue) -> TaskPage:
     view = task_view.one(connection, who, task)
     protocol = protocols.by_hash(connection, view.protocol_hash).protocol
-    (shown,) = tasks_out(connection, who, (view,))
+    (shown,) = tasks_out(connection, who, (view,), tongue)
     step = protocol.step[view.step]
     may = view.full and view.status == "open" and not view.receipt
     may = may and (view.agency == who.agency or _votes_for_an_outcome(protocol, step, who))
@@ -166,23 +168,25 @@ def _ask(protocol: Protocol, name: Slug, *, required: bool) -> Ask:
 
 
 @router.post("/{task}/take")
-async def take(task: str, here: Here, who: Who, key: Key = None) -> TaskPage:
+async def take(task: str, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Say "I have it"."""
-    found = await _aim(here, who, task)
+    found = await _aim(here, who, task, tongue)
     return await _do(here, who, task, found, key, TakeUp(instance=found.target.instance))
 
 
 @router.post("/{task}/attempts")
-async def attempt(task: str, here: Here, who: Who, key: Key = None) -> TaskPage:
+async def attempt(task: str, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Log a try to reach somebody; one too soon after the last is noted and not counted."""
-    found = await _aim(here, who, task)
+    found = await _aim(here, who, task, tongue)
     return await _do(here, who, task, found, key, LogTry(instance=found.target.instance))
 
 
 @router.post("/{task}/complete")
-async def complete(request: Request, task: str, body: Complete, here: Here, who: Who, key: Key = None) -> TaskPage:
+async def complete(  # noqa: PLR0913, PLR0917 - one command, whole
+    request: Request, task: str, body: Complete, here: Here, who: Who, tongue: Spoken, key: Key = None
+) -> TaskPage:
     """Record how the task ended."""
-    found = await _aim(here, who, task)
+    found = await _aim(here, who, task, tongue)
     command = _command(who, task, key)
     answer = Answer(
         instance=found.target.instance,
@@ -195,9 +199,11 @@ async def complete(request: Request, task: str, body: Complete, here: Here, who:
 
 
 @router.post("/{task}/vote")
-async def vote(request: Request, task: str, body: Vote, here: Here, who: Who, key: Key = None) -> TaskPage:
+async def vote(  # noqa: PLR0913, PLR0917 - one command, whole
+    request: Request, task: str, body: Vote, here: Here, who: Who, tongue: Spoken, key: Key = None
+) -> TaskPage:
     """Cast my role's vote, also on another agency's task; a later one replaces it until the task is decided."""
-    found = await _aim(here, who, task)
+    found = await _aim(here, who, task, tongue)
     command = _command(who, task, key)
     message = CastVote(
         instance=found.target.instance,
@@ -209,44 +215,45 @@ async def vote(request: Request, task: str, body: Vote, here: Here, who: Who, ke
 
 
 @router.post("/{task}/reassign")
-async def reassign(task: str, body: HandOver, here: Here, who: Who, key: Key = None) -> TaskPage:
+async def reassign(task: str, body: HandOver, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Hand the task to a role or person of the same agency; the clock runs on."""
-    found = await _aim(here, who, task)
+    found = await _aim(here, who, task, tongue)
     message = Reassign(instance=found.target.instance, role=body.role, person=body.person)
     return await _do(here, who, task, found, key, message)
 
 
 @router.post("/{task}/pause")
-async def pause(task: str, body: Pause, here: Here, who: Who, key: Key = None) -> TaskPage:
+async def pause(task: str, body: Pause, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Stop the clock until a time at the latest (a lead's act)."""
-    found = await _aim(here, who, task)
+    found = await _aim(here, who, task, tongue)
     message = PauseClock(instance=found.target.instance, until=instant(body.until), reason=body.reason)
     return await _do(here, who, task, found, key, message)
 
 
 @router.post("/{task}/resume")
-async def resume(task: str, here: Here, who: Who, key: Key = None) -> TaskPage:
+async def resume(task: str, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Let the clock go on, or start a held record's task now (a lead's act)."""
-    found = await _aim(here, who, task)
+    found = await _aim(here, who, task, tongue)
     return await _do(here, who, task, found, key, ResumeClock(instance=found.target.instance))
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Where a command about a task goes, who owns the task now, and the protocol its case is pinned to."""
+    """Where a command goes, who owns the task, the protocol of its case, and the language of the answer."""
 
     target: TaskTarget
     owners: tuple[Slug, ...]
     protocol: Protocol
+    tongue: Tongue
 
 
-async def _aim(here: Services, who: Subject, task: str) -> Aim:
+async def _aim(here: Services, who: Subject, task: str, tongue: Tongue) -> Aim:
     """Read, at once, all that a command about a task needs."""
 
     def ask(connection: Connection) -> Aim:
         target = task_view.target(connection, who, task)
         owners = task_view.one(connection, who, task).owners
-        return Aim(target, owners, protocols.by_hash(connection, target.protocol_hash).protocol)
+        return Aim(target, owners, protocols.by_hash(connection, target.protocol_hash).protocol, tongue)
 
     return await here.read(ask)
 
@@ -278,7 +285,7 @@ async def _do(  # noqa: PLR0913 - one command, whole
         await edge.discard(here, found.target.case_id, message.command)
         raise
     await here.projected(found.target.case_id, reply.seq)
-    return await here.read(lambda connection: _page(connection, who, task))
+    return await here.read(lambda connection: _page(connection, who, task, found.tongue))
 
 
 def _may_own(protocol: Protocol, owners: tuple[Slug, ...]) -> tuple[Slug, ...]:

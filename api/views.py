@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Depends, Header
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from api.deps import Services, now
 from api.records import columns_of, item_shown
 from protocol import clocks
-from protocol.explain import Clock, explain
+from protocol.explain import explain
 from protocol.kernel import Protocol, Slug
+from protocol.languages import DEFAULT, TONGUES, Tongue
 from protocol.state import Instant, PauseReason, Value
+from protocol.telling import Clock
 from store import cases, escalations, protocols
 from store.escalations import NoticeView
 from store.policy import Subject
@@ -69,6 +72,28 @@ class TaskOut(Closed):
     clock: Explained
 
 
+def spoken(accept: Annotated[str, Header(alias="Accept-Language")] = "") -> Tongue:
+    """The language a reader asked for (RFC 9110 §12.5.4), of those that clocks are explained in; else English."""
+    wanted: list[tuple[float, Tongue]] = []
+    for each in accept.replace(" ", "").split(","):
+        tag, _, weight = each.partition(";q=")
+        found = next((tongue for tongue in TONGUES if tongue == tag.partition("-")[0].lower()), None)
+        if found is not None:
+            wanted.append((_weight(weight), found))
+    best = max(wanted, key=lambda each: each[0], default=(0.0, DEFAULT))
+    return best[1] if best[0] > 0 else DEFAULT
+
+
+def _weight(said: str) -> float:
+    try:
+        return float(said) if said else 1.0
+    except ValueError:
+        return 0.0
+
+
+Spoken = Annotated[Tongue, Depends(spoken)]
+
+
 def when(at: Instant | None) -> datetime | None:
     """An instant as an aware datetime."""
     return None if at is None else clocks.moment(at).astimezone(UTC)
@@ -87,12 +112,10 @@ def page(here: Services, who: Subject, rows: list[Any], cursor: tuple[int | str,
     return JSONResponse(body, headers=headers)
 
 
-def task_out(
-    protocol: Protocol, view: TaskView, who: Subject, fields: dict[Slug, Value], told: list[NoticeView]
-) -> TaskOut:
+def task_out(protocol: Protocol, view: TaskView, who: Subject, clock: Clock, language: Tongue) -> TaskOut:
     """A task with its clock explained."""
     at = now()
-    said = explain(protocol, _clock(view, fields, told), at)
+    said = explain(protocol, clock, at, language)
     votes = protocol.step[view.step].votes
     left = None if view.due_at is None or view.status != "open" else (view.due_at - at) // 1_000_000
     return TaskOut(
@@ -152,8 +175,8 @@ def _clock(view: TaskView, fields: dict[Slug, Value], told: list[NoticeView]) ->
     )
 
 
-def tasks_out(connection: Connection, who: Subject, rows: tuple[TaskView, ...]) -> list[TaskOut]:
-    """Tasks with their clocks, and who was told of each."""
+def tasks_out(connection: Connection, who: Subject, rows: tuple[TaskView, ...], language: Tongue) -> list[TaskOut]:
+    """Tasks with their clocks in a language, and who was told of each."""
     fields = cases.fields_of(connection, who, sorted({each.case_id for each in rows}))
     told: dict[str, list[NoticeView]] = {}
     for case_id in sorted({each.case_id for each in rows if each.missed_at is not None or not each.full}):
@@ -164,8 +187,8 @@ def tasks_out(connection: Connection, who: Subject, rows: tuple[TaskView, ...]) 
             protocols.by_hash(connection, each.protocol_hash).protocol,
             each,
             who,
-            fields[each.case_id],
-            told.get(each.id, []),
+            _clock(each, fields[each.case_id], told.get(each.id, [])),
+            language,
         )
         for each in rows
     ]

@@ -70,6 +70,19 @@ def test_the_answer_of_one_agency_is_the_task_of_the_next(here: Installation) ->
     assert "moves to the backup" in found["clock"]["next"]
 
 
+def test_the_same_clock_is_explained_in_spanish_to_who_asks_for_it(here: Installation) -> None:
+    """In a list and alone, by the reader's Accept-Language."""
+    check = task(here, "advocate", referred(here), "custody-check")
+    spanish = {"Accept-Language": "es-US,es;q=0.9"}
+
+    alone = here.ask("advocate", "GET", f"/tasks/{check['id']}", **spanish).json()["task"]["clock"]
+    listed = here.ask("advocate", "GET", "/tasks?limit=200", **spanish).json()["items"]
+
+    assert "15 minutos desde que advocacy recibió esto" in alone["why"]
+    assert "pasa a backup" in alone["next"]
+    assert alone["why"] in {each["clock"]["why"] for each in listed}
+
+
 def test_the_coordinator_sees_that_it_is_in_hand_and_nothing_else(here: Installation) -> None:
     """After the advocate recorded what happened, the coordinator sees the handoff taken up, and no more."""
     case = referred(here)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from protocol import clocks
-from protocol.explain import Clock, explain
+from protocol.explain import explain
+from protocol.telling import Clock
 from tests.protocol.texts import compiled
 
 NOW = 1_772_856_000_000_000
