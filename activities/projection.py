@@ -67,20 +67,15 @@ class Projector:
         """One transaction for all; if it fails, one for each, so that a batch answers for itself alone."""
         try:
             with self._database.write() as connection:
-                return [self._write(connection, each) for each in batches]
+                found = [self._batch(connection, each) for each in batches]
+                return [*projector.project(connection, found)]
         except Exception as error:  # noqa: BLE001 - handed on, to the one whose fault it is
             if len(batches) == 1:
                 return [error]
         return [result for each in batches for result in self._write_group([each])]
 
-    def _write(self, connection: Connection, batch: Projection) -> int:
+    def _batch(self, connection: Connection, batch: Projection) -> projector.Batch:
         hash_ = batch.protocol_hash
         if hash_ not in self._protocols:
             self._protocols[hash_] = protocols.by_hash(connection, hash_).protocol
-        return projector.project(
-            connection,
-            case_id=batch.case_id,
-            protocol=self._protocols[hash_],
-            protocol_hash=hash_,
-            facts=batch.facts,
-        )
+        return projector.Batch(batch.case_id, self._protocols[hash_], hash_, batch.facts)

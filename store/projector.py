@@ -5,8 +5,10 @@ Safe to run any number of times and with any cutting of the same facts into batc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
+from typing import NamedTuple, TypeVar
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row, Table, delete, insert, select, tuple_, update
@@ -24,38 +26,75 @@ from store.rows import CaseRow, Label, NoticeRow, TaskRow, columns
 from store.session import add_new, put
 
 BODY: TypeAdapter[FactBody] = TypeAdapter(FactBody)
+HEARD = (Told, OwnersChanged, PageStopped)
+"""The facts whose folding reads what was told before."""
+
 Kind = TypeVar("Kind", CaseRow, TaskRow, NoticeRow)
 
 
-def project(
-    connection: Connection, *, case_id: OpaqueId, protocol: Protocol, protocol_hash: str, facts: Sequence[Fact]
-) -> int:
-    """Append facts of a case and fold them into the read model; those already there are skipped.
+class Batch(NamedTuple):
+    """Facts of one case, in any order, repeated or not, and the compiled protocol they were recorded under."""
+
+    case_id: OpaqueId
+    protocol: Protocol
+    protocol_hash: str
+    facts: Sequence[Fact]
+
+
+def project(connection: Connection, batches: Sequence[Batch]) -> list[int]:
+    """Append facts of cases and fold them into the read model; those already there are skipped.
 
     Args:
         connection: a connection from ``Database.write()``; the caller commits.
-        case_id: the case.
-        protocol: the compiled protocol under which these facts were recorded.
-        protocol_hash: the hash of that protocol.
-        facts: facts of the case in any order, repeated or not.
+        batches: in the order in which they came; a case may be in several.
 
     Returns:
-        the number of the last fact the read model now contains.
+        for each batch the number of the last fact of its case that the read model now contains.
 
     Raises:
-        HandoffError: ``FACT_GAP`` when facts between the last one known and these are missing; nothing is changed.
+        HandoffError: ``FACT_GAP`` when facts between the last one known and these are missing. The caller rolls back,
+            and writes each batch by itself if it wants the others.
     """
     _, key = ids.site_of(connection)
-    case = _case(connection, key, protocol, protocol_hash, case_id)
-    fresh = _fresh(facts, case.seq)
-    if fresh:
-        _append(connection, _open(connection, key, protocol, case, fresh), protocol_hash, fresh)
-    return case.seq
+    results: list[int] = []
+    rest = list(batches)
+    while rest:
+        turn = list(takewhile(_unseen(), rest))
+        results += _project_turn(connection, key, turn)
+        rest = rest[len(turn) :]
+    return results
+
+
+def _unseen() -> Callable[[Batch], bool]:
+    """Whether a batch is the first of its case."""
+    seen: set[OpaqueId] = set()
+
+    def first(batch: Batch) -> bool:
+        known = batch.case_id in seen
+        seen.add(batch.case_id)
+        return not known
+
+    return first
+
+
+def _project_turn(connection: Connection, key: bytes, batches: Sequence[Batch]) -> list[int]:
+    """Batches of different cases: what they read is read together, and what they write is written together."""
+    cases = _cases(connection, key, batches)
+    fresh = [each._replace(facts=_fresh(each.facts, cases[each.case_id].seq)) for each in batches]
+    work = [each for each in fresh if each.facts]
+    if work:
+        foldings = _open(connection, key, [(each, cases[each.case_id]) for each in work])
+        rows = [row for folding, each in zip(foldings, work, strict=True) for row in _fact_rows(folding, each)]
+        connection.execute(insert(tables.fact), rows)
+        for each in work:
+            _commit_values(connection, each.case_id, each.facts)
+        _save(connection, foldings)
+    return [cases[each.case_id].seq for each in batches]
 
 
 def refold(connection: Connection, key: bytes, protocol: Protocol, case: CaseRow, facts: Sequence[Fact]) -> None:
     """Fold facts that are already in ``fact``, all under one protocol, into an emptied read model."""
-    folding = _open(connection, key, protocol, case, facts)
+    (folding,) = _open(connection, key, [(Batch(case.case_id, protocol, case.protocol_hash, facts), case)])
     for each in facts:
         label = _fold(folding, each)
         connection.execute(
@@ -63,7 +102,7 @@ def refold(connection: Connection, key: bytes, protocol: Protocol, case: CaseRow
             .where(tables.fact.c.case_id == case.case_id, tables.fact.c.seq == each.seq)
             .values(columns(label))
         )
-    _save(connection, folding)
+    _save(connection, [folding])
 
 
 def _fresh(facts: Sequence[Fact], known: int) -> list[Fact]:
@@ -76,25 +115,24 @@ def _fresh(facts: Sequence[Fact], known: int) -> list[Fact]:
     return fresh
 
 
-def _append(connection: Connection, folding: CaseFold, protocol_hash: str, facts: Sequence[Fact]) -> None:
-    rows = []
-    for each in facts:
+def _fact_rows(folding: CaseFold, batch: Batch) -> list[Mapping[str, object]]:
+    """Fold a batch's facts; gives them as they are kept."""
+    rows: list[Mapping[str, object]] = []
+    for each in batch.facts:
         label = _fold(folding, each)
         rows.append(
             {
-                "case_id": folding.case.case_id,
+                "case_id": batch.case_id,
                 "seq": each.seq,
                 "at": each.at,
                 "recorded": each.recorded,
                 "kind": each.body.kind,
-                "protocol_hash": protocol_hash,
+                "protocol_hash": batch.protocol_hash,
                 "body": canonical(BODY.dump_python(each.body, mode="json")).decode(),
                 **columns(label),
             }
         )
-    connection.execute(insert(tables.fact), rows)
-    _commit_values(connection, folding.case.case_id, facts)
-    _save(connection, folding)
+    return rows
 
 
 def _fold(folding: CaseFold, fact: Fact) -> Label:
@@ -114,16 +152,27 @@ def _commit_values(connection: Connection, case_id: OpaqueId, facts: Sequence[Fa
         )
 
 
-def _case(connection: Connection, key: bytes, protocol: Protocol, protocol_hash: str, case_id: OpaqueId) -> CaseRow:
-    """The case's row, made if need be and locked until the transaction ends."""
-    wanted = select(tables.case_file).where(tables.case_file.c.case_id == case_id).with_for_update()
-    found = connection.execute(wanted).first()
-    if found is None:
-        first = empty_case(protocol, protocol_hash, case_id, ids.give_code(connection, key, case_id))
-        add_new(connection, tables.case_file, [columns(first)])
-        add_parties(connection, protocol, protocol_hash)
-        found = connection.execute(wanted).one()
-    return _row(CaseRow, found)
+def _cases(connection: Connection, key: bytes, batches: Sequence[Batch]) -> dict[OpaqueId, CaseRow]:
+    """The cases' rows, made if need be and locked until the transaction ends."""
+    found = _locked(connection, [each.case_id for each in batches])
+    missing = [each for each in batches if each.case_id not in found]
+    if missing:
+        first = [
+            empty_case(each.protocol, each.protocol_hash, each.case_id, ids.give_code(connection, key, each.case_id))
+            for each in missing
+        ]
+        add_new(connection, tables.case_file, [columns(each) for each in first])
+        for hash_, protocol in {each.protocol_hash: each.protocol for each in missing}.items():
+            add_parties(connection, protocol, hash_)
+        found |= _locked(connection, [each.case_id for each in missing])
+    return found
+
+
+def _locked(connection: Connection, case_ids: Sequence[OpaqueId]) -> dict[OpaqueId, CaseRow]:
+    # In one order for everybody, so that two writers cannot wait for one another.
+    case = tables.case_file
+    wanted = select(case).where(case.c.case_id.in_(case_ids)).order_by(case.c.case_id).with_for_update()
+    return {each.case_id: _row(CaseRow, each) for each in connection.execute(wanted)}
 
 
 def add_parties(connection: Connection, protocol: Protocol, protocol_hash: str) -> None:
@@ -139,51 +188,76 @@ def add_parties(connection: Connection, protocol: Protocol, protocol_hash: str) 
     add_new(connection, tables.voter, voters)
 
 
-def _open(connection: Connection, key: bytes, protocol: Protocol, case: CaseRow, facts: Sequence[Fact]) -> CaseFold:
-    """Load what folding these facts may read."""
-    tasks: dict[int, TaskRow] = {}
-    owners: dict[int, tuple[Slug, ...]] = {}
-    notices: list[NoticeRow] = []
-    if case.seq > 0:
-        tasks = {each.instance: each for each in _all(connection, tables.task, TaskRow, case.case_id)}
-        owner = tables.task_owner
-        for row in connection.execute(
-            select(owner.c.instance, owner.c.role).where(owner.c.case_id == case.case_id).order_by(owner.c.position)
-        ):
-            owners[row.instance] = (*owners.get(row.instance, ()), row.role)
-        if any(isinstance(each.body, Told | OwnersChanged | PageStopped) for each in facts):
-            notices = _all(connection, tables.notice, NoticeRow, case.case_id)
-    return CaseFold(protocol=protocol, key=key, case=case, tasks=tasks, owners=owners, notices=notices)
+def _open(connection: Connection, key: bytes, work: Sequence[tuple[Batch, CaseRow]]) -> list[CaseFold]:
+    """Load what folding these batches of different cases may read."""
+    known = [batch for batch, case in work if case.seq > 0]
+    ask = [each.case_id for each in known]
+    heard = [each.case_id for each in known if any(isinstance(fact.body, HEARD) for fact in each.facts)]
+    tasks: dict[OpaqueId, dict[int, TaskRow]] = defaultdict(dict)
+    for task in _all(connection, tables.task, TaskRow, ask):
+        tasks[task.case_id][task.instance] = task
+    notices: dict[OpaqueId, list[NoticeRow]] = defaultdict(list)
+    for notice in _all(connection, tables.notice, NoticeRow, heard):
+        notices[notice.case_id].append(notice)
+    owners = _owners(connection, ask)
+    return [
+        CaseFold(
+            protocol=batch.protocol,
+            key=key,
+            case=case,
+            tasks=tasks[batch.case_id],
+            owners=owners[batch.case_id],
+            notices=notices[batch.case_id],
+        )
+        for batch, case in work
+    ]
 
 
-def _all(connection: Connection, table: Table, kind: type[Kind], case_id: OpaqueId) -> list[Kind]:
-    return [_row(kind, each) for each in connection.execute(select(table).where(table.c.case_id == case_id))]
+def _owners(connection: Connection, case_ids: Sequence[OpaqueId]) -> dict[OpaqueId, dict[int, tuple[Slug, ...]]]:
+    """Who owns the instances of these cases, in order."""
+    found: dict[OpaqueId, dict[int, tuple[Slug, ...]]] = defaultdict(dict)
+    owner = tables.task_owner
+    if case_ids:
+        wanted = select(owner.c.case_id, owner.c.instance, owner.c.role).where(owner.c.case_id.in_(case_ids))
+        for row in connection.execute(wanted.order_by(owner.c.position)):
+            of_case = found[row.case_id]
+            of_case[row.instance] = (*of_case.get(row.instance, ()), row.role)
+    return found
+
+
+def _all(connection: Connection, table: Table, kind: type[Kind], case_ids: Sequence[OpaqueId]) -> list[Kind]:
+    if not case_ids:
+        return []
+    return [_row(kind, each) for each in connection.execute(select(table).where(table.c.case_id.in_(case_ids)))]
 
 
 def _row(kind: type[Kind], row: Row[tuple[object, ...]]) -> Kind:
     return kind(**row._mapping)
 
 
-def _save(connection: Connection, folding: CaseFold) -> None:
+def _save(connection: Connection, foldings: Sequence[CaseFold]) -> None:
     """Write every row that changed."""
-    put(connection, tables.case_file, [columns(folding.case)])
-    put(connection, tables.task, [columns(folding.tasks[each]) for each in sorted(folding.touched)])
-    put(connection, tables.notice, [columns(each) for each in folding.told])
-    put(connection, tables.field_value, [columns(each) for each in folding.fields.values()])
-    put(connection, tables.slot_ref, [columns(each) for each in folding.slots])
-    _save_owners(connection, folding)
+    put(connection, tables.case_file, [columns(each.case) for each in foldings])
+    put(connection, tables.task, [columns(each.tasks[task]) for each in foldings for task in sorted(each.touched)])
+    put(connection, tables.notice, [columns(row) for each in foldings for row in each.told])
+    put(connection, tables.field_value, [columns(row) for each in foldings for row in each.fields.values()])
+    put(connection, tables.slot_ref, [columns(row) for each in foldings for row in each.slots])
+    _save_owners(connection, foldings)
 
 
-def _save_owners(connection: Connection, folding: CaseFold) -> None:
-    if not folding.moved:
+def _save_owners(connection: Connection, foldings: Sequence[CaseFold]) -> None:
+    moved = [
+        (each.case.case_id, instance, each.owners[instance]) for each in foldings for instance in sorted(each.moved)
+    ]
+    if not moved:
         return
     owner = tables.task_owner
-    pairs = [(folding.case.case_id, each) for each in sorted(folding.moved)]
+    pairs = [(case_id, instance) for case_id, instance, _ in moved]
     connection.execute(delete(owner).where(tuple_(owner.c.case_id, owner.c.instance).in_(pairs)))
     rows = [
         {"case_id": case_id, "instance": instance, "role": role, "position": position}
-        for case_id, instance in pairs
-        for position, role in enumerate(folding.owners[instance])
+        for case_id, instance, roles in moved
+        for position, role in enumerate(roles)
     ]
     if rows:
         connection.execute(insert(owner), rows)

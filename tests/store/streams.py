@@ -24,7 +24,7 @@ from protocol.messages import (
 )
 from protocol.state import CaseState, Code, Instance, Instant, PauseReason, Phase, Status, Value
 from store import protocols
-from store.projector import project
+from store.projector import Batch, project
 from store.session import Database
 from tests.protocol.texts import compiled
 
@@ -157,10 +157,5 @@ def publish(database: Database, protocol: Protocol | None = None) -> str:
 def store(database: Database, play: Play, hash_: str, facts: list[Fact] | None = None) -> int:
     """Project a play's facts (or some) in one batch."""
     with database.write() as connection:
-        return project(
-            connection,
-            case_id=play.case_id,
-            protocol=play.protocol,
-            protocol_hash=hash_,
-            facts=play.facts if facts is None else facts,
-        )
+        batch = Batch(play.case_id, play.protocol, hash_, play.facts if facts is None else facts)
+        return project(connection, [batch])[0]

@@ -15,7 +15,7 @@ from protocol.messages import Fact, FactBody, SlotFilled
 from store import tables
 from store.edge_tables import notice_receipt
 from store.fold import fold
-from store.projector import project
+from store.projector import Batch, project
 from store.rebuild import fingerprint, rebuild
 from store.session import Database
 from tests.store.streams import START, advocacy, opened, publish, store, wander
@@ -57,6 +57,29 @@ def test_batches_may_be_cut_repeated_and_delivered_again(
         assert done == end
     assert store(cut, play, hash_, play.facts[:5]) == len(play.facts)
     assert printed(cut) == printed(whole)
+
+
+@FEW
+@given(seeds=st.lists(st.integers(0, 10_000), min_size=2, max_size=4, unique=True), size=st.integers(3, 20))
+def test_cases_written_together_are_as_written_alone(
+    fresh: Callable[[], Database], seeds: list[int], size: int
+) -> None:
+    """However many cases share a transaction, a case in it more than once included, the read model is the same."""
+    alone, together = fresh(), fresh()
+    hash_ = publish(alone)
+    publish(together)
+    plays = [wander(advocacy(), seed, f"case-{seed}") for seed in seeds]
+    for each in plays:
+        store(alone, each, hash_)
+    parts = [
+        Batch(each.case_id, each.protocol, hash_, each.facts[start : start + size])
+        for start in range(0, max(len(each.facts) for each in plays), size)
+        for each in plays
+    ]
+    with together.write() as connection:
+        answers = project(connection, [each for each in parts if each.facts])
+    assert answers == [each.facts[-1].seq for each in parts if each.facts]
+    assert printed(together) == printed(alone)
 
 
 @FEW
@@ -140,9 +163,7 @@ def test_a_rebuild_without_its_protocol_changes_nothing(database: Database) -> N
     """Facts of a version that is not there cannot be folded, so the old read model stays."""
     play = opened(advocacy())
     with database.write() as connection:
-        project(
-            connection, case_id="case-1", protocol=play.protocol, protocol_hash="0" * 64, facts=play.facts
-        )  # fmt: skip
+        project(connection, [Batch("case-1", play.protocol, "0" * 64, play.facts)])
     before = printed(database)
     with pytest.raises(HandoffError) as caught:
         rebuild(database)
