@@ -450,8 +450,11 @@ class StepCompiler:
         guard = time.guard
         if guard is Guard.NONE and time.clears_with_try:
             guard = _late_guard(tries)
+        made = _rung_id(spec.name if spec else None, acts[0], [each.id for each in before])
+        if spec is not None and spec.was:
+            self.compiler.renamed[f"rung:{self.name}/{made}"] = spec.was
         return Rung(
-            id=_rung_id(spec.name if spec else None, acts[0], [each.id for each in before]),
+            id=made,
             at=time.at,
             acts=acts,
             guard=guard,
