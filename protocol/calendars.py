@@ -28,12 +28,15 @@ Week = tuple[tuple[Span, ...], ...]
 def closed_days(compiler: Compiler, agencies: tuple[Agency, ...]) -> dict[Slug, tuple[int, ...]]:
     """Each agency's closed dates, as ordinals: its holidays and its own further dates."""
     found: dict[Slug, tuple[int, ...]] = {}
+    tables: dict[str, tuple[int, ...]] = {}
     for agency in agencies:
         spec = compiler.spec.agencies[agency.id]
         own = spec.holidays is not None
         code = spec.holidays if own else compiler.spec.holidays
         path = ("agencies", agency.id, "holidays") if own else ("holidays",)
-        days = set(_holidays(compiler, code, path)) if code else set()
+        if code and code not in tables:
+            tables[code] = _holidays(compiler, code, path)
+        days = set(tables.get(code or "", ()))
         dates = spec.closed if spec.closed is not None else compiler.spec.closed
         for each in [dates] if isinstance(dates, str) else dates or []:
             days.add(compiler.day(each, ("agencies", agency.id, "closed")))

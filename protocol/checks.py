@@ -24,7 +24,7 @@ from protocol.origins import (
     setters,
     step_of,
 )
-from protocol.reach import check_loops, check_openings, reachable
+from protocol.reach import Reach, check_loops, check_openings
 from protocol.reading import Path
 from protocol.spec import STEPS_IN
 
@@ -187,7 +187,7 @@ def _certain(known: Known, step: Step, rung: Rung) -> bool:
 
 def _fields(protocol: Protocol, place: Places) -> Iterator[Finding]:
     """A field that is read must be one that somebody can set, and can set before it is read."""
-    unset = never_set(protocol)
+    unset, reach = never_set(protocol), Reach(protocol)
     readers: tuple[Step | Link, ...] = (*protocol.steps, *protocol.links)
     for each in readers:
         path: Path = (STEPS_IN + each.lane, each.id)
@@ -206,7 +206,7 @@ def _fields(protocol: Protocol, place: Places) -> Iterator[Finding]:
                 continue
             if key in ("due", "not before"):
                 continue
-            after = reachable(protocol, each.id)[1] if after is None else after
+            after = reach.all(each.id)[1] if after is None else after
             if not after & set(setters(protocol, name)):
                 says = f"{each.id} asks for {name}, which can only be set after it."
                 write = "Ask the field in an earlier step."

@@ -9,7 +9,7 @@ are judged on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from protocol import phrases
 from protocol.calendars import HORIZON_YEARS, calendar_of, closed_days
 from protocol.checks import check_protocol
-from protocol.errors import Finding, Place, SpecError
+from protocol.errors import Finding, Place, SpecError, shortened
 from protocol.fields import columns_of, compile_field, field_type
 from protocol.kernel import (
     OWNER,
@@ -42,8 +42,9 @@ from protocol.kernel import (
 from protocol.labels import check_labels, mark_outside
 from protocol.linking import check_linked_by, check_links
 from protocol.links import compile_link
-from protocol.names import NAME, Names, PhraseError, did_you_mean, listed, names_in
+from protocol.names import LONGEST_NAME, NAME, Names, PhraseError, did_you_mean, listed, names_in, names_written
 from protocol.phrases import Said
+from protocol.reach import check_chains
 from protocol.reading import Path, Table, place_of, plain, read
 from protocol.rungs import with_late_causes
 from protocol.serial import dump_protocol, protocol_hash
@@ -53,6 +54,8 @@ from protocol.steps import compile_step
 RESERVED = {OWNER, "lead", "leads", "deputy", "working", "all", "survivor", "victim", "linked-cases"}
 T = TypeVar("T")
 NAMED = re.compile(NAME)
+MOST_FINDINGS = 100
+"""Findings after which reading stops: who has mended these reads the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,8 @@ def compile_text(text: str | bytes, *, today: date, others: Mapping[Slug, Protoc
     spec = _model(root)
     compiler = Compiler(spec, root, today)
     protocol = compiler.run()
+    if not compiler.findings:
+        compiler.findings.extend(check_chains(protocol, compiler.place))
     if not any(each.level == "error" for each in compiler.findings):
         protocol = mark_outside(protocol)
         compiler.findings.extend(check_protocol(protocol, compiler.place, today))
@@ -88,14 +93,19 @@ def compile_text(text: str | bytes, *, today: date, others: Mapping[Slug, Protoc
         if others is not None:
             compiler.findings.extend(check_links(protocol, others, compiler.place))
             compiler.findings.extend(check_linked_by(protocol, others, compiler.place))
-    errors = tuple(each for each in compiler.findings if each.level == "error")
+    errors = [each for each in compiler.findings if each.level == "error"]
     if errors:
-        raise SpecError(tuple(sorted(errors, key=lambda each: (each.place.line, each.place.column))))
+        raise SpecError(in_text_order(errors))
     data = dump_protocol(protocol)
     source = text if isinstance(text, str) else text.decode()
     return Compiled(
         protocol=protocol, data=data, hash=protocol_hash(data), source=source, findings=tuple(compiler.findings)
     )
+
+
+def in_text_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The first of the findings, as they stand in the text."""
+    return tuple(sorted(findings, key=lambda each: (each.place.line, each.place.column)))[:MOST_FINDINGS]
 
 
 def _model(root: Table) -> Spec:
@@ -115,13 +125,14 @@ def _model(root: Table) -> Spec:
 
 def _misplaced(error: ValidationError, root: Table) -> tuple[Finding, ...]:
     found: dict[tuple[int, int, str], Finding] = {}
-    for each in error.errors(include_url=False, include_context=False, include_input=False):
+    for each in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_FINDINGS]:
         loc = tuple(part for part in each["loc"] if not (isinstance(part, str) and part.endswith("Spec")))
         path = (f"{STEPS_IN}{loc[1]}", *loc[2:]) if len(loc) > 1 and loc[0] == "lanes" else loc
         place, key = place_of(root, path), str(path[-1]) if path else ""
         code, says, write = _shape_words(each["type"], key)
-        found.setdefault((place.line, place.column, code), Finding(code=code, says=says, place=place, write=write))
-    return tuple(found.values())
+        finding = Finding(code=code, says=shortened(says), place=place, write=shortened(write))
+        found.setdefault((place.line, place.column, code), finding)
+    return in_text_order(found.values())
 
 
 def _shape_words(kind: str, key: str) -> tuple[str, str, str]:
@@ -164,14 +175,21 @@ class Compiler:
         self.lead_of: dict[Slug, tuple[Slug, ...]] = {}
         self.confidential: set[Slug] = set()
         self.renamed: dict[str, Slug] = {}
+        self._agency_of: dict[str, Slug] = {}
+        for name, agency in spec.agencies.items():
+            for role in (*listed(agency.lead), *agency.roles):
+                self._agency_of.setdefault(role, name)
 
     def place(self, path: Path) -> Place:
         """Where an entry stands (see ``reading.place_of``)."""
         return place_of(self.root, path)
 
     def fail(self, code: str, says: str, path: Path, write: str = "", level: str = "error") -> None:
-        """Note a finding."""
-        self.findings.append(Finding(code=code, says=says, place=place_of(self.root, path), write=write, level=level))
+        """Note a finding; raises SpecError with all of them when there are enough to begin with."""
+        place = place_of(self.root, path)
+        self.findings.append(Finding(code=code, says=shortened(says), place=place, write=shortened(write), level=level))
+        if len(self.findings) >= MOST_FINDINGS:
+            raise SpecError(in_text_order(self.findings))
 
     def read(self, path: Path, reader: Callable[[], T], default: T) -> T:
         """What a phrase reader gives, or the default with its error noted."""
@@ -229,27 +247,10 @@ class Compiler:
         spec = self.spec
         if spec.language != "1":
             self.fail("LANGUAGE", f"Language {spec.language} is not known.", ("language",), "Write language: 1")
-        places: list[tuple[str, Path]] = [(spec.protocol, ("protocol",))]
-        for key, table in (
-            ("agencies", spec.agencies),
-            ("agreements", spec.agreements),
-            ("record", spec.record),
-            ("vault", spec.vault),
-            ("events", spec.events),
-            ("ladders", spec.ladders),
-        ):
-            places.extend((name, (key, name)) for name in table)
-        for agency, found in spec.agencies.items():
-            places.extend((name, ("agencies", agency, "roles", name)) for name in found.roles)
-        for lane, steps in spec.lanes.items():
-            places.append((lane, (STEPS_IN + lane,)))
-            for name, step in steps.items():
-                places.append((name, (STEPS_IN + lane, name)))
-                places.extend((each, (STEPS_IN + lane, name, "outcomes", each)) for each in step.outcomes or {})
-        for name, path in places:
+        for name, path in names_written(spec):
             if name in RESERVED:
                 self.fail("NAME_RESERVED", f"{name} has a meaning of its own.", path, "Choose another name.")
-            if NAMED.fullmatch(name) is None or len(name) > 64:
+            if NAMED.fullmatch(name) is None or len(name) > LONGEST_NAME:
                 joined = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
                 self.fail("NAME", f"{name} is not a name.", path, f"Use lower case and hyphens: {joined}")
 
@@ -473,10 +474,7 @@ class Compiler:
 
     def agency_of(self, role: str) -> Slug | None:
         """The agency of a role, if there is such a role."""
-        for name, spec in self.spec.agencies.items():
-            if role in listed(spec.lead) or role in spec.roles:
-                return name
-        return None
+        return self._agency_of.get(role)
 
 
 __all__ = ["Compiled", "Compiler", "compile_text"]

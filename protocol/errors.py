@@ -27,6 +27,16 @@ class Place:
     key: str = ""
 
 
+LONGEST_SAID = 160
+"""Characters of what a text says that a sentence about it repeats."""
+
+
+def shortened(sentence: str) -> str:
+    """A sentence that quotes a long phrase, without the middle of it: how it begins and ends is what is read."""
+    half = LONGEST_SAID // 2
+    return sentence if len(sentence) <= 2 * LONGEST_SAID else f"{sentence[:half]} .. {sentence[-half:]}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One thing the reader or a check has to say about a protocol text.

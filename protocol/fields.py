@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from protocol import phrases
 from protocol.kernel import Counting, Field, FieldType, Ref, Slug, VaultType, Words
-from protocol.names import LENGTH, NAME, did_you_mean, length, listed, names_in
+from protocol.names import LENGTH, LONGEST_NAME, NAME, did_you_mean, length, listed, names_in
 from protocol.spec import FieldSpec
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ def compile_field(compiler: Compiler, name: Slug, value: str | FieldSpec) -> Fie
 
 def _typed(compiler: Compiler, name: Slug, phrase: str, path: Path) -> Field:
     """A field, or a column of a list, of the type its phrase says."""
+    if len(name) > LONGEST_NAME:
+        compiler.fail("NAME", f"{name} is too long a name.", path, f"Use at most {LONGEST_NAME} characters.")
     if name in NOT_IN_RECORD:
         compiler.fail("RECORD_PROTECTED", f"{name} may name a person.", path, f"Move it to vault: {name}: text")
     kind = field_type(phrase)
@@ -63,7 +65,7 @@ def _typed(compiler: Compiler, name: Slug, phrase: str, path: Path) -> Field:
             write = "Write yes or no, one of a, b, number from 0 to 10, date and time, or yes if .."
             compiler.fail("FIELD_TYPE", f"{phrase} is no type.", path, write)
     for each in kind.choices:
-        if NAMED.fullmatch(each) is None:
+        if NAMED.fullmatch(each) is None or len(each) > LONGEST_NAME:
             compiler.fail("NAME", f"{each} is not a name.", path, "Use lower case and hyphens.")
     if len(kind.choices) > MOST_CHOICES or not 0 <= kind.high - kind.low <= WIDEST_NUMBER:
         compiler.fail("FIELD_RANGE", "At most 32 choices, and numbers span at most 100,000.", path)

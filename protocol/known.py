@@ -6,6 +6,7 @@ stays set, so what a case's first event brings is known ever after (reference §
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 
 from protocol.kernel import AnchorKind, Either, Expr, Extreme, Joined, Point, Protocol, Ref, Slug, Step, TestKind, When
@@ -26,11 +27,9 @@ class Known:
         causes: dict[Slug, When] = {each.id: each.when for each in protocol.steps}
         causes |= {each.id: each.when for each in protocol.links}
         self.opened = dict.fromkeys(causes, self.all)
-        while (found := {each: self._opening(when) for each, when in causes.items()}) != self.opened:
-            self.opened = found
+        _settle(self.opened, causes, self._opening)
         self.came = dict.fromkeys(causes, self.anchors)
-        while (past := {each: self._came(when) for each, when in causes.items()}) != self.came:
-            self.came = past
+        _settle(self.came, causes, self._came)
 
     def at(self, ref: Ref) -> Fields:
         """The fields surely known when an occurrence happens."""
@@ -117,6 +116,20 @@ class Known:
     def _came(self, when: When) -> frozenset[Ref]:
         arms = [_meet([self._before(each) for each in arm], self.anchors) for arm in when.arms]
         return _meet(arms, self.anchors) if when.latest is not None else _union(arms)
+
+
+def _settle(
+    sure: dict[Slug, frozenset[str]], causes: dict[Slug, When], reckon: Callable[[When], frozenset[str]]
+) -> None:
+    """Take away what is not sure until nothing more goes; to and fro, so that a chain written backwards is as quick."""
+    order, more = list(causes), True
+    while more:
+        more = False
+        for each in order:
+            found = reckon(causes[each])
+            more = more or found != sure[each]
+            sure[each] = found
+        order.reverse()
 
 
 def _meet(parts: list[frozenset[str]], nothing: frozenset[str]) -> frozenset[str]:

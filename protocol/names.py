@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from protocol.kernel import OWNER, FieldType, Length, Slug, Unit, Wait
+from protocol.reading import Path
+from protocol.spec import STEPS_IN, OutcomeSpec, RungSpec, Spec, StepSpec
 
 NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 UNITS = "second|minute|hour|day|week|month"
 LENGTH = rf"\d+ (?:{NAME} )?(?:{UNITS})s?"
 MOST_UNITS = 10_000
+LONGEST_NAME = 64
+MOST_COMPARED = 100
+"""Names a misspelt one is compared with: comparing is slow, and nobody reads a list of hundreds."""
+MOST_LISTED = 12
 NO_TIME = Length(count=0, unit=Unit.MINUTE)
 
 
@@ -52,11 +58,14 @@ class Names:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the closest known word, or the words there are."""
-    words = sorted(known)
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean {close[0]}?"
-    return f"There is {', '.join(words[:12])}." if words else ""
+    words = sorted(each for each in known if len(each) <= LONGEST_NAME)
+    alike = [each for each in words if each[:1] == word[:1]] if len(words) > MOST_COMPARED else words
+    if len(word) <= LONGEST_NAME:
+        close = difflib.get_close_matches(word, alike[:MOST_COMPARED], n=1, cutoff=0.6)
+        if close:
+            return f"Did you mean {close[0]}?"
+    more = " .." if len(words) > MOST_LISTED else "."
+    return f"There is {', '.join(words[:MOST_LISTED])}{more}" if words else ""
 
 
 def names_in(phrase: str) -> tuple[str, ...]:
@@ -69,6 +78,45 @@ def listed(value: str | list[str] | None) -> tuple[str, ...]:
     if value is None:
         return ()
     return tuple(value) if isinstance(value, list) else names_in(value)
+
+
+def names_written(spec: Spec) -> Iterator[tuple[str, Path]]:
+    """Every name a text gives to something, and where it stands."""
+    yield spec.protocol, ("protocol",)
+    for key in ("agencies", "agreements", "record", "vault", "events", "ladders"):
+        for name, value in getattr(spec, key).items():
+            yield name, (key, name)
+            if getattr(value, "was", None):
+                yield value.was, (key, name, "was")
+    for agency, found in spec.agencies.items():
+        yield from ((name, ("agencies", agency, "roles", name)) for name in found.roles)
+        yield from ((name, ("agencies", agency, "lead")) for name in listed(found.lead) if name not in found.roles)
+    for ladder, rungs in spec.ladders.items():
+        yield from _names_of_rungs(rungs, ("ladders", ladder))
+    for lane, steps in spec.lanes.items():
+        yield lane, (STEPS_IN + lane,)
+        for name, step in steps.items():
+            yield name, (STEPS_IN + lane, name)
+            yield from _names_in_step(step, (STEPS_IN + lane, name))
+
+
+def _names_in_step(step: StepSpec, path: Path) -> Iterator[tuple[str, Path]]:
+    for key, name in (("runs", step.runs), ("as", step.as_event), ("was", step.was)):
+        if name:
+            yield name, (*path, key)
+    yield from ((name, (*path, "passes on", name)) for name in step.passes_on or {})
+    if isinstance(step.ladder, dict):
+        yield from _names_of_rungs(step.ladder, (*path, "ladder"))
+    for name, outcome in (step.outcomes or {}).items():
+        yield name, (*path, "outcomes", name)
+        if isinstance(outcome, OutcomeSpec) and outcome.was:
+            yield outcome.was, (*path, "outcomes", name, "was")
+
+
+def _names_of_rungs(rungs: Mapping[str, str | list[str] | RungSpec], path: Path) -> Iterator[tuple[str, Path]]:
+    for when, rung in rungs.items():
+        if isinstance(rung, RungSpec):
+            yield from ((name, (*path, when, key)) for key, name in (("name", rung.name), ("was", rung.was)) if name)
 
 
 def length(phrase: str, owner: Slug, names: Names) -> Length:

@@ -21,13 +21,86 @@ from protocol.kernel import (
     Ref,
     Slug,
     Step,
+    Test,
+    TestKind,
     When,
 )
-from protocol.origins import behind, link_of, step_of
+from protocol.origins import behind, link_of, step_of, tests
 from protocol.reading import Path
 from protocol.spec import STEPS_IN
 
 Places = Callable[[Path], Place]
+LONGEST_CHAIN = 32
+"""Counts, conditions, moments and linked cases that may follow from one another before one is too hard to follow."""
+MOST_ASKED = 100
+"""Questions a condition may come to, written out in full."""
+
+
+def check_chains(protocol: Protocol, place: Places) -> Iterator[Finding]:
+    """What follows from other things must come from something that happens, not from itself, and be short to tell.
+
+    Everything that later follows such chains relies on it: the checks, the labels and the engine.
+    """
+    graph = _sources(protocol)
+    try:
+        order = tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        name = next(each for each in reversed(error.args[1]) if not each.startswith("wait:"))
+        says = f"{_plain(name)} follows from itself, so it never begins."
+        write = "Let it follow from something that happens."
+        yield Finding(code="FOLLOWS_ITSELF", says=says, place=place(_standing(protocol, name)), write=write)
+        return
+    depth: dict[str, int] = {}
+    asked: dict[str, int] = {}
+    for name in order:
+        sources = graph.get(name, [])
+        depth[name] = 1 + max((depth[each] for each in sources), default=0)
+        asked[name] = max(1, sum(asked[each] for each in sources)) if name.startswith("field:") else 1
+        if depth[name] > LONGEST_CHAIN or asked[name] > MOST_ASKED:
+            says = f"{_plain(name)} follows from too many things that follow from others."
+            write = "Let it follow from what happens, in fewer steps."
+            yield Finding(code="TOO_FAR_BACK", says=says, place=place(_standing(protocol, name)), write=write)
+            return
+
+
+def _sources(protocol: Protocol) -> dict[str, list[str]]:
+    """What each derived field, count, moment and linked case follows from, and what of that is of these kinds."""
+    graph: dict[str, list[str]] = {}
+    for field in protocol.fields:
+        if field.expr is not None:
+            graph[f"field:{field.id}"] = [f"field:{test.name}" for test in tests(field.expr) if _is_field(test)]
+        elif field.counting is not None:
+            graph[f"field:{field.id}"] = [_node(protocol, ref) for ref in field.counting.of]
+    for wait in protocol.waits:
+        graph[f"wait:{wait.id}"] = [_node(protocol, ref) for ref in wait.armed_by]
+    for link in protocol.links:
+        graph[f"opened:{link.id}"] = [_node(protocol, ref) for arm in link.when.arms for ref in arm]
+    return graph
+
+
+def _is_field(test: Test) -> bool:
+    return test.test not in (TestKind.HAPPENED, TestKind.OPEN)
+
+
+def _node(protocol: Protocol, ref: Ref) -> str:
+    """The node of an occurrence: a count stands for its thresholds, a linked case's opening for its end too."""
+    kind, _, name = ref.partition(":")
+    if kind == "counter":
+        return f"field:{name.partition('/')[0]}"
+    return ref if link_of(protocol, ref) is None else f"opened:{name}"
+
+
+def _plain(node: str) -> str:
+    return node.partition(":")[2]
+
+
+def _standing(protocol: Protocol, node: str) -> Path:
+    """Where a node of the chains is written."""
+    kind, _, name = node.partition(":")
+    if kind == "field":
+        return ("record", name)
+    found = protocol.link.get(name)
+    return () if found is None else (STEPS_IN + found.lane, found.id, "when")
 
 
 def _immediate(point: Point) -> bool:
@@ -110,41 +183,55 @@ def _due_anchored(point: Point) -> bool:
     return isinstance(point, Offset) and point.anchor is AnchorKind.DUE
 
 
-def reachable(protocol: Protocol, without: Slug | None = None) -> tuple[set[Slug], set[Ref]]:
-    """The steps and links that may open, and all that may occur, as far as the tables tell.
+class Reach:
+    """What may open and occur, as far as the tables tell; asked once for each duty, so it looks at a cause once."""
 
-    ``without`` names a step that is taken never to open: what is then out of reach comes after it only.
-    """
-    known: set[Ref] = {f"event:{event.id}" for event in protocol.events}
-    opened: set[Slug] = set()
-    while True:
-        before = len(known), len(opened)
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self.openings: dict[Slug, Step | Link] = {**protocol.step, **protocol.link}
+        self.made = {each.id: _made_by(each) for each in self.openings.values()}
+        self.opened_by: dict[Ref, list[Slug]] = {}
+        self.follows: dict[Ref, list[Ref]] = {}
+        for each in self.openings.values():
+            for ref in dict.fromkeys(ref for arm in each.when.arms for ref in arm):
+                self.opened_by.setdefault(ref, []).append(each.id)
         for wait in protocol.waits:
-            if known & set(behind(protocol, f"wait:{wait.id}")):
-                known.add(f"wait:{wait.id}")
+            for ref in behind(protocol, f"wait:{wait.id}"):
+                self.follows.setdefault(ref, []).append(f"wait:{wait.id}")
         for name, counting in protocol.counters:
-            if known & set(counting.of):
-                known |= {f"counter:{name}/{each}" for each in counting.thresholds}
-        for step in protocol.steps:
-            if step.id != without and step.id not in opened and _may_open(step.when, known):
-                opened.add(step.id)
-                known |= _made_by(step)
-        for link in protocol.links:
-            if _may_open(link.when, known):
-                opened.add(link.id)
-                known |= {f"opened:{link.id}", f"ended:{link.id}"}
-        if before == (len(known), len(opened)):
-            return opened, known
+            for ref in counting.of:
+                self.follows.setdefault(ref, []).extend(f"counter:{name}/{each}" for each in counting.thresholds)
+
+    def all(self, without: Slug | None = None) -> tuple[set[Slug], set[Ref]]:
+        """The steps and links that may open, and all that may occur.
+
+        ``without`` names a step that is taken never to open: what is then out of reach comes after it only.
+        """
+        known: set[Ref] = set()
+        opened: set[Slug] = set()
+        todo: list[Ref] = [f"event:{event.id}" for event in self.protocol.events]
+        while todo:
+            ref = todo.pop()
+            if ref in known:
+                continue
+            known.add(ref)
+            todo.extend(self.follows.get(ref, ()))
+            for each in self.opened_by.get(ref, ()):
+                if each != without and each not in opened and _may_open(self.openings[each].when, known):
+                    opened.add(each)
+                    todo.extend(self.made[each])
+        return opened, known
 
 
 def _may_open(when: When, known: set[Ref]) -> bool:
     arms = [arm for arm in when.arms if when.latest not in arm]
-    if when.latest is not None and when.latest in known:
-        return any(known & set(arm) for arm in arms)
-    return all(known & set(arm) for arm in arms)
+    enough = any if when.latest is not None and when.latest in known else all
+    return enough(not known.isdisjoint(arm) for arm in arms)
 
 
-def _made_by(step: Step) -> set[Ref]:
+def _made_by(step: Step | Link) -> set[Ref]:
+    if isinstance(step, Link):
+        return {f"opened:{step.id}", f"ended:{step.id}"}
     made = {f"{kind}:{step.id}" for kind in ("opened", "ended", "late", "cancelled", "settled")}
     made |= {f"outcome:{step.id}/{each.id}" for each in step.outcomes}
     return made | {rung.publishes for rung in step.rungs if rung.publishes is not None}
@@ -152,7 +239,7 @@ def _made_by(step: Step) -> set[Ref]:
 
 def check_openings(protocol: Protocol, place: Places) -> Iterator[Finding]:
     """A step none of whose causes can ever come."""
-    opened, _ = reachable(protocol)
+    opened, _ = Reach(protocol).all()
     openings: tuple[Step | Link, ...] = (*protocol.steps, *protocol.links)
     shut = {each.id: each for each in openings if each.id not in opened}
     for each in shut.values():

@@ -2,7 +2,8 @@
 
 Only the shape YAML gives is used: every scalar is read as text, so ``no``, ``08:30`` and ``1.10`` mean what they
 say. Anchors, aliases, tags, several documents and duplicate keys are refused, and the text is bounded (256 KB,
-5,000 nodes, depth 32), so reading takes milliseconds whatever is sent. Events come from libyaml through PyYAML.
+5,000 nodes, depth 32, 1,000 characters in one phrase), so reading takes milliseconds whatever is sent. Events come
+from libyaml through PyYAML.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from protocol.errors import Finding, Place, SpecError
 MAX_BYTES = 256 * 1024
 MAX_NODES = 5_000
 MAX_DEPTH = 32
+MAX_PHRASE = 1_000
+"""Characters of one key, phrase or sentence: what reads phrases may then look at each pair of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,9 @@ class _Reader:
             raise refuse("TEXT_ANCHOR", "Anchors (&) and aliases (*) are not used.", place, "Write the text out.")
         if getattr(event, "tag", None) not in (None, "!"):
             raise refuse("TEXT_TAG", "Tags (!) are not used.", place, "Remove the tag.")
+        if isinstance(event, yaml.ScalarEvent) and len(event.value) > MAX_PHRASE:
+            says = f"This phrase has {len(event.value):,} characters; {MAX_PHRASE:,} are allowed."
+            raise refuse("TEXT_LONG", says, place, "Write it shorter, or as several entries of a list.")
 
     def _items(self, depth: int) -> list[Node]:
         found = []

@@ -429,8 +429,11 @@ class StepCompiler:
         guard = time.guard
         if guard is Guard.NONE and time.clears_with_try:
             guard = late_guard(tries)
+        made = rung_id(spec.name if spec else None, acts[0], [each.id for each in before])
+        if spec is not None and spec.was:
+            self.compiler.renamed[f"rung:{self.name}/{made}"] = spec.was
         return Rung(
-            id=rung_id(spec.name if spec else None, acts[0], [each.id for each in before]),
+            id=made,
             at=time.at,
             acts=acts,
             guard=guard,

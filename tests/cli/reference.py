@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import typer.main
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 import cli
+from protocol import spec
 from protocol.spec import json_schema
 from runtime.settings import load
 
@@ -69,9 +74,48 @@ def settings() -> str:
     return "\n".join(lines) + "\n"
 
 
+KEYS = re.compile(r"(<!-- keys of (\w+) -->\n).*?(?=<!-- end of keys -->)", re.DOTALL)
+
+
+def language() -> str:
+    """The page of the language, its tables of keys made anew from the models."""
+    page = (ROOT / "docs" / "language.md").read_text()
+    return KEYS.sub(lambda found: found.group(1) + keys(vars(spec)[found.group(2)]), page)
+
+
+def keys(model: type[BaseModel]) -> str:
+    """A row for each key of a model: its name, type, whether it is needed, its meaning."""
+    rows = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
+    for name, field in model.model_fields.items():
+        key = f"{spec.STEPS_IN}LANE" if name == "lanes" else field.alias or name
+        default = "needed" if field.is_required() else field.get_default(call_default_factory=True) or "-"
+        rows.append(f"| `{key}` | {_shape(field)} | {default} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _shape(field: FieldInfo) -> str:
+    listed = ["list"] if field.metadata else []
+    return " or ".join(dict.fromkeys((*listed, *_kinds(field.annotation))))
+
+
+def _kinds(annotation: object) -> Iterator[str]:
+    """Text, list, table; where a list of names may stand for a table, that too."""
+    origin = get_origin(annotation)
+    if origin in (Union, UnionType):
+        for each in get_args(annotation):
+            yield from _kinds(each)
+    elif origin is Annotated:
+        yield "list"
+        yield from _kinds(get_args(annotation)[0])
+    elif annotation is not NoneType:
+        kinds: dict[object, str] = {str: "text", list: "list", dict: "table"}
+        yield kinds[origin or annotation]
+
+
 PAGES: dict[Path, Callable[[], str]] = {
     Path("docs/cli.md"): commands,
     Path("docs/settings.md"): settings,
+    Path("docs/language.md"): language,
     Path("protocol_specs/schema.json"): lambda: json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n",
 }
 
