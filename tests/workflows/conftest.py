@@ -21,12 +21,14 @@ from tests.workflows.texts import (
     RELAY,
     advocacy,
     advocacy_text,
+    bundled,
     errand,
     full_case,
     full_case_text,
     linking,
     quick,
     relay,
+    text_of,
 )
 from worker import build
 
@@ -37,8 +39,9 @@ def publish_all(database: Database) -> None:
     """Publish the tests' protocols."""
     small = ((relay(), RELAY), (quick(), QUICK), (errand(), ERRAND), (linking(), LINKING))
     texts = (*small, (advocacy(), advocacy_text()), (full_case(), full_case_text()))
+    rest = ((bundled(each), text_of(each)) for each in ("marac", "self-referral"))
     with database.write() as connection:
-        for protocol, text in texts:
+        for protocol, text in (*texts, *rest):
             now = time.time_ns() // 1_000
             protocols.publish(connection, protocol, text, published_at=now, published_by="council")
 

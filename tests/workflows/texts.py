@@ -96,6 +96,17 @@ LINKING = RELAY.replace("protocol: relay", "protocol: linking").replace(
 
 
 @cache
+def bundled(slug: str) -> Protocol:
+    """A bundled protocol as published."""
+    return compile_text(text_of(slug), today=date(2026, 3, 1)).protocol
+
+
+def text_of(slug: str) -> str:
+    """A bundled protocol as written."""
+    return (SPECS / slug / "1.yaml").read_text(encoding="utf-8")
+
+
+@cache
 def relay() -> Protocol:
     """The small protocol."""
     return compile_text(RELAY, today=date(2026, 3, 1)).protocol
