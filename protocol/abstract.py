@@ -80,6 +80,7 @@ class _Step:
     most: int
     lane: int
     lates: tuple[tuple[Ref, int], ...]
+    rungs: tuple[Rung, ...]
     once: int
     only_if: tuple[Truth, ...]
     unless: tuple[Truth, ...]
@@ -129,6 +130,22 @@ class Model:
         for found in self.steps.values():
             for ref in () if found.step.series is None else found.step.series.until:
                 self.until.setdefault(ref, []).append(found)
+        self.arming: dict[Ref, list[int]] = {}
+        self.timing: dict[Slug, list[int]] = {}
+        for wait, index in self.waits.values():
+            for ref in wait.armed_by:
+                self.arming.setdefault(ref, []).append(index)
+            if not wait.armed_by and wait.at.name is not None:
+                self.timing.setdefault(wait.at.name, []).append(index)
+        self.counting = {ref for _, each, _, _ in self.counters for ref in (*each.of, *each.resets)}
+        self.opens: dict[Ref, list[tuple[_Step, int, Ref]]] = {
+            ref: [(self.steps[step.id], arm, ref) for step, arm in found if step.id in self.steps]
+            for ref, found in protocol.opens.items()
+        }
+        self.starts: dict[Ref, list[tuple[Link, int]]] = {
+            ref: [(link, arm) for link, arm in found if link.id in self.links]
+            for ref, found in protocol.starts_links.items()
+        }
         self.events = [each for each in protocol.events if each.starts or self._matters(each)]
         self.live_slots = tuple(
             index for each in self.steps.values() for index in (each.open, each.hold, each.next) if index
@@ -164,6 +181,7 @@ class Model:
             most=most,
             lane=self.lanes.get(step.lane, 0),
             lates=tuple((ref, self._slot()) for ref in published if ref in self.heard),
+            rungs=tuple(each for each in step.rungs if changes(each)),
             once=self.domains.mark(once) if step.again is Again.ONCE else 0,
             only_if=tuple(self.domains.truth(expr) for expr in step.when.only_if),
             unless=tuple(self.domains.truth(expr) for expr in step.when.unless),
@@ -186,6 +204,11 @@ class Model:
     def live(self, state: State) -> bool:
         """Whether anything of this slice is open, waits to be delivered, or waits for a time."""
         return any(state[index] for index in self.live_slots)
+
+    def places(self, name: Slug) -> tuple[int, ...]:
+        """Where the instances of a step stand in a state: open, to be delivered, to come round again."""
+        found = self.steps.get(name)
+        return () if found is None else tuple(each for each in (found.open, found.hold, found.next) if each)
 
     def moves(self, state: State, *, events: bool = True) -> Iterator[After]:
         """Everything that may happen next; without ``events`` only what the case does by people and time."""
@@ -250,7 +273,7 @@ class Model:
             for outcome in step.outcomes:
                 if self._may_choose(state, step, outcome):
                     yield from self._end(state, found, outcome, "answer")
-            for rung in step.rungs:
+            for rung in found.rungs:
                 yield from self._rung(state, found, rung)
             for ref, index in found.lates:
                 if not state[index]:
@@ -291,8 +314,6 @@ class Model:
                 yield run.after(Move(kind, step.id, outcome.id, given), refs, given, outcome.acts, names)
 
     def _rung(self, state: State, found: _Step, rung: Rung) -> Iterator[After]:
-        if not changes(rung):
-            return
         if rung.only_if is not None and self.domains.truth(rung.only_if)(state) is not True:
             return
         for act in rung.acts:
@@ -382,16 +403,17 @@ class _Run:
         for name, word in given:
             index, words = model.domains.values[name]
             values[index] = words.index(word) + 1
-        for wait, index in model.waits.values():
-            if not wait.armed_by and wait.at.name in names:
+        for name in names if model.timing else ():
+            for index in model.timing.get(name, ()):
                 values[index] = 1
-        self._count(refs)
-        self.acts(acts)
+        if model.counting and not model.counting.isdisjoint(refs):
+            self._count(refs)
+        if acts:
+            self.acts(acts)
         for ref in refs:
             for each in model.until.get(ref, ()):
                 self._drop_rounds(each)
-        for wait, index in model.waits.values():
-            if any(ref in wait.armed_by for ref in refs):
+            for index in model.arming.get(ref, ()):
                 values[index] = 1
         self._openings(refs)
         self.end_asked = self.end_asked or any(act.act is ActKind.END_CASE for act in acts)
@@ -445,17 +467,17 @@ class _Run:
 
     def _openings(self, refs: tuple[Ref, ...]) -> None:
         model = self.model
-        found: dict[Slug, tuple[Step, int, Ref]] = {}
+        opens = [each for ref in refs for each in model.opens.get(ref, ())]
+        if len(opens) > 1:
+            first = {each[0].step.id: each for each in reversed(opens)}
+            opens = sorted(first.values(), key=lambda each: each[0].step.position)
+        for found, arm, ref in opens:
+            when = found.step.when
+            if len(when.arms) == 1 or self._join(found.step.id, when, arm, ref):
+                self._open(found, ref)
         for ref in refs:
-            for step, arm in model.protocol.opens.get(ref, ()):
-                if step.id in model.steps:
-                    found.setdefault(step.id, (step, arm, ref))
-        for step, arm, ref in sorted(found.values(), key=lambda each: each[0].position):
-            if len(step.when.arms) == 1 or self._join(step.id, step.when, arm, ref):
-                self._open(model.steps[step.id], ref)
-        for ref in refs:
-            for link, arm in model.protocol.starts_links.get(ref, ()):
-                if link.id in model.links and (len(link.when.arms) == 1 or self._join(link.id, link.when, arm, ref)):
+            for link, arm in model.starts.get(ref, ()):
+                if len(link.when.arms) == 1 or self._join(link.id, link.when, arm, ref):
                     self._start(link, ref)
 
     def _join(self, name: Slug, when: When, arm: int, ref: Ref) -> bool:

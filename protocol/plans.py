@@ -46,8 +46,10 @@ class _Way:
 class Planner:
     """What every occurrence and opening costs at least, and how it comes."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, *, outside: bool = False) -> None:
+        """``outside``: what events besides those that start cases could bring about, from nothing."""
         self.model = model
+        self.outside = outside
         self.ways: dict[Ref, _Way] = {}
         self._given: Ref | None = None
         self.makers = list(_makers(model.protocol))
@@ -67,7 +69,9 @@ class Planner:
         return NEVER if found is None else found.cost
 
     def _made(self, maker: Event | Step | Link | Ref) -> Iterator[tuple[Ref, _Way]]:
-        if isinstance(maker, Event):
+        if isinstance(maker, Event) and self.outside:
+            yield f"event:{maker.id}", _Way(NEVER if maker.starts else 1, _Need())
+        elif isinstance(maker, Event):
             first = _Need() if maker.starts else self._start()
             yield f"event:{maker.id}", _Way(first.cost + 1, first, Move("event", maker.id))
         elif isinstance(maker, Step):
@@ -181,6 +185,10 @@ class Planner:
         return _Need(by.cost, by.refs, tuple((test.name, each) for each in words[:1])) if words else _Need(NEVER)
 
     # Plans
+
+    def need(self, ref: Ref) -> _Need:
+        """What an occurrence takes."""
+        return _Need(self.cost(ref), (ref,))
 
     def plan(self, need: _Need) -> tuple[list[Move], dict[Slug, str]]:
         """The moves of a need, each after what it needs itself, and the values to choose on the way."""
