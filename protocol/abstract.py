@@ -203,7 +203,11 @@ class Model:
 
     def live(self, state: State) -> bool:
         """Whether anything of this slice is open, waits to be delivered, or waits for a time."""
-        return any(state[index] for index in self.live_slots)
+        return any(state[index] for index in self.live_slots) or any(
+            (state[index] == LINK_STARTED and f"opened:{name}" in self.heard)
+            or (state[index] and f"ended:{name}" in self.heard)
+            for name, (_, index) in self.links.items()
+        )
 
     def places(self, name: Slug) -> tuple[int, ...]:
         """Where the instances of a step stand in a state: open, to be delivered, to come round again."""

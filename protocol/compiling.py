@@ -20,6 +20,7 @@ from protocol import phrases
 from protocol.calendars import HORIZON_YEARS, calendar_of, closed_days
 from protocol.checks import check_protocol
 from protocol.errors import Finding, Place, SpecError
+from protocol.explorer import UNEXPLORED, Proof, prove
 from protocol.fields import columns_of, compile_field, field_type
 from protocol.kernel import (
     OWNER,
@@ -55,13 +56,14 @@ NAMED = re.compile(NAME)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A protocol ready to publish: its kernel, canonical bytes, hash, source text, and warnings."""
+    """A protocol ready to publish: its kernel, canonical bytes, hash, source text, warnings, and what proves it."""
 
     protocol: Protocol
     data: bytes
     hash: str
     source: str
     findings: tuple[Finding, ...]
+    proof: Proof
 
 
 def compile_text(text: str | bytes, *, today: date) -> Compiled:
@@ -74,17 +76,19 @@ def compile_text(text: str | bytes, *, today: date) -> Compiled:
     spec = _model(root)
     compiler = Compiler(spec, root, today)
     protocol = compiler.run()
+    proof = UNEXPLORED
     if not any(each.level == "error" for each in compiler.findings):
         protocol = mark_outside(protocol)
-        compiler.findings.extend(check_protocol(protocol, compiler.place, today))
-        compiler.findings.extend(check_labels(protocol, compiler.place))
+        tables = [*check_protocol(protocol, compiler.place, today), *check_labels(protocol, compiler.place)]
+        proof = prove(protocol, compiler.place, tables)
+        compiler.findings.extend(proof.findings)
     errors = tuple(each for each in compiler.findings if each.level == "error")
     if errors:
         raise SpecError(tuple(sorted(errors, key=lambda each: (each.place.line, each.place.column))))
     data = dump_protocol(protocol)
     source = text if isinstance(text, str) else text.decode()
     return Compiled(
-        protocol=protocol, data=data, hash=protocol_hash(data), source=source, findings=tuple(compiler.findings)
+        protocol=protocol, data=data, hash=protocol_hash(data), source=source, findings=tuple(compiler.findings), proof=proof
     )
 
 

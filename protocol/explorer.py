@@ -43,8 +43,14 @@ class Proof:
     undecided: tuple[str, ...]
 
 
+UNEXPLORED = Proof(findings=(), states=0, searched=(), undecided=())
+
+
 def prove(protocol: Protocol, place: Places, known: Sequence[Finding]) -> Proof:
     """Explore a protocol; ``known`` findings of the tables are given back with example runs."""
+    if any(each.code == "LOOP_WITHOUT_WAITING" for each in known):
+        # What goes round without waiting cannot be run: everything else is explored once that is mended.
+        return replace(UNEXPLORED, findings=tuple(known))
     explorer = _Explorer(protocol, place)
     explorer.openings({each.place.key for each in known if each.code in ("NEVER_OPENS", "WAIT_FOR_EACH_OTHER")})
     explorer.outcomes()

@@ -52,7 +52,7 @@ class Planner:
         self.outside = outside
         self.ways: dict[Ref, _Way] = {}
         self._given: Ref | None = None
-        self.makers = list(_makers(model.protocol))
+        self.makers = list(_makers(model))
         cheaper = True
         while cheaper:
             cheaper = False
@@ -218,11 +218,11 @@ class Planner:
         return Move("time", "") if found is None else found
 
 
-def _makers(protocol: Protocol) -> Iterator[Event | Step | Link | Ref]:
+def _makers(model: Model) -> Iterator[Event | Step | Link | Ref]:
+    protocol = model.protocol
     yield from sorted(protocol.events, key=lambda each: not each.starts)
-    for step in protocol.steps:
-        yield step
-    yield from protocol.links
+    yield from (each.step for each in model.steps.values())
+    yield from (link for link, _ in model.links.values())
     yield from (f"wait:{each.id}" for each in protocol.waits)
     for name, counting in protocol.counters:
         yield from (f"counter:{name}/{each}" for each in counting.thresholds)

@@ -19,8 +19,10 @@ from protocol.errors import HandoffError, Place
 from protocol.kernel import Field, FieldType, Protocol, Ref, Slug, Step
 from protocol.machine import LATE, Deadline, Due, deadlines, earliest, step
 from protocol.points import calendar_of
-from protocol.scenario import Entry, Judge, Said, Scenario, advance
-from protocol.state import CaseState, Instance, Instant, Phase, Status
+from protocol.judge import Judge
+from protocol.scenario import advance
+from protocol.state import CaseState, Instance, Phase, Status
+from protocol.stories import Entry, Scenario
 
 NOWHERE = Place(line=0, column=0)
 AHEAD = {FUTURE: timedelta(days=10), KNOWN: timedelta(days=1), PAST: timedelta(hours=-1)}
@@ -236,17 +238,17 @@ class _Playing:
 
     # Values
 
-    def _values(self, names: Sequence[Slug], given: dict[str, str]) -> dict[str, Said]:
+    def _values(self, names: Sequence[Slug], given: dict[str, str]) -> dict[str, object]:
         return {each: self._value(each, given.get(each)) for each in names if each in self.protocol.field} | {
             each: "protected" for each in names if each in self.protocol.slot
         }
 
-    def _value(self, name: Slug, word: str | None) -> Said:
+    def _value(self, name: Slug, word: str | None) -> object:
         known = self.protocol.field[name]
         if known.type is not FieldType.LIST:
             return self._scalar(known, word)
         copies = ITEMS.index(word) if word is not None else 1
-        return tuple({each.id: self._scalar(each, None) for each in known.columns} for _ in range(copies))
+        return [{each.id: self._scalar(each, None) for each in known.columns} for _ in range(copies)]
 
     def _scalar(self, known: Field, word: str | None) -> str:
         if known.type is FieldType.INSTANT:
@@ -259,7 +261,7 @@ class _Playing:
 
     # Time
 
-    def _do(self, when: str, given: dict[str, Said]) -> None:
+    def _do(self, when: str, given: dict[str, object]) -> None:
         """One entry of the story, played."""
         self._play(Entry(at=self.now, when=when, given=given, expect=(), place=NOWHERE))
         self.now += clocks.MINUTE
@@ -274,9 +276,10 @@ class _Playing:
         self.now += clocks.MINUTE
 
     def _play(self, entry: Entry) -> None:
-        command = self.judge.command(entry)
-        self.state, seen = advance(self.protocol, self.state, entry.at, inclusive=command is None)
+        self.judge.begin()
+        self.state, seen = advance(self.protocol, self.state, entry.at, inclusive=entry.when is None)
         self.judge.see(seen)
+        command = self.judge.command(entry)
         self.story.append(entry)
         if command is None:
             return
@@ -289,4 +292,4 @@ class _Playing:
         self.judge.see(result.facts)
 
 
-__all__ = ["Instant", "Played", "UnplayableError", "comes", "scenario_of", "words"]
+__all__ = ["Played", "UnplayableError", "comes", "scenario_of", "words"]
