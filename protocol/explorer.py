@@ -10,8 +10,9 @@ that is named as such. What abstract states claim is reported only when the engi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from protocol import runs
 from protocol.abstract import LIVE, After, Model, Move, Parents, State, explore, run_to
@@ -27,9 +28,17 @@ from protocol.state import CaseState, Status
 
 MOST_STATES = 200_000
 """The most states of one check."""
-MOST_EACH = 20_000
+MOST_EACH = 10_000
 """The most states searched for one question."""
 Places = Callable[[Path], Place]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """One search: the step asked about, and how many states of its slice were found."""
+
+    step: Slug
+    states: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +47,8 @@ class Proof:
 
     findings: tuple[Finding, ...]
     states: int
-    searched: tuple[str, ...]
-    """The slices that were searched state by state: the step asked about, and how many states."""
+    searched: tuple[Searched, ...]
+    """The slices that were searched state by state."""
     undecided: tuple[str, ...]
 
 
@@ -56,6 +65,7 @@ def prove(protocol: Protocol, place: Places, known: Sequence[Finding]) -> Proof:
     explorer.outcomes()
     explorer.endings()
     explorer.joins()
+    explorer.tell_undecided()
     told = [explorer.with_run(each) for each in known]
     return Proof(
         findings=(*told, *explorer.findings),
@@ -77,10 +87,11 @@ class _Explorer:
         self.ends = Endings(protocol)
         self.findings: list[Finding] = []
         self.undecided: list[str] = []
-        self.searched: list[str] = []
+        self.searched: list[Searched] = []
         self.states = 0
         self.nodes: tuple[Step | Link, ...] = (*protocol.steps, *protocol.links)
         self.dead: set[Slug] = set()
+        self.exhausted: dict[frozenset[Slug], set[tuple[Slug, Ref]]] = {}
 
     # What can open
 
@@ -108,13 +119,15 @@ class _Explorer:
         self.tracks.carry_out(*self.planner.plan(need), node.id)
         if self._seen(node, ref):
             return False
-        model = Model(self.protocol, slice_of(self.protocol, (node.id,)))
-        run = self._search(node.id, model, lambda after: self._opens(after, node, ref))
+        run = self._search(node.id, lambda after: self._opens(after, node, ref), self._wanted(node, ref))
         if run is None:
             return True
         if run:
             self.tracks.opened.setdefault((node.id, ref), run)
         return False
+
+    def _wanted(self, node: Step | Link, ref: Ref) -> tuple[Slug, Ref]:
+        return (node.id, ref if len(node.when.arms) == 1 else "")
 
     def _seen(self, node: Step | Link, ref: Ref) -> bool:
         if len(node.when.arms) == 1:
@@ -126,21 +139,38 @@ class _Explorer:
             return (node.id, ref) in after.opened
         return any(each == node.id for each, _ in after.opened)
 
-    def _search(self, name: str, model: Model, stop: Callable[[After], bool]) -> tuple[Move, ...] | None:
-        """The shortest run to what stops a search; None when there is none, no moves when that is not decided."""
+    def _search(
+        self, name: Slug, stop: Callable[[After], bool], wanted: tuple[Slug, Ref], model: Model | None = None
+    ) -> tuple[Move, ...] | None:
+        """The shortest run to what stops a search; None when there is none, no moves when that is not decided.
+
+        A slice that was searched to its end is not searched again: what it never showed cannot come.
+        """
+        nodes = slice_of(self.protocol, (name,))
+        if model is None and nodes in self.exhausted and wanted not in self.exhausted[nodes]:
+            return None
+        shown: set[tuple[Slug, Ref]] = set()
+
+        def seen(after: After) -> bool:
+            shown.update(after.opened)
+            shown.update((each, "") for each, _ in after.opened)
+            shown.update(("", each) for each in after.refs)
+            return stop(after)
+
         most = min(MOST_EACH, MOST_STATES - self.states)
-        parents, run = explore(model, most=most, stop=stop)
+        parents, run = explore(model or Model(self.protocol, nodes), most=most, stop=seen)
         self._count(name, parents)
         if run is not None:
             return run
         if len(parents) > most:
             self.undecided.append(name)
             return ()
+        self.exhausted[nodes] = shown
         return None
 
     def _count(self, name: str, parents: Parents) -> None:
         self.states += len(parents)
-        self.searched.append(f"{name}: {len(parents):,} states")
+        self.searched.append(Searched(name, len(parents)))
 
     def _never_opens(self, node: Step | Link) -> None:
         refs = [ref for arm in node.when.arms for ref in arm if ref in self.tracks.came or self._came(ref)]
@@ -173,8 +203,7 @@ class _Explorer:
                 if step.id in self.dead or (outcome.only_if is None and self.ends.always(step, outcome)) or self._came(ref):
                     continue
                 if self.planner.cost(ref) < NEVER:
-                    model = Model(self.protocol, slice_of(self.protocol, (step.id,)))
-                    if self._search(step.id, model, lambda after, ref=ref: ref in after.refs) is not None:
+                    if self._search(step.id, partial(_shows, ref), ("", ref)) is not None:
                         continue
                 says = f"{step.id} never ends as {outcome.id}."
                 path = (step.id, "outcomes", outcome.id)
@@ -213,7 +242,7 @@ class _Explorer:
         if run is None:
             return
         told = tuple(runs.words(each) for each in run)
-        if runs.comes(self.protocol, told, lambda state: _quiet(state, group)):
+        if self._played(run) is None or runs.comes(self.protocol, told, lambda state: _quiet(state, group)):
             if not whole:
                 self.undecided.append(step.id)
             return
@@ -224,7 +253,7 @@ class _Explorer:
 
     def _tell_endless(self, step: Step, run: tuple[Move, ...], *, never: bool) -> None:
         series = step.series is not None and not self.ends.stops[step.id]
-        if series and not never and any(ref.startswith("event:") for ref in step.series.until if step.series):
+        if series and any(ref.startswith("event:") for ref in step.series.until if step.series):
             return
         what = f"{step.id} repeats without end" if series else f"{step.id} cannot be brought to an end"
         says = f"{what}, so the case never ends." if never else f"{what} unless something outside ends it."
@@ -266,7 +295,7 @@ class _Explorer:
                 return False
             return bool(self._missing(node, half, later))
 
-        run = self._search(node.id, model, starved)
+        run = self._search(node.id, starved, (node.id, ""), model)
         if not run:
             return
         told = tuple(runs.words(each) for each in run)
@@ -287,7 +316,8 @@ class _Explorer:
         says = f"{node.id} waits for ever: {missing} cannot come any more."
         if code == "JOIN_STARVED":
             says = f"After {last.name} {last.detail}, {node.id} waits for ever: {missing} cannot come any more."
-        self._add(code, says, (node.id, "when all of"), "Add or at latest: D after CAUSE.", run)
+        level = "warning" if code == "JOIN_STARVED" else "error"
+        self._add(code, says, (node.id, "when all of"), "Add or at latest: D after CAUSE.", run, level)
 
     def _missing(self, node: Step | Link, half: int, later: Planner) -> list[str]:
         """The arms not filled that no event from outside could still bring, in words."""
@@ -300,6 +330,12 @@ class _Explorer:
         return found
 
     # Telling
+
+    def tell_undecided(self) -> None:
+        """What was not decided within the bound is said."""
+        for name in dict.fromkeys(self.undecided):
+            says = f"{name} is not decided: its slice has more than {MOST_EACH:,} states."
+            self._add("UNDECIDED", says, (name,), "Play it through in a scenario.", (), level="note")
 
     def _opening(self, name: Slug) -> tuple[Move, ...]:
         found = [run for (each, _), run in self.tracks.opened.items() if each == name]
@@ -326,6 +362,10 @@ class _Explorer:
             return finding
         run = self._opening(parts[1])
         return replace(finding, run=tuple(runs.words(each) for each in run)) if run and self._played(run) else finding
+
+
+def _shows(ref: Ref, after: After) -> bool:
+    return ref in after.refs
 
 
 def _quiet(state: CaseState, group: frozenset[Slug]) -> bool:
