@@ -309,7 +309,7 @@ class Model:
             for given in self.domains.choices(wanted):
                 run = _Run(self, state)
                 run.values[found.open] = left
-                refs = (f"ended:{step.id}", f"outcome:{step.id}/{outcome.id}")
+                refs: tuple[Ref, ...] = (f"ended:{step.id}", f"outcome:{step.id}/{outcome.id}")
                 if left == 0 or step.again is Again.ONE_MORE:
                     refs = (*refs, f"settled:{step.id}")
                 if left == 0:

@@ -66,8 +66,8 @@ class Compiled:
     proof: Proof
 
 
-def compile_text(text: str | bytes, *, today: date) -> Compiled:
-    """Compile a protocol text as of a day.
+def compile_text(text: str | bytes, *, today: date, explored: bool = True) -> Compiled:
+    """Compile a protocol text as of a day; unless ``explored``, only the tables are checked.
 
     Raises:
         SpecError: the text cannot be published; carries every finding.
@@ -80,15 +80,21 @@ def compile_text(text: str | bytes, *, today: date) -> Compiled:
     if not any(each.level == "error" for each in compiler.findings):
         protocol = mark_outside(protocol)
         tables = [*check_protocol(protocol, compiler.place, today), *check_labels(protocol, compiler.place)]
-        proof = prove(protocol, compiler.place, tables)
-        compiler.findings.extend(proof.findings)
+        if explored:
+            proof = prove(protocol, compiler.place, tables)
+        compiler.findings.extend(proof.findings if explored else tables)
     errors = tuple(each for each in compiler.findings if each.level == "error")
     if errors:
         raise SpecError(tuple(sorted(errors, key=lambda each: (each.place.line, each.place.column))))
     data = dump_protocol(protocol)
     source = text if isinstance(text, str) else text.decode()
     return Compiled(
-        protocol=protocol, data=data, hash=protocol_hash(data), source=source, findings=tuple(compiler.findings), proof=proof
+        protocol=protocol,
+        data=data,
+        hash=protocol_hash(data),
+        source=source,
+        findings=tuple(compiler.findings),
+        proof=proof,
     )
 
 

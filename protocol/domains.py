@@ -11,7 +11,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import TypeAlias
 
-from protocol.kernel import ActKind, Expr, Field, FieldType, Joined, Link, Protocol, Ref, Rung, Slug, Step, Test, TestKind
+from protocol.kernel import (
+    ActKind,
+    Expr,
+    Field,
+    FieldType,
+    Joined,
+    Link,
+    Protocol,
+    Ref,
+    Rung,
+    Slug,
+    Step,
+    Test,
+    TestKind,
+)
 from protocol.origins import tests
 
 Truth: TypeAlias = Callable[[Sequence[int]], bool | None]
@@ -37,7 +51,8 @@ def changes(rung: Rung) -> bool:
 
 def conditions(steps: Iterable[Step], links: Iterable[Link]) -> Iterator[Expr]:
     """Every condition on which something opens, ends or is cancelled."""
-    for each in (*steps, *links):
+    openings: list[Step | Link] = [*steps, *links]
+    for each in openings:
         yield from (*each.when.only_if, *each.when.unless)
         if isinstance(each, Step):
             yield from (found.only_if for found in each.outcomes if found.only_if is not None)

@@ -16,7 +16,8 @@ What is not proved here is not yet wrong: the explorer looks for a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeAlias
 
 from protocol.kernel import Act, ActKind, Guard, Length, Outcome, Protocol, Ref, Series, Slug, Step, Unit
 from protocol.origins import behind, step_of
@@ -26,11 +27,20 @@ WORKING = 3
 """So many plain days may hold one working day, holidays and weekends and all."""
 
 
+Key: TypeAlias = tuple[str, frozenset[Ref], Slug]
+
+
+DEEPEST = 80
+"""A chain of more steps than these is not followed to its end."""
+
+
 class Endings:
     """What of a protocol is proved to end, and to follow."""
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
+        self._proofs: dict[Key, bool] = {}
+        self._depth = 0
         self.shutters = list(_shutters(protocol))
         self.open_at: dict[Ref, list[Step]] = {
             ref: [step for step, _ in found] for ref, found in protocol.opens.items()
@@ -42,9 +52,7 @@ class Endings:
         self.finishing: set[Slug] = set()
         grew = True
         while grew:
-            more = {
-                each.id for each in protocol.steps if each.id not in self.finishing and self._can_finish(each)
-            }
+            more = {each.id for each in protocol.steps if each.id not in self.finishing and self._can_finish(each)}
             grew = bool(more)
             self.finishing |= more
 
@@ -55,7 +63,10 @@ class Endings:
         votes = step.votes
         agree = votes is None or votes.owner_decides or votes.needed <= len(set(votes.roles))
         return (agree and outcome.only_if is None) or any(
-            rung.only_if is None and rung.guard is Guard.NONE and act.act is ActKind.END_AS and act.targets[0] == outcome.id
+            rung.only_if is None
+            and rung.guard is Guard.NONE
+            and act.act is ActKind.END_AS
+            and act.targets[0] == outcome.id
             for rung in step.rungs
             for act in rung.acts
         )
@@ -123,10 +134,20 @@ class Endings:
 
     # Following
 
-    def surely(self, ref: Ref, goal: frozenset[Ref], stopped: Step | None, seen: frozenset[Ref] = frozenset()) -> bool:
+    def surely(self, ref: Ref, goal: frozenset[Ref], stopped: Step | None) -> bool:
         """Whether a goal surely follows, or has surely been set going before, an occurrence."""
-        if ref in seen:
-            return False
+        return self._known((ref, goal, _name(stopped)), lambda: self._surely(ref, goal, stopped))
+
+    def _known(self, key: Key, prove: Callable[[], bool]) -> bool:
+        """A proof made once; in a circle it counts as not made, so nothing is proved by itself."""
+        if key not in self._proofs:
+            self._proofs[key] = False
+            self._depth += 1
+            self._proofs[key] = self._depth < DEEPEST and prove()
+            self._depth -= 1
+        return self._proofs[key]
+
+    def _surely(self, ref: Ref, goal: frozenset[Ref], stopped: Step | None) -> bool:
         if self.follows((ref,), goal, stopped):
             return True
         step = step_of(self.protocol, ref)
@@ -137,53 +158,58 @@ class Endings:
         else:
             # Every arm of a join came before it opened: one that leads there is enough.
             sets = list(step.when.arms)
-        return any(
-            bool(causes) and all(self.surely(each, goal, stopped, seen | {ref}) for each in causes) for causes in sets
-        )
+        return any(bool(causes) and all(self.surely(each, goal, stopped) for each in causes) for causes in sets)
 
-    def follows(
-        self, refs: Iterable[Ref], goal: frozenset[Ref], stopped: Step | None, seen: frozenset[Slug] = frozenset()
-    ) -> bool:
+    def follows(self, refs: Iterable[Ref], goal: frozenset[Ref], stopped: Step | None) -> bool:
         """Whether a goal surely follows these occurrences of one moment, or ``stopped`` (or the case) is stopped."""
         known = set(refs)
         # "S ends" and "S outcome" are one occurrence.
-        known |= {f"ended:{each.removeprefix('outcome:').partition('/')[0]}" for each in known if each[:8] == "outcome:"}
+        known |= {
+            f"ended:{each.removeprefix('outcome:').partition('/')[0]}" for each in known if each[:8] == "outcome:"
+        }
         if known & goal:
             return True
         if any(self._halts(act, stopped) for ref in known for act in self._acts(ref)):
             return True
         for ref in known:
             for wait in self.protocol.arms_waits.get(ref, ()):
-                if self.follows((f"wait:{wait.id}",), goal, stopped, seen):
+                if self.follows((f"wait:{wait.id}",), goal, stopped):
                     return True
             for step in self.open_at.get(ref, ()):
-                if step.id not in seen and self._leads(step, goal, stopped, seen | {step.id}):
+                if self._leads(step, goal, stopped):
                     return True
-            step = step_of(self.protocol, ref)
-            if ref.startswith("opened:") and step is not None and step.id not in seen:
-                if self._ends(step, goal, stopped, seen | {step.id}):
-                    return True
+            owed = step_of(self.protocol, ref) if ref.startswith("opened:") else None
+            if owed is not None and self._ends(owed, goal, stopped):
+                return True
         return False
 
-    def _leads(self, step: Step, goal: frozenset[Ref], stopped: Step | None, seen: frozenset[Slug]) -> bool:
+    def _leads(self, step: Step, goal: frozenset[Ref], stopped: Step | None) -> bool:
         """Whether opening a step leads to the goal: it opens for sure, and all its ends lead there."""
         sure = len(step.when.arms) == 1 and not step.when.only_if and not step.when.unless and step.for_each is None
         if not sure or self._may_be_shut(step, stopped):
             return False
-        return self._ends(step, goal, stopped, seen) or self.follows((f"opened:{step.id}",), goal, stopped, seen)
+        return self._ends(step, goal, stopped) or self._known(
+            (f"leads {step.id}", goal, _name(stopped)), lambda: self.follows((f"opened:{step.id}",), goal, stopped)
+        )
 
-    def _ends(self, step: Step, goal: frozenset[Ref], stopped: Step | None, seen: frozenset[Slug]) -> bool:
+    def _ends(self, step: Step, goal: frozenset[Ref], stopped: Step | None) -> bool:
+        """Whether all ends of an open step lead to the goal."""
+        return self._known((f"ends {step.id}", goal, _name(stopped)), lambda: self._all_ends(step, goal, stopped))
+
+    def _all_ends(self, step: Step, goal: frozenset[Ref], stopped: Step | None) -> bool:
         if stopped is not None and step.id == stopped.id:
             return False
         if self._may_be_shut(step, stopped):
             return False
         series = step.series
-        if series is not None and series.every is not None and self._own_stop(step, series):
-            if all(self.follows((ref,), goal, stopped, seen) for ref in series.until):
+        repeats = series is not None and series.every is not None
+        if series is not None and repeats and self._own_stop(step, series):
+            stops = [self.follows((ref,), goal, stopped) for ref in series.until]
+            if all(stops):
                 return True
         possible = [each for each in step.outcomes if each.only_if is not None or self.always(step, each)]
         return bool(possible) and all(
-            self.follows((f"outcome:{step.id}/{each.id}", f"ended:{step.id}"), goal, stopped, seen) for each in possible
+            self.follows((f"outcome:{step.id}/{each.id}", f"ended:{step.id}"), goal, stopped) for each in possible
         )
 
     def _own_stop(self, step: Step, series: Series) -> bool:
@@ -216,6 +242,16 @@ class Endings:
             return ()
         return next((each.acts for each in step.outcomes if each.id == name.partition("/")[2]), ())
 
+    def closes(self, ref: Ref, lane: Slug) -> bool:
+        """Whether an occurrence itself closes a lane (and so opens nothing there: closing beats opening)."""
+        step = step_of(self.protocol, ref) if ref.startswith("ended:") else None
+        every = (ref,) if step is None else tuple(f"outcome:{step.id}/{each.id}" for each in step.outcomes)
+        return all(
+            any(act.act is ActKind.CLOSE and act.targets[0] == lane for act in self._acts(each))
+            and not any(act.act is ActKind.REOPEN and act.targets[0] == lane for act in self._acts(each))
+            for each in every
+        )
+
     def stoppers(self, steps: Iterable[Step]) -> bool:
         """Whether anything at all could end these steps besides their answers: an act, of a step or an event."""
         found = list(steps)
@@ -230,6 +266,10 @@ def _shutters(protocol: Protocol) -> Iterator[Act]:
             yield from outcome.acts
         for rung in step.rungs:
             yield from rung.acts
+
+
+def _name(step: Step | None) -> Slug:
+    return "" if step is None else step.id
 
 
 def _days(length: Length) -> int:

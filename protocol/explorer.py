@@ -114,7 +114,7 @@ class _Explorer:
         if self._seen(node, ref):
             return False
         need = self.planner.opening(node.when, ref)
-        if need.cost >= NEVER:
+        if need.cost >= NEVER or self.ends.closes(ref, node.lane):
             return True
         self.tracks.carry_out(*self.planner.plan(need), node.id)
         if self._seen(node, ref):
@@ -174,13 +174,20 @@ class _Explorer:
 
     def _never_opens(self, node: Step | Link) -> None:
         refs = [ref for arm in node.when.arms for ref in arm if ref in self.tracks.came or self._came(ref)]
+        run: tuple[Move, ...] = ()
         if not refs:
             says, run = f"{node.id} never opens: nothing that opens it can come.", ()
         else:
             run = min((self.tracks.came[ref] for ref in refs), key=len)
-            why = "its lane is closed by then or its condition does not hold" if node.when.only_if or node.when.unless else "something that comes first always closes or cancels it"
+            why = (
+                "its lane is closed by then or its condition does not hold"
+                if node.when.only_if or node.when.unless
+                else "something that comes first always closes or cancels it"
+            )
             says = f"{node.id} never opens: whenever a cause of it comes, {why}."
-        self._add("NEVER_OPENS", says, (node.id, "when"), "Give it a cause and a condition that can come together.", run)
+        self._add(
+            "NEVER_OPENS", says, (node.id, "when"), "Give it a cause and a condition that can come together.", run
+        )
 
     def _came(self, ref: Ref) -> bool:
         """Whether an occurrence can be shown to come."""
@@ -200,11 +207,15 @@ class _Explorer:
         for step in self.protocol.steps:
             for outcome in step.outcomes:
                 ref = f"outcome:{step.id}/{outcome.id}"
-                if step.id in self.dead or (outcome.only_if is None and self.ends.always(step, outcome)) or self._came(ref):
+                if (
+                    step.id in self.dead
+                    or (outcome.only_if is None and self.ends.always(step, outcome))
+                    or self._came(ref)
+                ):
                     continue
-                if self.planner.cost(ref) < NEVER:
-                    if self._search(step.id, partial(_shows, ref), ("", ref)) is not None:
-                        continue
+                possible = self.planner.cost(ref) < NEVER
+                if possible and self._search(step.id, partial(_shows, ref), ("", ref)) is not None:
+                    continue
                 says = f"{step.id} never ends as {outcome.id}."
                 path = (step.id, "outcomes", outcome.id)
                 write = "Leave the outcome out, or let its condition hold."
@@ -253,12 +264,16 @@ class _Explorer:
 
     def _tell_endless(self, step: Step, run: tuple[Move, ...], *, never: bool) -> None:
         series = step.series is not None and not self.ends.stops[step.id]
-        if series and any(ref.startswith("event:") for ref in step.series.until if step.series):
+        if series and step.series is not None and any(ref.startswith("event:") for ref in step.series.until):
             return
         what = f"{step.id} repeats without end" if series else f"{step.id} cannot be brought to an end"
         says = f"{what}, so the case never ends." if never else f"{what} unless something outside ends it."
         code = "CANNOT_END" if never else "ENDS_ONLY_FROM_OUTSIDE"
-        write = "Write until and a cause that surely comes." if series else "Give it an outcome that can be chosen and leads on."
+        write = (
+            "Write until and a cause that surely comes."
+            if series
+            else "Give it an outcome that can be chosen and leads on."
+        )
         key = "repeats" if series else "outcomes"
         self._add(code, says, (step.id, key), write, run, level="error" if never else "warning")
 
@@ -293,7 +308,7 @@ class _Explorer:
             shut = node.lane in model.lanes and state[model.lanes[node.lane]]
             if not half or shut or state[0] != LIVE or any(state[each] for each in live):
                 return False
-            return bool(self._missing(node, half, later))
+            return bool(self._missing(node, half))
 
         run = self._search(node.id, starved, (node.id, ""), model)
         if not run:
@@ -306,28 +321,28 @@ class _Explorer:
         before = played.last.get(opened)
         if runs.comes(self.protocol, told, lambda state: state.last.get(opened) != before):
             return
-        filled = sum(1 << each for each in played.arms[node.id])
-        missing = " and ".join(self._missing(node, filled, later))
+        arms = self._missing(node, sum(1 << each for each in played.arms[node.id]))
+        missing = " and ".join(" or ".join(spoken(ref) for ref in arm) for arm in arms)
+        self._tell_join(node, run, missing, never=any(all(later.cost(ref) >= NEVER for ref in arm) for arm in arms))
+
+    def _tell_join(self, node: Step | Link, run: tuple[Move, ...], missing: str, *, never: bool) -> None:
+        refs = {ref for arm in node.when.arms for ref in arm}
         last = run[-1]
-        starves = last.kind == "answer" and any(
-            (step := step_of(self.protocol, ref)) is not None and step.id == last.name for arm in node.when.arms for ref in arm
-        )
-        code = "JOIN_STARVED" if starves and f"outcome:{last.name}/{last.detail}" not in {r for a in node.when.arms for r in a} else "JOIN_FOR_EVER"
-        says = f"{node.id} waits for ever: {missing} cannot come any more."
-        if code == "JOIN_STARVED":
-            says = f"After {last.name} {last.detail}, {node.id} waits for ever: {missing} cannot come any more."
-        level = "warning" if code == "JOIN_STARVED" else "error"
+        starves = last.kind == "answer" and f"outcome:{last.name}/{last.detail}" not in refs
+        starves = starves and any((step := step_of(self.protocol, ref)) and step.id == last.name for ref in refs)
+        after = f"After {last.name} {last.detail}, " if starves else ""
+        cannot = "cannot come any more" if never else "comes only if something from outside brings it"
+        says = f"{after}{node.id} waits for ever: {missing} {cannot}."
+        code = "JOIN_STARVED" if starves else "JOIN_FOR_EVER"
+        level = "error" if never and not starves else "warning"
         self._add(code, says, (node.id, "when all of"), "Add or at latest: D after CAUSE.", run, level)
 
-    def _missing(self, node: Step | Link, half: int, later: Planner) -> list[str]:
-        """The arms not filled that no event from outside could still bring, in words."""
-        when = node.when
-        found = []
-        for number, arm in enumerate(when.arms):
-            if when.latest not in arm and not half >> number & 1:
-                if all(later.cost(ref) >= NEVER for ref in arm):
-                    found.append(" or ".join(spoken(ref) for ref in arm))
-        return found
+    def _missing(self, node: Step | Link, half: int) -> list[tuple[Ref, ...]]:
+        """The arms not filled; none if one of them is filled by an event, for which a text may wait."""
+        arms = [
+            arm for number, arm in enumerate(node.when.arms) if node.when.latest not in arm and not half >> number & 1
+        ]
+        return [] if any(ref.startswith("event:") for arm in arms for ref in arm) else arms
 
     # Telling
 

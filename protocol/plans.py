@@ -12,8 +12,23 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from protocol.abstract import After, Given, Model, Move, State
-from protocol.kernel import ActKind, Event, Expr, Joined, Link, Protocol, Ref, Slug, Step, Test, TestKind, When
-from protocol.origins import behind, setters
+from protocol.kernel import (
+    ActKind,
+    Again,
+    ChosenBy,
+    Event,
+    Expr,
+    Joined,
+    Link,
+    Protocol,
+    Ref,
+    Slug,
+    Step,
+    Test,
+    TestKind,
+    When,
+)
+from protocol.origins import behind, setters, step_of
 
 K = TypeVar("K")
 NEVER = 1_000_000
@@ -65,6 +80,7 @@ class Planner:
     # Costs
 
     def cost(self, ref: Ref) -> int:
+        """How many moves an occurrence takes at least; ``NEVER`` where none bring it about."""
         found = self.ways.get(ref)
         return NEVER if found is None else found.cost
 
@@ -124,7 +140,17 @@ class Planner:
             yield ref, _Way(need.cost + 1, need, Move("wait", name))
         else:
             count = int(name.partition("/")[2])
+            if self._at_most(name.partition("/")[0]) < count:
+                return
             yield ref, _Way(min(need.cost + count - 1, NEVER), need, times=count)
+
+    def _at_most(self, counter: Slug) -> int:
+        """How often at most what a counter counts can happen, as far as ``again: once`` says."""
+        counting = self.model.protocol.field[counter].counting
+        steps = [step_of(self.model.protocol, ref) for ref in ([] if counting is None else counting.of)]
+        if any(each is None or not _single(each) for each in steps):
+            return NEVER
+        return len(steps)
 
     def opening(self, when: When, cause: Ref | None = None) -> _Need:
         """What an opening takes: one cause of each arm, or one with the join's time-out, and its conditions."""
@@ -155,12 +181,27 @@ class Planner:
 
     def _true(self, expr: Expr) -> _Need:
         if isinstance(expr, Joined):
-            parts = [self._true(each) for each in expr.parts]
-            return self._all(parts) if expr.word == "and" else min(parts, key=lambda each: each.cost)
+            if expr.word == "and":
+                return self._both(expr.parts)
+            return min((self._true(each) for each in expr.parts), key=lambda each: each.cost)
         return self._says(expr, wanted=True)
 
+    def _both(self, parts: tuple[Expr, ...]) -> _Need:
+        """All of several conditions; a field has one value at a time, so one must suit every test of it."""
+        found, words = _Need(), dict[Slug, list[str]]()
+        for each in parts:
+            found = found.plus(self._true(each))
+            if isinstance(each, Test) and each.name in self.model.domains.values and each.test is not TestKind.KNOWN:
+                said = self.model.domains.saying(each, wanted=not each.negate)
+                words[each.name] = [word for word in words.get(each.name, said) if word in said]
+        if not all(words.values()):
+            return _Need(NEVER)
+        chosen = {name: known[0] for name, known in words.items()}
+        others = tuple(each for each in found.values if each[0] not in chosen)
+        return _Need(found.cost, found.refs, (*chosen.items(), *others))
+
     def _not_true(self, expr: Expr) -> _Need:
-        """Not true is false or not known: what nobody has said yet needs nothing, but a value that says no is wished."""
+        """Not true is false or not known: what nobody has said yet needs nothing, but a value that says no is liked."""
         if isinstance(expr, Joined):
             parts = [self._not_true(each) for each in expr.parts]
             return self._all(parts) if expr.word == "or" else min(parts, key=lambda each: each.cost)
@@ -210,8 +251,7 @@ class Planner:
             self._expand(each, moves, values, done)
         if way.move is not None and way.move not in moves:
             moves.append(way.move)
-        for _ in range(way.times - 1):
-            moves.append(self._again(way.need.refs[0]))
+        moves.extend(self._again(way.need.refs[0]) for _ in range(way.times - 1))
 
     def _again(self, ref: Ref) -> Move:
         found = self.ways[ref].move
@@ -228,6 +268,12 @@ def _makers(model: Model) -> Iterator[Event | Step | Link | Ref]:
         yield from (f"counter:{name}/{each}" for each in counting.thresholds)
 
 
+def _single(step: Step) -> bool:
+    """Whether a step has one instance in a case, and no more."""
+    plain = step.series is None and step.for_each is None
+    return step.again is Again.ONCE and plain and (step.chosen is None or step.chosen.by is not ChosenBy.EACH)
+
+
 def _cancellers(protocol: Protocol, step: Step) -> list[Ref]:
     sources = [(f"event:{event.id}", event.acts) for event in protocol.events]
     sources += [(f"outcome:{each.id}/{o.id}", o.acts) for each in protocol.steps for o in each.outcomes]
@@ -236,7 +282,8 @@ def _cancellers(protocol: Protocol, step: Step) -> list[Ref]:
         ref
         for ref, acts in sources
         for act in acts
-        if (act.act is ActKind.CANCEL and step.id in act.targets) or (act.act is ActKind.CLOSE and step.lane in act.targets)
+        if (act.act is ActKind.CANCEL and step.id in act.targets)
+        or (act.act is ActKind.CLOSE and step.lane in act.targets)
     ]
 
 
@@ -255,7 +302,8 @@ class Tracks:
 
         Before the last of them ``target`` is answered, should it be open already: only then can it open by it.
         """
-        state, run, left = self.model.initial, (), list(moves)
+        state, left = self.model.initial, list(moves)
+        run: tuple[Move, ...] = ()
         while left:
             last = left[-1]
             if len(left) == 1 and last.name != target and (ending := self._answer(state, target)) is not None:

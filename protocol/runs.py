@@ -16,10 +16,10 @@ from protocol.abstract import Given, Move
 from protocol.calendars import HORIZON_YEARS
 from protocol.domains import FUTURE, ITEMS, KNOWN, PAST
 from protocol.errors import HandoffError, Place
+from protocol.judge import Judge
 from protocol.kernel import Field, FieldType, Protocol, Ref, Slug, Step
 from protocol.machine import LATE, Deadline, Due, deadlines, earliest, step
 from protocol.points import calendar_of
-from protocol.judge import Judge
 from protocol.scenario import advance
 from protocol.state import CaseState, Instance, Phase, Status
 from protocol.stories import Entry, Scenario
@@ -62,7 +62,7 @@ def words(move: Move) -> str:
             said = f"{move.name} opens {ROUND}" if move.detail else f"{move.name} opens"
         case "link":
             said = f"{move.name} {move.detail}"
-        case "time":
+        case _:
             said = "time passes"
     return said + given
 
@@ -144,7 +144,8 @@ class _Playing:
         elif rest.startswith("opens"):
             self._deliver(word, known)
         elif rest.endswith(f" {ALONE}"):
-            ends = [each.id for each in known.rungs for act in each.acts if act.targets[:1] == (rest.split(" ")[0],)]
+            outcome = rest.removesuffix(f" {ALONE}")
+            ends = [each.id for each in known.rungs for act in each.acts if act.targets[:1] == (outcome,)]
             self._until(word, lambda each: each.rung in ends and self._step_of(each) == known.id)
         else:
             self._answer(word, known, rest, given)
@@ -155,7 +156,10 @@ class _Playing:
         self._until(word, lambda each: each.rung == rung and self._step_of(each) == known.id)
 
     def _deliver(self, word: str, known: Step) -> None:
-        if not any(each.step == known.id and each.phase is Phase.OPEN for each in self.state.instances) or ROUND in word:
+        if (
+            not any(each.step == known.id and each.phase is Phase.OPEN for each in self.state.instances)
+            or ROUND in word
+        ):
             self._until(word, lambda each: each.kind is Due.DELIVERY and self._step_of(each) == known.id)
 
     def _step_of(self, deadline: Deadline) -> Slug:

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 
 from protocol.domains import conditions
 from protocol.endings import Endings
-from protocol.kernel import ActKind, Link, Protocol, Ref, Slug, Step, TestKind
+from protocol.kernel import ActKind, Link, Protocol, Ref, Slug, Step, Test, TestKind
 from protocol.origins import behind, fields_read, link_of, refs_read, setters, step_of, tests
 
 
 def slice_of(protocol: Protocol, names: tuple[Slug, ...], *, stops: bool = False) -> frozenset[Slug]:
     """The steps and links that steps depend on: for whether they open; with ``stops``, for whether they end too."""
-    nodes: dict[Slug, Step | Link] = {each.id: each for each in (*protocol.steps, *protocol.links)}
+    openings: list[Step | Link] = [*protocol.steps, *protocol.links]
+    nodes = {each.id: each for each in openings}
     found: set[Slug] = set()
     todo = list(names)
     while todo:
@@ -32,7 +33,10 @@ def _before(protocol: Protocol, node: Step | Link, *, stops: bool) -> Iterator[S
     refs = [ref for arm in node.when.arms for ref in arm]
     steps, links = ((node,), ()) if isinstance(node, Step) else ((), (node,))
     for expr in conditions(steps, links):
-        refs += [*refs_read(protocol, expr), *(ref for name in fields_read(protocol, expr) for ref in setters(protocol, name))]
+        refs += [
+            *refs_read(protocol, expr),
+            *(ref for name in fields_read(protocol, expr) for ref in setters(protocol, name)),
+        ]
         yield from _open_tests(protocol, expr_tests=list(tests(expr)))
     if isinstance(node, Step) and node.for_each is not None:
         refs += setters(protocol, node.for_each)
@@ -41,7 +45,10 @@ def _before(protocol: Protocol, node: Step | Link, *, stops: bool) -> Iterator[S
     for ref in refs:
         yield from makers(protocol, ref)
     for step in protocol.steps:
-        for act in (*(act for each in step.outcomes for act in each.acts), *(act for rung in step.rungs for act in rung.acts)):
+        for act in (
+            *(act for each in step.outcomes for act in each.acts),
+            *(act for rung in step.rungs for act in rung.acts),
+        ):
             reopens = act.act is ActKind.REOPEN and node.lane in act.targets
             takes = (act.act is ActKind.CLOSE and node.lane in act.targets) or (
                 act.act in (ActKind.CANCEL, ActKind.STOP_REPEATING) and node.id in act.targets
@@ -51,7 +58,7 @@ def _before(protocol: Protocol, node: Step | Link, *, stops: bool) -> Iterator[S
                 yield step.id
 
 
-def _open_tests(protocol: Protocol, expr_tests: list) -> Iterator[Slug]:
+def _open_tests(protocol: Protocol, expr_tests: list[Test]) -> Iterator[Slug]:
     for test in expr_tests:
         if test.test is TestKind.OPEN:
             yield test.name
@@ -67,7 +74,9 @@ def makers(protocol: Protocol, ref: Ref, seen: frozenset[Ref] = frozenset()) -> 
     elif step is not None:
         yield step.id
     elif ref not in seen:
-        counting = protocol.field[ref.partition(":")[2].partition("/")[0]].counting if ref.startswith("counter:") else None
+        counting = (
+            protocol.field[ref.partition(":")[2].partition("/")[0]].counting if ref.startswith("counter:") else None
+        )
         for each in (*behind(protocol, ref), *(() if counting is None else counting.resets)):
             yield from makers(protocol, each, seen | {ref})
 
