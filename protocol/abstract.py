@@ -14,13 +14,24 @@ does not hold (``nodes``); instances beyond the second, or beyond the roles of a
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Literal, TypeAlias
 
+from protocol.consequences import (
+    ENDED,
+    LINK_OPENED,
+    LINK_STARTED,
+    LIVE,
+    MOST_COPIES,
+    NEW,
+    After,
+    Consequences,
+    Move,
+    Place,
+    State,
+)
 from protocol.domains import CHANGING, Domains, Truth, changes
 from protocol.kernel import (
-    Act,
     ActKind,
     Again,
     ChosenBy,
@@ -35,55 +46,6 @@ from protocol.kernel import (
     Step,
     When,
 )
-
-State: TypeAlias = tuple[int, ...]
-Given: TypeAlias = tuple[tuple[Slug, str], ...]
-
-NEW, LIVE, ENDED = range(3)
-MOST_COPIES = 2
-LINK_STARTED, LINK_OPENED = 1, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One thing that happens: an event, an answer, a rung, a wait, a delivery, a linked case's notice, mere time.
-
-    ``detail`` is the outcome, the ref a rung publishes, or ``opens`` or ``ends`` of a linked case; ``given`` the
-    representative values that a form or an event brings.
-    """
-
-    kind: Literal["event", "answer", "end-as", "late", "wait", "deliver", "link", "time"]
-    name: Slug
-    detail: str = ""
-    given: Given = ()
-
-
-@dataclass(slots=True)
-class After:
-    """What a move led to: the state, and what occurred on the way (openings with their cause)."""
-
-    move: Move
-    state: State
-    refs: list[Ref]
-    opened: list[tuple[Slug, Ref]]
-
-
-@dataclass(slots=True)
-class _Step:
-    """Where a step stands in a state, and what of it others can see."""
-
-    step: Step
-    open: int
-    hold: int
-    next: int
-    left: int
-    most: int
-    lane: int
-    lates: tuple[tuple[Ref, int], ...]
-    rungs: tuple[Rung, ...]
-    once: int
-    only_if: tuple[Truth, ...]
-    unless: tuple[Truth, ...]
 
 
 class Model:
@@ -115,7 +77,7 @@ class Model:
         for wait, _ in self.waits.values():
             heard |= set(wait.armed_by)
         self.heard = heard
-        self.steps: dict[Slug, _Step] = {}
+        self.steps: dict[Slug, Place] = {}
         for each in kept:
             self.domains.opens[each.id] = self._slot()
         for each in kept:
@@ -123,10 +85,10 @@ class Model:
         openings: tuple[Step | Link, ...] = (*kept, *links)
         self.arms = {each.id: self._slot() for each in openings if len(each.when.arms) > 1}
         self.when = {each.id: self._conditions(each.when) for each in links}
-        self.lane_steps: dict[Slug, list[_Step]] = {}
+        self.lane_steps: dict[Slug, list[Place]] = {}
         for found in self.steps.values():
             self.lane_steps.setdefault(found.step.lane, []).append(found)
-        self.until: dict[Ref, list[_Step]] = {}
+        self.until: dict[Ref, list[Place]] = {}
         for found in self.steps.values():
             for ref in () if found.step.series is None else found.step.series.until:
                 self.until.setdefault(ref, []).append(found)
@@ -138,7 +100,7 @@ class Model:
             if not wait.armed_by and wait.at.name is not None:
                 self.timing.setdefault(wait.at.name, []).append(index)
         self.counting = {ref for _, each, _, _ in self.counters for ref in (*each.of, *each.resets)}
-        self.opens: dict[Ref, list[tuple[_Step, int, Ref]]] = {
+        self.opens: dict[Ref, list[tuple[Place, int, Ref]]] = {
             ref: [(self.steps[step.id], arm, ref) for step, arm in found if step.id in self.steps]
             for ref, found in protocol.opens.items()
         }
@@ -164,7 +126,7 @@ class Model:
         found |= {ref for each in steps if each.series is not None for ref in each.series.until}
         return found | set(self.domains.marks)
 
-    def _of(self, step: Step) -> _Step:
+    def _of(self, step: Step) -> Place:
         each = step.chosen is not None and step.chosen.by is ChosenBy.EACH
         most = max(MOST_COPIES, len(step.chosen.roles) if step.chosen is not None and each else 0)
         finite = step.series is not None and step.series.every is None
@@ -172,7 +134,7 @@ class Model:
         if step.due is not None:
             published.insert(0, f"late:{step.id}")
         once = f"opened:{step.id}"
-        return _Step(
+        return Place(
             step=step,
             open=self.domains.opens[step.id],
             hold=self._slot() if step.not_before is not None else 0,
@@ -233,14 +195,14 @@ class Model:
     def _others(self, state: State) -> Iterator[After]:
         for wait, index in self.waits.values():
             if state[index]:
-                run = _Run(self, state)
+                run = Consequences(self, state)
                 run.values[index] = 0
                 yield run.after(Move("wait", wait.id), (f"wait:{wait.id}",))
         for link, index in self.links.values():
             if state[index]:
                 for word, value in (("opens", LINK_OPENED), ("ends", 0)):
                     if value != state[index] and f"{'opened' if word == 'opens' else 'ended'}:{link.id}" in self.heard:
-                        run = _Run(self, state)
+                        run = Consequences(self, state)
                         run.values[index] = value
                         kind = "opened" if word == "opens" else "ended"
                         yield run.after(Move("link", link.id, word), (f"{kind}:{link.id}",))
@@ -266,12 +228,12 @@ class Model:
     def _event(self, state: State, event: Event) -> Iterator[After]:
         wanted = [(name, True) for name in event.brings] + [(name, False) for name in event.may_bring]
         for given in self.domains.choices(wanted):
-            run = _Run(self, state)
+            run = Consequences(self, state)
             run.values[0] = LIVE
             names = {*event.brings, *(name for name, _ in given)} | set(event.may_bring)
             yield run.after(Move("event", event.id, "", given), (f"event:{event.id}",), given, event.acts, names)
 
-    def _step(self, state: State, found: _Step) -> Iterator[After]:
+    def _step(self, state: State, found: Place) -> Iterator[After]:
         step = found.step
         if state[found.open]:
             for outcome in step.outcomes:
@@ -281,11 +243,11 @@ class Model:
                 yield from self._rung(state, found, rung)
             for ref, index in found.lates:
                 if not state[index]:
-                    run = _Run(self, state)
+                    run = Consequences(self, state)
                     run.values[index] = 1
                     yield run.after(Move("late", step.id, ref), (ref,))
         if found.hold and state[found.hold]:
-            run = _Run(self, state)
+            run = Consequences(self, state)
             run.values[found.hold] = 0
             run.deliver(found)
             yield run.after(Move("deliver", step.id), ())
@@ -298,7 +260,7 @@ class Model:
             return False
         return outcome.only_if is None or self.domains.truth(outcome.only_if)(state) is True
 
-    def _end(self, state: State, found: _Step, outcome: Outcome, kind: Literal["answer", "end-as"]) -> Iterator[After]:
+    def _end(self, state: State, found: Place, outcome: Outcome, kind: Literal["answer", "end-as"]) -> Iterator[After]:
         step = found.step
         copies = state[found.open]
         many = step.for_each is not None or step.again is Again.ONE_MORE
@@ -307,7 +269,7 @@ class Model:
         names = {name for name, _ in wanted}
         for left in kept:
             for given in self.domains.choices(wanted):
-                run = _Run(self, state)
+                run = Consequences(self, state)
                 run.values[found.open] = left
                 refs: tuple[Ref, ...] = (f"ended:{step.id}", f"outcome:{step.id}/{outcome.id}")
                 if left == 0 or step.again is Again.ONE_MORE:
@@ -317,7 +279,7 @@ class Model:
                         run.values[index] = 0
                 yield run.after(Move(kind, step.id, outcome.id, given), refs, given, outcome.acts, names)
 
-    def _rung(self, state: State, found: _Step, rung: Rung) -> Iterator[After]:
+    def _rung(self, state: State, found: Place, rung: Rung) -> Iterator[After]:
         if rung.only_if is not None and self.domains.truth(rung.only_if)(state) is not True:
             return
         for act in rung.acts:
@@ -327,12 +289,12 @@ class Model:
                 if not self._may_choose(state, found.step, outcome):
                     yield from self._end(state, found, outcome, "end-as")
             elif act.act in (ActKind.CANCEL, ActKind.STOP_REPEATING):
-                run = _Run(self, state)
+                run = Consequences(self, state)
                 run.acts((act,))
                 yield run.after(Move("time", found.step.id, rung.id), ())
 
-    def _round(self, state: State, found: _Step) -> After:
-        run = _Run(self, state)
+    def _round(self, state: State, found: Place) -> After:
+        run = Consequences(self, state)
         values = run.values
         values[found.next] = 0
         if not (found.lane and values[found.lane]):
@@ -354,211 +316,11 @@ class Model:
                 values[index] = passed
                 yield After(Move("time", name), tuple(values), [], [])
 
-    def lets(self, found: _Step, values: list[int]) -> bool:
+    def lets(self, found: Place, values: list[int]) -> bool:
         """Whether the conditions of a step let it open."""
         return all(each(values) is True for each in found.only_if) and not any(
             each(values) is True for each in found.unless
         )
-
-
-class _Run:
-    """One move being run to completion, occurrence by occurrence."""
-
-    def __init__(self, model: Model, state: State) -> None:
-        self.model = model
-        self.values = list(state)
-        self.queue: deque[tuple[tuple[Ref, ...], Given, tuple[Act, ...], Iterable[Slug]]] = deque()
-        self.refs: list[Ref] = []
-        self.opened: list[tuple[Slug, Ref]] = []
-        self.cause: Ref = ""
-        self.end_asked = False
-
-    def after(
-        self,
-        move: Move,
-        refs: tuple[Ref, ...],
-        given: Given = (),
-        acts: tuple[Act, ...] = (),
-        names: Iterable[Slug] = (),
-    ) -> After:
-        """Run an occurrence (and whatever is queued) and all that follows."""
-        if refs:
-            self.queue.append((refs, given, acts, names))
-        while self.queue:
-            self._process(*self.queue.popleft())
-        model, values = self.model, self.values
-        if self.end_asked or (model.whole and not model.live(tuple(values))):
-            for each in model.live_slots:
-                values[each] = 0
-            values[0] = ENDED
-        return After(move, tuple(values), self.refs, self.opened)
-
-    def publish(self, refs: tuple[Ref, ...]) -> None:
-        """Queue an occurrence without values or acts."""
-        self.queue.append((refs, (), (), ()))
-
-    def _process(self, refs: tuple[Ref, ...], given: Given, acts: tuple[Act, ...], names: Iterable[Slug]) -> None:
-        model, values = self.model, self.values
-        self.refs.extend(refs)
-        marks = model.domains.marks
-        for ref in refs:
-            if ref in marks:
-                values[marks[ref]] = 1
-        for name, word in given:
-            index, words = model.domains.values[name]
-            values[index] = words.index(word) + 1
-        for name in names if model.timing else ():
-            for index in model.timing.get(name, ()):
-                values[index] = 1
-        if model.counting and not model.counting.isdisjoint(refs):
-            self._count(refs)
-        if acts:
-            self.acts(acts)
-        for ref in refs:
-            for each in model.until.get(ref, ()):
-                self._drop_rounds(each)
-            for index in model.arming.get(ref, ()):
-                values[index] = 1
-        self._openings(refs)
-        self.end_asked = self.end_asked or any(act.act is ActKind.END_CASE for act in acts)
-
-    def _count(self, refs: tuple[Ref, ...]) -> None:
-        for name, counting, index, top in self.model.counters:
-            counts, resets = (any(ref in refs for ref in known) for known in (counting.of, counting.resets))
-            if not counts and not resets:
-                continue
-            before = self.values[index]
-            value = 0 if resets else min(before + 1, top)
-            self.values[index] = value
-            for each in counting.thresholds:
-                if before < each <= value:
-                    self.publish((f"counter:{name}/{each}",))
-
-    def acts(self, acts: tuple[Act, ...]) -> None:
-        """Lanes close and reopen, then steps are cancelled and series stopped."""
-        model = self.model
-        for act in acts:
-            if act.act is ActKind.CLOSE and not self.values[model.lanes[act.targets[0]]]:
-                self.values[model.lanes[act.targets[0]]] = 1
-                for each in model.lane_steps.get(act.targets[0], ()):
-                    self._cancel(each)
-            if act.act is ActKind.REOPEN and act.targets[0] in model.lanes:
-                self.values[model.lanes[act.targets[0]]] = 0
-        for act in acts:
-            for target in act.targets if act.act in (ActKind.CANCEL, ActKind.STOP_REPEATING) else ():
-                if target in model.steps and act.act is ActKind.CANCEL:
-                    self._cancel(model.steps[target])
-                elif target in model.steps:
-                    self._drop_rounds(model.steps[target])
-
-    def _clear(self, found: _Step) -> bool:
-        live = False
-        for index in (found.open, found.hold, found.next):
-            if index and self.values[index]:
-                self.values[index], live = 0, True
-        for _, index in found.lates:
-            self.values[index] = 0
-        return live
-
-    def _cancel(self, found: _Step) -> None:
-        if self._clear(found):
-            self.publish((f"cancelled:{found.step.id}",))
-
-    def _drop_rounds(self, found: _Step) -> None:
-        if found.next and self.values[found.next]:
-            self.values[found.next] = 0
-            self.publish((f"cancelled:{found.step.id}",))
-
-    def _openings(self, refs: tuple[Ref, ...]) -> None:
-        model = self.model
-        opens = [each for ref in refs for each in model.opens.get(ref, ())]
-        if len(opens) > 1:
-            first = {each[0].step.id: each for each in reversed(opens)}
-            opens = sorted(first.values(), key=lambda each: each[0].step.position)
-        for found, arm, ref in opens:
-            when = found.step.when
-            if len(when.arms) == 1 or self._join(found.step.id, when, arm, ref):
-                self._open(found, ref)
-        for ref in refs:
-            for link, arm in model.starts.get(ref, ()):
-                if len(link.when.arms) == 1 or self._join(link.id, link.when, arm, ref):
-                    self._start(link, ref)
-
-    def _join(self, name: Slug, when: When, arm: int, ref: Ref) -> bool:
-        """As ``occurrences`` fills a join: bit n is arm n, bit late + n an arm that came after a time-out."""
-        index, late = self.model.arms[name], len(when.arms)
-        filled = self.values[index]
-        on_time = filled & ((1 << late) - 1)
-        if ref == when.latest:
-            missing = sum(1 << (late + number) for number in range(late - 1) if not filled >> number & 1)
-            self.values[index] = missing if filled else 0
-            return filled != 0
-        if filled >> (late + arm) & 1:
-            self.values[index] = filled & ~(1 << (late + arm))
-            return False
-        wanted = late - (1 if when.latest is not None else 0)
-        full = (on_time | 1 << arm).bit_count() == wanted
-        self.values[index] = 0 if full else filled | 1 << arm
-        return full
-
-    def _open(self, found: _Step, cause: Ref) -> None:
-        values, step = self.values, found.step
-        if found.lane and values[found.lane]:
-            return
-        if not self.model.lets(found, values) or (found.once and values[found.once]):
-            return
-        live = values[found.open] or (found.hold and values[found.hold])
-        items = self.model.domains.items(step.for_each, values) if step.for_each is not None else 1
-        waits = step.again in (Again.ONLY_WHEN_ENDED, Again.ONCE)
-        if live and waits and step.for_each is None:
-            return
-        if step.again is Again.START_OVER or found.next:
-            for index in (found.next, *((found.open, found.hold) if step.again is Again.START_OVER else ())):
-                if index:
-                    values[index] = 0
-        self.opened.append((step.id, cause))
-        if items == 0:
-            self.publish((f"settled:{step.id}",))
-            return
-        if found.left and step.series is not None:
-            values[found.left] = len(step.series.after)
-        each = step.chosen is not None and step.chosen.by is ChosenBy.EACH
-        copies = len(step.chosen.roles) if step.chosen is not None and each else items
-        for _ in range(copies):
-            if found.hold:
-                values[found.hold] = 1
-            else:
-                self.deliver(found)
-
-    def deliver(self, found: _Step) -> None:
-        """An instance is open; a series plans its next round."""
-        values = self.values
-        values[found.open] = min(values[found.open] + 1, found.most)
-        for _, index in found.lates:
-            values[index] = 0
-        self.publish((f"opened:{found.step.id}",))
-        self.schedule_round(found)
-
-    def schedule_round(self, found: _Step) -> None:
-        """The next round of a series waits for its time, while there is one."""
-        series, values = found.step.series, self.values
-        if series is None:
-            return
-        if found.left:
-            if values[found.left] == 0:
-                return
-            values[found.left] -= 1
-        values[found.next] = 1
-
-    def _start(self, link: Link, cause: Ref) -> None:
-        model, values = self.model, self.values
-        index = model.links[link.id][1]
-        only_if, unless = model.when[link.id]
-        shut = link.lane in model.lanes and values[model.lanes[link.lane]]
-        lets = all(each(values) is True for each in only_if) and not any(each(values) is True for each in unless)
-        if not shut and lets and not values[index]:
-            values[index] = LINK_STARTED
-            self.opened.append((link.id, cause))
 
 
 def _closable(protocol: Protocol) -> list[Slug]:

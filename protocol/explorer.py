@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from protocol import runs
-from protocol.abstract import LIVE, After, Model, Move, Parents, State, explore, run_to
+from protocol.abstract import Model, Parents, explore, run_to
+from protocol.consequences import LIVE, After, Move, State
 from protocol.endings import Endings
 from protocol.errors import Finding, Place
 from protocol.kernel import Link, Protocol, Ref, Slug, Step
@@ -296,7 +297,7 @@ class _Explorer:
         return True
 
     def _join(self, node: Step | Link) -> None:
-        model = Model(self.protocol, slice_of(self.protocol, (node.id,)))
+        model = Model(self.protocol, slice_of(self.protocol, (node.id,), stops=True))
         later = Planner(model, outside=True)
         own = set(model.places(node.id))
         live = [index for index in model.live_slots if index not in own]

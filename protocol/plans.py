@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from protocol.abstract import After, Given, Model, Move, State
+from protocol.abstract import Model
+from protocol.consequences import After, Given, Move, State
 from protocol.kernel import (
     ActKind,
     Again,

@@ -12,8 +12,8 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from protocol import clocks
-from protocol.abstract import Given, Move
 from protocol.calendars import HORIZON_YEARS
+from protocol.consequences import Given, Move
 from protocol.domains import FUTURE, ITEMS, KNOWN, PAST
 from protocol.errors import HandoffError, Place
 from protocol.judge import Judge

@@ -508,7 +508,8 @@ def join_waits(name: str) -> Oracle:
         if protocol is None:
             return True
         lane, seen = protocol.step[name].lane, False
-        for number, run in enumerate([*examples(protocol, told), *walks(protocol, where)]):
+        begun = [Run(protocol, each.state, each.now) for each in examples(protocol, told) for _ in range(6)]
+        for number, run in enumerate([*begun, *walks(protocol, where)]):
             go_on(run, Random(f"{where} join {number}"), lambda run: run.state.status is Status.ENDED)
             ended = run.state.status is Status.ENDED or not run.state.instances
             if ended and run.state.arms.get(name) and lane not in run.state.closed and _ran_out(run):
