@@ -39,7 +39,8 @@ def test_a_join_without_a_limit_waits_for_ever_after_an_arrest_without_a_report(
     finding = found(text)["JOIN_FOR_EVER"]
 
     assert "report done cannot come any more" in finding.says
-    assert "find-suspect arrested" in " ".join(finding.run)
+    assert "appearance done" in finding.run
+    assert "scene arrest" not in finding.run
 
 
 def test_the_example_of_a_join_leaves_it_half_filled_on_the_engine() -> None:
@@ -103,10 +104,10 @@ def test_a_ladder_off_duty_for_days_is_named_with_its_hours() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_mutants_of_each_kind_are_found_and_their_examples_play(kind: str) -> None:
-    """Two of each kind: found if broken, not complained of if not, every example replayed."""
+def test_a_mutant_of_each_kind_is_found_and_its_examples_play(kind: str) -> None:
+    """One of each kind: found if broken, not complained of if not, every example replayed."""
     row = Row()
-    for mutant in mutants(2, kind):
+    for mutant in mutants(1, kind):
         judge(mutant, row)
 
     assert ([], []) == (row.missed, row.false)
