@@ -20,6 +20,7 @@ from protocol import phrases
 from protocol.calendars import HORIZON_YEARS, calendar_of, closed_days
 from protocol.checks import check_protocol
 from protocol.errors import Finding, Place, SpecError, shortened
+from protocol.explorer import UNEXPLORED, Proof, prove
 from protocol.fields import columns_of, compile_field, field_type
 from protocol.kernel import (
     OWNER,
@@ -60,22 +61,26 @@ MOST_FINDINGS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A protocol ready to publish: its kernel, canonical bytes, hash, source text, and warnings."""
+    """A protocol ready to publish: its kernel, canonical bytes, hash, source text, warnings, and what proves it."""
 
     protocol: Protocol
     data: bytes
     hash: str
     source: str
     findings: tuple[Finding, ...]
+    proof: Proof
 
 
-def compile_text(text: str | bytes, *, today: date, others: Mapping[Slug, Protocol] | None = None) -> Compiled:
+def compile_text(
+    text: str | bytes, *, today: date, others: Mapping[Slug, Protocol] | None = None, explored: bool = True
+) -> Compiled:
     """Compile a protocol text as of a day.
 
     Args:
         text: the text, as the council wrote it.
         today: the day on which holidays and agreements are judged.
         others: the protocols in force beside it, by id, that its links and theirs to it are held against; None: not.
+        explored: whether what can happen is explored; else only the tables are checked.
 
     Raises:
         SpecError: the text cannot be published; carries every finding.
@@ -86,10 +91,13 @@ def compile_text(text: str | bytes, *, today: date, others: Mapping[Slug, Protoc
     protocol = compiler.run()
     if not compiler.findings:
         compiler.findings.extend(check_chains(protocol, compiler.place))
+    proof = UNEXPLORED
     if not any(each.level == "error" for each in compiler.findings):
         protocol = mark_outside(protocol)
-        compiler.findings.extend(check_protocol(protocol, compiler.place, today))
-        compiler.findings.extend(check_labels(protocol, compiler.place))
+        tables = [*check_protocol(protocol, compiler.place, today), *check_labels(protocol, compiler.place)]
+        if explored:
+            proof = prove(protocol, compiler.place, tables)
+        compiler.findings.extend(proof.findings if explored else tables)
         if others is not None:
             compiler.findings.extend(check_links(protocol, others, compiler.place))
             compiler.findings.extend(check_linked_by(protocol, others, compiler.place))
@@ -99,7 +107,12 @@ def compile_text(text: str | bytes, *, today: date, others: Mapping[Slug, Protoc
     data = dump_protocol(protocol)
     source = text if isinstance(text, str) else text.decode()
     return Compiled(
-        protocol=protocol, data=data, hash=protocol_hash(data), source=source, findings=tuple(compiler.findings)
+        protocol=protocol,
+        data=data,
+        hash=protocol_hash(data),
+        source=source,
+        findings=tuple(compiler.findings),
+        proof=proof,
     )
 
 

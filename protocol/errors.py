@@ -42,7 +42,8 @@ class Finding:
     """One thing the reader or a check has to say about a protocol text.
 
     ``says`` is the problem in one sentence, ``write`` what to write instead.
-    An ``error`` stops publishing; a ``warning`` is shown and published.
+    An ``error`` stops publishing; a ``warning`` is shown and published; a ``note`` is no fault, only worth knowing.
+    ``run`` is an example, in the words of scenarios (see ``runs.scenario_of``).
     """
 
     code: str

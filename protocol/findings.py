@@ -22,9 +22,7 @@ def tell(finding: Finding, name: str, lines: Sequence[str]) -> str:
 
 def counted(findings: Sequence[Finding]) -> str:
     """``2 errors, 1 warning``."""
-    errors = sum(each.level == "error" for each in findings)
-    warnings = len(findings) - errors
-    parts = ((errors, "error"), (warnings, "warning"))
+    parts = [(sum(each.level == level for each in findings), level) for level in ("error", "warning", "note")]
     return ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in parts if count) or "no findings"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +22,8 @@ class Checked:
     data: bytes
     compiled: Compiled | None
     findings: Sequence[Finding]
+    took: float
+    """Milliseconds."""
 
 
 def check_texts(paths: Sequence[Path], today: date) -> tuple[Checked, ...]:
@@ -36,11 +39,16 @@ def check_texts(paths: Sequence[Path], today: date) -> tuple[Checked, ...]:
 
 def check_text(path: Path, data: bytes, today: date, others: dict[Slug, Protocol] | None = None) -> Checked:
     """Check one text, against others if they are given."""
+    began = time.perf_counter()
     try:
         compiled = compile_text(data, today=today, others=others)
     except SpecError as error:
-        return Checked(path, data, None, error.findings)
-    return Checked(path, data, compiled, compiled.findings)
+        return Checked(path, data, None, error.findings, _since(began))
+    return Checked(path, data, compiled, compiled.findings, _since(began))
+
+
+def _since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)
 
 
 def _bundled() -> list[bytes]:
@@ -51,6 +59,6 @@ def _readable(found: Sequence[bytes], today: date) -> Iterator[Protocol]:
     """Those of the texts that can be published by themselves."""
     for data in found:
         try:
-            yield compile_text(data, today=today).protocol
+            yield compile_text(data, today=today, explored=False).protocol
         except SpecError:
             continue

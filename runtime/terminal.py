@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from protocol.compiling import Compiled
 from protocol.errors import Finding
 from protocol.findings import counted, tell
 from protocol.outline import Outline
@@ -36,6 +37,15 @@ def findings(path: Path, data: bytes, found: Sequence[Finding]) -> None:
         err.print(tell(each, str(path), lines))
     if found:
         err.print(f"{path}: {counted(found)}.")
+
+
+def checked(compiled: Compiled, took: float) -> None:
+    """What checking a text that can be published has come to."""
+    protocol, proof = compiled.protocol, compiled.proof
+    out.print(f"{protocol.id} can be published: {len(protocol.steps)} steps.")
+    out.print(f"{proof.states:,} states explored in {took:.0f} ms.")
+    for each in proof.searched:
+        out.print(f"     {each.step}, its slice alone: {each.states:,} states")
 
 
 def outlined(told: Outline) -> None:

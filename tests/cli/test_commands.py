@@ -40,7 +40,9 @@ def test_a_good_text_can_be_published(handoff: Run) -> None:
     found = handoff("check", str(find(P1)))
 
     assert (found.code, found.err) == (0, "")
-    assert f"{P1} can be published: 12 steps.\n" == found.out
+    published, explored = found.out.splitlines()
+    assert f"{P1} can be published: 12 steps." == published
+    assert " states explored in " in explored
 
 
 def test_a_finding_is_shown_with_its_line_and_a_caret(handoff: Run, slip: Path) -> None:
