@@ -199,9 +199,7 @@ async def _interpreted(place: Place) -> str:
     await _open(place, case_id)
     for number in range(len(STEPS)):
         actor = Actor(person="somebody", role=role_of(number), agency=AGENCIES[role_of(number)])
-        answer = Input(
-            command=f"{case_id}-{number + 1}", actor=actor, body=Answer(instance=number + 1, outcome="done")
-        )
+        answer = Input(command=f"{case_id}-{number + 1}", actor=actor, body=Answer(instance=number + 1, outcome="done"))
         await cases.send(place.client, case_id, answer)
     await place.client.get_workflow_handle(case_id).result()
     return case_id
@@ -241,7 +239,9 @@ async def _idle(place: Place) -> None:
         await asyncio.sleep(0.2)
     events = statistics.mean([await _events(place, each) for each in opened])
     size = (_bytes(path) - before) / IDLE
-    print(f"an idle case (opened, its first window open): {size:,.0f} bytes in Temporal's database, {events:.1f} events")
+    print(
+        f"an idle case (opened, its first window open): {size:,.0f} bytes in Temporal's database, {events:.1f} events"
+    )
 
 
 async def _busy(place: Place, case_id: str) -> bool:
