@@ -22,6 +22,8 @@ class Entry:
     given: dict[str, object]
     expect: tuple[str, ...]
     place: Place
+    happened: Instant | None = None
+    """When it happened, if that was before it was entered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from protocol.coverage import Coverage, coverage
-from protocol.judge import Problem
 from protocol.kernel import Protocol, Slug
 from protocol.messages import Fact
 from protocol.scenario import play, read_scenarios
+from protocol.verdicts import Problem
 from runtime import texts
 
 

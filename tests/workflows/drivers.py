@@ -21,13 +21,14 @@ from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.testing import TimeSkipper
 
 from activities.contracts import START_LINKED, LinkedCase
-from protocol.judge import Judge, Problem
+from protocol.judge import Judge
 from protocol.kernel import Protocol
 from protocol.machine import earliest
 from protocol.messages import TICK, Fact, Input, Refusal
 from protocol.serial import dump_protocol
 from protocol.state import Instant, Status
 from protocol.stories import Scenario
+from protocol.verdicts import Problem
 from store.projector import BODY
 from store.session import Database
 from store.tables import fact
