@@ -33,8 +33,11 @@ from workflows.sandbox import sandbox
 
 log = structlog.get_logger("worker")
 
-STICKY = timedelta(seconds=1)
-"""How long a case waits for the worker that has it in memory before any other may take it (the default is 10 s)."""
+STICKY = timedelta(seconds=10)
+"""How long a case waits for the worker that has it in memory before any other may take it.
+
+It is how long a case is silent whose worker was killed. When many windows run out together a case also waits because
+the worker is busy; given up then, it is reread from its history, by the same worker, which makes it busier still."""
 
 GRACE = timedelta(seconds=5)
 """How long activities that have begun may go on when the worker is asked to stop."""
