@@ -521,8 +521,8 @@ def join_waits(name: str) -> Oracle:
 
 
 def _ran_out(run: Run) -> bool:
-    """Whether a case ended because nothing was left, and not because somebody ended it."""
-    return any(isinstance(each.body, CaseEnded) and each.body.unfinished for each in run.facts)
+    """Whether a case ended because nothing was left, as it also has where an example's last answer ended it."""
+    return not run.facts or any(isinstance(each.body, CaseEnded) and each.body.unfinished for each in run.facts)
 
 
 def judge(mutant: Mutant, row: Row, *, replay: bool = True) -> None:
