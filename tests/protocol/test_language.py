@@ -24,6 +24,7 @@ record:
 events:
  begun: {{from: police, then: start a case}}
  back: {{from: court}}
+ over: {{from: court, then: end the case}}
 steps in l:
  class:
   when any of: [begun, class ends]
