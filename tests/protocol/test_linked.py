@@ -60,11 +60,11 @@ def test_a_notice_of_no_linked_case_is_refused() -> None:
     assert refusal.code is Code.NOT_LINKED
 
 
-def test_one_linked_case_at_a_time() -> None:
-    """Another cause begins no second linked case while the first has not ended."""
+def test_a_link_opens_one_case() -> None:
+    """Another cause begins no second linked case, whatever has become of the first."""
     (last,) = [each.body for each in told(happens("begun", "again")).facts if isinstance(each.body, LinkNotStarted)]
 
-    assert last.why == "already-open"
+    assert last.why == "once"
 
 
 def test_a_linked_case_takes_what_its_event_brings() -> None:
