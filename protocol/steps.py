@@ -8,8 +8,6 @@ rung that tells the lead each working day, so an open step is never without a li
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from protocol import phrases, times
@@ -42,8 +40,18 @@ from protocol.kernel import (
     When,
     Words,
 )
+from protocol.ladders import (
+    INSIDE,
+    USUAL,
+    Ladder,
+    always_comes,
+    ends_surely,
+    few_tries,
+    late_guard,
+    rung_id,
+)
 from protocol.machine import LATE
-from protocol.names import LENGTH, NO_TIME, Names, did_you_mean, length, names_in
+from protocol.names import LENGTH, NO_TIME, did_you_mean, length, names_in
 from protocol.phrases import Said
 from protocol.spec import STEPS_IN, OutcomeSpec, RungSpec, StepSpec
 from protocol.times import RungTime
@@ -52,9 +60,6 @@ if TYPE_CHECKING:
     from protocol.compiling import Compiler
     from protocol.reading import Path
 
-USUAL = {"when due": "tell lead", "1 working day late": "tell coordinator"}
-INSIDE = {"when due": "tell lead", "1 working day late": "tell leads"}
-Ladder = Mapping[str, str | list[str] | RungSpec]
 TELLING = {ActKind.TELL, ActKind.PAGE, ActKind.REMIND}
 IN_LADDERS = {*TELLING, ActKind.ADD, ActKind.MOVE, ActKind.CANCEL, ActKind.END_AS, ActKind.STOP_REPEATING}
 IN_OUTCOMES = {
@@ -74,27 +79,6 @@ REMINDER_WITHOUT_DEADLINE = 20
 def compile_step(compiler: Compiler, lane: Slug, name: Slug, spec: StepSpec, position: int) -> Step:
     """Compile one step, noting every finding; the result is only used when there are none."""
     return StepCompiler(compiler, lane, name, spec).step(position)
-
-
-def with_late_causes(steps: tuple[Step, ...], names: Names) -> tuple[Step, ...]:
-    """The steps with a rung for each ``S D late`` that something waits for."""
-    found = []
-    for step in steps:
-        extra = tuple(
-            Rung(
-                id=f"late-{words}",
-                at=Offset(anchor=AnchorKind.DUE, length=span),
-                guard=_late_guard(step.tries),
-                publishes=f"late:{step.id}/{words}",
-            )
-            for words, span in names.late.get(step.id, {}).items()
-        )
-        found.append(replace(step, rungs=(*step.rungs[:1], *extra, *step.rungs[1:])) if extra else step)
-    return tuple(found)
-
-
-def _late_guard(tries: Tries | None) -> Guard:
-    return Guard.NOT_TRIED_IN_TIME if tries is not None and tries.counts_as_on_time else Guard.NONE
 
 
 class StepCompiler:
@@ -194,9 +178,11 @@ class StepCompiler:
         self.names.item = self.names.columns.get(name or "", {})
         if name is not None and name not in self.names.columns:
             hint = did_you_mean(name, self.names.columns)
+            hint = hint or f"Write in record: {name}: list of owner (role)"
             self.compiler.fail("UNKNOWN_FIELD", f"{name} is no list.", self.at("for each"), hint)
         if name is not None and self.chosen is not None and self.chosen.by is ChosenBy.EACH:
-            self.compiler.fail("EACH_TWICE", "for each and each of go round twice.", self.path, "Keep one.")
+            says = f"{self.name} is for each item and for each of several roles."
+            self.compiler.fail("EACH_TWICE", says, self.at("for each"), "Keep one of the two.")
         return name
 
     def _votes(self) -> Votes | None:
@@ -205,11 +191,10 @@ class StepCompiler:
             return None
         leads = tuple(each[0] for each in self.compiler.lead_of.values() if each)
         found = self.compiler.read(self.at("decided by"), lambda: phrases.votes(phrase, self.names, leads), None)
-        inside = (
-            {self.compiler.agency_of(each) for each in found.roles} & self.compiler.confidential if found else set()
-        )
-        if inside - {self.agency} or (inside and found and len({self.compiler.agency_of(r) for r in found.roles}) > 1):
-            says = f"Voters of other agencies would see what happens inside {next(iter(inside), '')}."
+        voting = {self.agency, *(self.compiler.agency_of(each) for each in (found.roles if found else ()))}
+        inside = voting & self.compiler.confidential
+        if inside and len(voting) > 1:
+            says = f"Voters of other agencies would see what happens inside {min(each for each in inside if each)}."
             self.compiler.fail("VOTES_INSIDE", says, self.at("decided by"), "Let its own roles vote.")
         return found
 
@@ -255,7 +240,8 @@ class StepCompiler:
             return None
         point = self.compiler.read(self.at("or at latest"), lambda: times.due(phrase, self.agency, self.names), None)
         if not self.spec.when_all:
-            self.compiler.fail("LATEST_ALONE", "or at latest goes with when all of.", self.at("or at latest"))
+            write = "Write when all of, with a list of causes; or leave it out."
+            self.compiler.fail("LATEST_ALONE", "or at latest goes with when all of.", self.at("or at latest"), write)
         offsets = point.points if isinstance(point, Extreme) else (point,)
         first = offsets[0]
         names = [each.name for each in offsets if isinstance(each, Offset) and each.name is not None]
@@ -278,7 +264,7 @@ class StepCompiler:
         if words not in set(Again):
             self.compiler.fail(
                 "AGAIN",
-                f"{self.spec.again} is not a choice.",
+                f"{self.spec.again} does not say what a second cause does.",
                 self.at("again"),
                 "Write only when ended, start over, one more, or once.",
             )
@@ -347,7 +333,7 @@ class StepCompiler:
             return (), (), False
         found = re.fullmatch(r"(.+?) with (.+?)(, for imminent threat)?", phrase)
         if found is None:
-            self.compiler.fail("SHARES", f"{phrase}: with whom?", self.at("shares"), "Write wishes with prosecutor.")
+            self.compiler.fail("SHARES", f"{phrase}: with whom?", self.at("shares"), f"Write {phrase} with ROLE.")
             return (), (), False
         slots, roles = names_in(found.group(1)), names_in(found.group(2))
         for each in slots:
@@ -379,7 +365,8 @@ class StepCompiler:
         wanted = [said] if isinstance(said, str) else said or []
         acts, asks, starts = self.compiler.read(path, lambda: phrases.acts(wanted, self.names, self.name), Said())
         if starts or any(each.act not in IN_OUTCOMES for each in acts):
-            self.compiler.fail("ACT_PLACE", "That belongs in a ladder or an event.", path)
+            says = f"{phrases.misplaced(wanted, acts, IN_OUTCOMES)} cannot follow an outcome."
+            self.compiler.fail("ACT_PLACE", says, path, "Put it in a ladder or an event, or write a step.")
         if spec is not None and spec.was:
             self.compiler.renamed[f"outcome:{self.name}/{name}"] = spec.was
         only_if = None
@@ -392,20 +379,20 @@ class StepCompiler:
 
     def _rungs(self, due: Point | None, tries: Tries | None, within: Length | None) -> tuple[Rung, ...]:
         lead = (Act(act=ActKind.TELL, targets=("lead",)),)
-        few = [] if within is None else [_few_tries(within, lead)]
+        few = [] if within is None else [few_tries(within, lead)]
         if due is None:
             span = Length(count=REMINDER_WITHOUT_DEADLINE, unit=Unit.DAY, calendar=self.owner)
             first = Rung(id="still-open", at=Offset(anchor=AnchorKind.DELIVERY, length=span), acts=lead)
             found = [first, *few, *(self._ladder(self.spec.ladder, tries) if self.spec.ladder else [])]
             again = Offset(anchor=AnchorKind.LAST_RUNG, length=span)
             return (*found, Rung(id="still-open-again", at=again, acts=lead, every=span, after="still-open"))
-        late = Rung(id=LATE, at=Offset(anchor=AnchorKind.DUE, length=NO_TIME), guard=_late_guard(tries))
+        late = Rung(id=LATE, at=Offset(anchor=AnchorKind.DUE, length=NO_TIME), guard=late_guard(tries))
         found = [late, *few, *self._ladder(self.spec.ladder, tries)]
-        ends = any(act.act is ActKind.END_AS for rung in found for act in rung.acts if _ends_surely(rung))
+        ends = any(act.act is ActKind.END_AS for rung in found for act in rung.acts if ends_surely(rung))
         if ends or any(rung.every is not None for rung in found):
             return tuple(found)
         span = Length(count=1, unit=Unit.DAY, calendar=self.owner)
-        base = next(rung for rung in reversed(found) if _always_comes(rung))
+        base = next(rung for rung in reversed(found) if always_comes(rung))
         again = Offset(anchor=AnchorKind.LAST_RUNG, length=span)
         return (*found, Rung(id="every-day-after", at=again, acts=lead, every=span, after=base.id))
 
@@ -437,11 +424,12 @@ class StepCompiler:
         said = spec.then if spec is not None else what if not isinstance(what, RungSpec) else ""
         wanted = [said] if isinstance(said, str) else said
         time: RungTime | None = self.compiler.read(path, lambda: times.rung_time(when, self.owner, self.names), None)
-        acts = self.compiler.read(path, lambda: phrases.acts(wanted, self.names, self.name), Said()).acts
+        acts, asks, starts = self.compiler.read(path, lambda: phrases.acts(wanted, self.names, self.name), Said())
+        if asks or starts or any(each.act not in IN_LADDERS for each in acts):
+            says = f"{phrases.misplaced(wanted, acts, IN_LADDERS)} cannot stand in a ladder."
+            self.compiler.fail("ACT_PLACE", says, path, "Put it in an outcome or an event.")
         if time is None or not acts:
             return None
-        if any(each.act not in IN_LADDERS for each in acts):
-            self.compiler.fail("ACT_PLACE", "That belongs in an outcome or an event.", path)
         self._check_targets(acts, path)
         only_if = None
         if spec is not None and spec.only_if is not None:
@@ -449,8 +437,8 @@ class StepCompiler:
             only_if = self.compiler.read(path, lambda: phrases.condition(phrase, self.names), None)
         guard = time.guard
         if guard is Guard.NONE and time.clears_with_try:
-            guard = _late_guard(tries)
-        made = _rung_id(spec.name if spec else None, acts[0], [each.id for each in before])
+            guard = late_guard(tries)
+        made = rung_id(spec.name if spec else None, acts[0], [each.id for each in before])
         if spec is not None and spec.was:
             self.compiler.renamed[f"rung:{self.name}/{made}"] = spec.was
         return Rung(
@@ -475,31 +463,3 @@ class StepCompiler:
                 moves = act.act in (ActKind.MOVE, ActKind.ADD) and each in self.names.roles
                 if moves and (self.chosen is not None or self.compiler.agency_of(each) != self.agency):
                     self.compiler.fail("MOVE_OUTSIDE", f"{each} is in another agency.", path, "Write a step for them.")
-
-
-def _always_comes(rung: Rung) -> bool:
-    """Whether a rung fires while its step is open, whatever is known: what comes after it comes too."""
-    anchored = isinstance(rung.at, Offset) and rung.at.anchor in (AnchorKind.DUE, AnchorKind.DELIVERY)
-    unguarded = rung.guard in (Guard.NONE, Guard.NOT_TRIED_IN_TIME)
-    before = isinstance(rung.at, Offset) and rung.at.before
-    return anchored and unguarded and not before and rung.only_if is None and rung.every is None
-
-
-def _ends_surely(rung: Rung) -> bool:
-    return rung.only_if is None and rung.guard is Guard.NONE
-
-
-def _few_tries(within: Length, lead: tuple[Act, ...]) -> Rung:
-    return Rung(
-        id="too-few-tries", at=Offset(anchor=AnchorKind.DELIVERY, length=within), acts=lead, guard=Guard.TOO_FEW_TRIES
-    )
-
-
-def _rung_id(name: str | None, act: Act, taken: list[str]) -> str:
-    """``tell-sergeant``, then ``tell-sergeant-2``: stable when a time changes."""
-    base = name or "-".join((act.act.value, *act.targets[:1]))
-    number, found = 1, base
-    while found in taken or found == LATE:
-        number += 1
-        found = f"{base}-{number}"
-    return found

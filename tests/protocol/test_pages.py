@@ -100,9 +100,7 @@ def keys_used(model: type[BaseModel], said: Any) -> Iterator[tuple[str, str]]:
     """The keys that a piece of text uses, each with its model."""
     for key, value in (said or {}).items():
         name = "lanes" if key.startswith(STEPS_IN) else key
-        field = next(
-            (each for own, each in model.model_fields.items() if (each.alias or own) == name), None
-        )
+        field = next((each for own, each in model.model_fields.items() if (each.alias or own) == name), None)
         if field is None:
             continue
         yield model.__name__, name
