@@ -4,38 +4,43 @@ from __future__ import annotations
 
 import pytest
 
+from protocol.kernel import Protocol
 from protocol.machine import earliest, step
 from protocol.messages import Fact, Input
 from protocol.scenario import read_scenarios
 from protocol.state import CaseState, Instant
 from protocol.stories import Scenario
 from tests.workflows.drivers import LATE_AT_MOST, TemporalDriver, play
-from tests.workflows.texts import ADVOCACY, advocacy
+from tests.workflows.texts import BUNDLED, SPECS, published
 
 pytestmark = pytest.mark.server
 
-SCENARIOS = read_scenarios((ADVOCACY / "1.scenarios.yaml").read_bytes(), "America/Chicago")
+STORIES = [
+    (slug, each)
+    for slug in BUNDLED
+    for each in read_scenarios((SPECS / slug / "1.scenarios.yaml").read_bytes(), published(slug).zone)
+]
 
 
-def replay(log: list[tuple[Input, Instant]]) -> tuple[list[Fact], Instant]:
+def replay(protocol: Protocol, log: list[tuple[Input, Instant]]) -> tuple[list[Fact], Instant]:
     """What the pure core makes of the same inputs at the same instants, and how late anything due was noticed."""
     state, facts, late = CaseState(), list[Fact](), 0
     for command, now in log:
-        due = earliest(advocacy(), state)
+        due = earliest(protocol, state)
         late = max(late, now - due if due is not None else 0)
-        result = step(advocacy(), state, command, now)
+        result = step(protocol, state, command, now)
         state = result.state
         facts += result.facts
     return facts, late
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.title)
+@pytest.mark.parametrize(("slug", "scenario"), STORIES, ids=lambda each: getattr(each, "title", each))
 async def test_a_story_holds_on_temporal_and_the_core_gives_the_same_facts(
-    driver: TemporalDriver, scenario: Scenario
+    driver: TemporalDriver, slug: str, scenario: Scenario
 ) -> None:
     """A scenario holds on a real server, fact by fact as the core decides it, and nothing is early or much late."""
-    problems = await play(driver, advocacy(), scenario)
-    facts, late = replay(await driver.log())
+    problems = await play(driver, published(slug), scenario)
+    facts, late = replay(published(slug), await driver.log())
 
     assert problems == []
     assert facts == list(await driver.facts())
