@@ -48,7 +48,6 @@ from protocol.names import LONGEST_NAME, NAME, Names, PhraseError, did_you_mean,
 from protocol.phrases import Said
 from protocol.reach import check_chains
 from protocol.reading import Path, Table, place_of, plain, read
-from protocol.rungs import with_late_causes
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.spec import STEPS_IN, FieldSpec, Spec, StepSpec
 from protocol.steps import compile_step

@@ -53,7 +53,6 @@ from protocol.ladders import (
 from protocol.machine import LATE
 from protocol.names import LENGTH, NO_TIME, did_you_mean, length, names_in
 from protocol.phrases import Said
-from protocol.rungs import always_comes, ends_surely, few_tries, late_guard, rung_id
 from protocol.spec import STEPS_IN, OutcomeSpec, RungSpec, StepSpec
 from protocol.times import RungTime
 

@@ -15,20 +15,17 @@ from store import protocols, schema
 from store.session import Database
 from tests.workflows.drivers import TemporalDriver
 from tests.workflows.texts import (
+    BUNDLED,
     ERRAND,
     LINKING,
     QUICK,
     RELAY,
-    advocacy,
-    advocacy_text,
-    bundled,
     errand,
-    full_case,
-    full_case_text,
     linking,
+    published,
     quick,
     relay,
-    text_of,
+    written,
 )
 from worker import build
 
@@ -36,12 +33,11 @@ KEY = bytes(range(32))
 
 
 def publish_all(database: Database) -> None:
-    """Publish the tests' protocols."""
+    """Publish the tests' protocols and the bundled ones."""
     small = ((relay(), RELAY), (quick(), QUICK), (errand(), ERRAND), (linking(), LINKING))
-    texts = (*small, (advocacy(), advocacy_text()), (full_case(), full_case_text()))
-    rest = ((bundled(each), text_of(each)) for each in ("marac", "self-referral"))
+    texts = (*small, *((published(each), written(each)) for each in BUNDLED))
     with database.write() as connection:
-        for protocol, text in (*texts, *rest):
+        for protocol, text in texts:
             now = time.time_ns() // 1_000
             protocols.publish(connection, protocol, text, published_at=now, published_by="council")
 

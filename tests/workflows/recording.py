@@ -27,7 +27,7 @@ from tests import servers
 from tests.workflows.acts import begin, booked, end, filed, given, new_id, note, reported, runs, second
 from tests.workflows.conftest import KEY, publish_all
 from tests.workflows.drivers import SECOND, TemporalDriver, eventually, play
-from tests.workflows.texts import ADVOCACY, advocacy, errand, relay
+from tests.workflows.texts import SPECS, advocacy, errand, relay
 from worker import build
 from workflows import client as cases
 from workflows.case import PATIENCE
@@ -151,7 +151,10 @@ def scenario(number: int) -> Story:
     """One of P1's scenarios."""
 
     async def story(studio: Studio) -> str:
-        driver, stories = studio.driver(), read_scenarios((ADVOCACY / "1.scenarios.yaml").read_bytes(), advocacy().zone)
+        driver, stories = (
+            studio.driver(),
+            read_scenarios((SPECS / advocacy().id / "1.scenarios.yaml").read_bytes(), advocacy().zone),
+        )
         await play(driver, advocacy(), stories[number])
         return driver.case_id
 

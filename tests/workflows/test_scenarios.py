@@ -13,15 +13,15 @@ from protocol.scenario import read_scenarios
 from protocol.state import CaseState, Instant
 from protocol.stories import Scenario
 from tests.workflows.drivers import LATE_AT_MOST, TemporalDriver, play
-from tests.workflows.texts import SPECS, bundled
+from tests.workflows.texts import BUNDLED, SPECS, published
 
 pytestmark = pytest.mark.server
 
 LONGEST = 60 * 24 * 3_600 * 1_000_000
-SCENARIOS = [
-    each
-    for path in sorted(SPECS.glob("*/1.scenarios.yaml"))
-    for each in read_scenarios(path.read_bytes(), bundled(path.parent.name).zone)
+STORIES = [
+    (slug, each)
+    for slug in BUNDLED
+    for each in read_scenarios((SPECS / slug / "1.scenarios.yaml").read_bytes(), published(slug).zone)
     if each.story[-1].at - each.story[0].at <= LONGEST or os.environ.get("HANDOFF_LONG_STORIES")
 ]
 """Every bundled story but those of months, with a reminder every day of them: those when asked for."""
@@ -39,14 +39,13 @@ def replay(protocol: Protocol, log: list[tuple[Input, Instant]]) -> tuple[list[F
     return facts, late
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: f"{each.of}: {each.title}")
+@pytest.mark.parametrize(("slug", "scenario"), STORIES, ids=lambda each: getattr(each, "title", each))
 async def test_a_story_holds_on_temporal_and_the_core_gives_the_same_facts(
-    driver: TemporalDriver, scenario: Scenario
+    driver: TemporalDriver, slug: str, scenario: Scenario
 ) -> None:
     """A scenario holds on a real server, fact by fact as the core decides it, and nothing is early or much late."""
-    protocol = bundled(scenario.of)
-    problems = await play(driver, protocol, scenario)
-    facts, late = replay(protocol, await driver.log())
+    problems = await play(driver, published(slug), scenario)
+    facts, late = replay(published(slug), await driver.log())
 
     assert problems == []
     assert facts == list(await driver.facts())

@@ -87,7 +87,6 @@ steps in errand:
 """Opens a relay, passes on what the relay takes (``note``) and what it does not (``closed``), and waits for its end."""
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
-ADVOCACY = SPECS / "post-arrest-advocacy"
 LINKING = RELAY.replace("protocol: relay", "protocol: linking").replace(
     "ladder: {when due: tell sergeant}\n  outcomes: {filed: }",
     "ladder: {when due: end as unfiled}\n  outcomes: {filed: , unfiled: start a linked case as booked}",
@@ -124,15 +123,23 @@ def errand() -> Protocol:
     return compile_text(ERRAND, today=date(2026, 3, 1)).protocol
 
 
+BUNDLED = tuple(sorted(each.name for each in SPECS.iterdir() if each.is_dir()))
+
+
 @cache
+def published(slug: str) -> Protocol:
+    """A bundled protocol, as published."""
+    return compile_text(written(slug), today=date(2026, 3, 1)).protocol
+
+
+def written(slug: str) -> str:
+    """A bundled protocol, as written."""
+    return (SPECS / slug / "1.yaml").read_text(encoding="utf-8")
+
+
 def full_case() -> Protocol:
     """P2 as published."""
-    return compile_text(full_case_text(), today=date(2026, 3, 1)).protocol
-
-
-def full_case_text() -> str:
-    """P2 as written."""
-    return (SPECS / "full-case-flow" / "1.yaml").read_text(encoding="utf-8")
+    return published("full-case-flow")
 
 
 @cache
@@ -141,12 +148,6 @@ def linking() -> Protocol:
     return compile_text(LINKING, today=date(2026, 3, 1)).protocol
 
 
-@cache
 def advocacy() -> Protocol:
     """P1 as published."""
-    return compile_text(advocacy_text(), today=date(2026, 3, 1)).protocol
-
-
-def advocacy_text() -> str:
-    """P1 as written."""
-    return (ADVOCACY / "1.yaml").read_text(encoding="utf-8")
+    return published("post-arrest-advocacy")
