@@ -28,6 +28,8 @@ class Example:
     line: int
     said: str
     whole: str
+    explored: bool
+    """A whole text stands for itself."""
 
 
 @cache
@@ -42,6 +44,7 @@ def examples(page: str) -> tuple[Example, ...]:
             text.count("\n", 0, each.start()) + 2,
             each.group(2),
             completed(each.group(2), frame) if each.group(1) == "part" else each.group(2),
+            each.group(1) != "part",
         )
         for each in blocks
     )

@@ -65,7 +65,7 @@ steps in court:
 
 
 def drawn(*, ladders: bool = False) -> Graph:
-    return graph(compile_text(TEXT, today=TODAY).protocol, ladders=ladders)
+    return graph(compile_text(TEXT, today=TODAY, explored=False).protocol, ladders=ladders)
 
 
 def lines(found: Graph) -> set[tuple[str, str, str, str]]:
