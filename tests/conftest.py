@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy.engine import make_url
 from temporalio.client import Client
 
@@ -15,6 +16,10 @@ from runtime.codec import DerivedCaseKeys
 from runtime.temporal import connect
 from tests import servers
 from tests.servers import NAMESPACE
+
+# How long an example takes says nothing on a machine that is busy: what must be quick is measured in bench/.
+settings.register_profile("handoff", deadline=None)
+settings.load_profile("handoff")
 
 
 @pytest.fixture(scope="session")

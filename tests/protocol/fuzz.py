@@ -36,10 +36,6 @@ STRANGE = (
 )  # fmt: skip
 
 
-EXPLORED = 32 * 1024
-"""Larger texts are not explored here, in bytes."""
-
-
 def damaged(chance: Random) -> str:
     """A good text with some damage."""
     text = chance.choice(TEXTS)
@@ -270,8 +266,8 @@ def tried(data: str | bytes) -> Verdict:
     found: tuple[Finding, ...] = ()
     accepted = False
     try:
-        # Exploring is bounded in states and not in time: reading and the tables are what must be quick at any size.
-        made = compile_text(data, today=TODAY, explored=len(data) < EXPLORED)
+        # Exploring is bounded in states and not in time: reading and the tables are what must be quick.
+        made = compile_text(data, today=TODAY, explored=False)
         found, accepted = made.findings, True
         begun += _read_back(made)
     except SpecError as error:
