@@ -22,9 +22,9 @@ from temporalio.testing import TimeSkipper
 
 from activities.contracts import START_LINKED, LinkedCase
 from protocol.judge import Judge
-from protocol.kernel import Protocol
+from protocol.kernel import Protocol, Slug
 from protocol.machine import earliest
-from protocol.messages import TICK, Fact, Input, Refusal
+from protocol.messages import TICK, Fact, Input, LinkNotice, Refusal
 from protocol.serial import dump_protocol
 from protocol.state import Instant, Status
 from protocol.stories import Scenario
@@ -95,6 +95,15 @@ class TemporalDriver:
         except cases.Refused as refused:
             return refused.refusal
 
+    async def linked(self, link: Slug) -> None:
+        """Wait until a linked case has opened, which no story need say here: it opens by itself."""
+
+        async def opened() -> bool:
+            known = (await cases.look(self._client, self.case_id)).state.links.get(link)
+            return known is not None and known.opened
+
+        await eventually(opened)
+
     async def now(self) -> Instant:
         """What the case's clock shows."""
         virtual = await self._skipper.get_current_time(self._handle)
@@ -150,7 +159,11 @@ async def play(driver: TemporalDriver, protocol: Protocol, scenario: Scenario) -
         if driver.opened:
             judge.see((await driver.facts())[len(judge.facts) :])
         command = judge.command(entry)
-        answer = None if command is None else await driver.send(command)
+        answer = None
+        if command is not None and isinstance(command.body, LinkNotice) and not command.body.ended:
+            await driver.linked(command.body.link)
+        elif command is not None:
+            answer = await driver.send(command)
         judge.see((await driver.facts())[len(judge.facts) :])
         if command is not None:
             # Two acts are never closer together than the story has them: what counts after 30 minutes counts here.
