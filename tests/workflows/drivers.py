@@ -96,11 +96,12 @@ class TemporalDriver:
             return refused.refusal
 
     async def linked(self, link: Slug) -> None:
-        """Wait until a linked case has opened, which no story need say here: it opens by itself."""
+        """Wait until a linked case has opened, which no story need say here: it does by itself, unless all is over."""
 
         async def opened() -> bool:
-            known = (await cases.look(self._client, self.case_id)).state.links.get(link)
-            return known is not None and known.opened
+            state = (await cases.look(self._client, self.case_id)).state
+            known = state.links.get(link)
+            return state.status is Status.ENDED or (known is not None and known.opened)
 
         await eventually(opened)
 
@@ -169,6 +170,8 @@ async def play(driver: TemporalDriver, protocol: Protocol, scenario: Scenario) -
             # Two acts are never closer together than the story has them: what counts after 30 minutes counts here.
             lag = max(lag, judge.facts[-1].recorded - entry.at)
         problems += judge.verdicts(entry, answer if isinstance(answer, Refusal) else None)
+    for link in judge.seen.links:
+        await driver.linked(link)
     return problems
 
 
