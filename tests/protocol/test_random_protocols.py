@@ -56,7 +56,9 @@ def test_every_open_step_has_a_live_clock(seeds: tuple[int, int, int]) -> None:
     for result in run.results:
         if result.state.status is Status.OPEN:
             assert unclocked(made.protocol, result.state) == [], made.source
-            assert earliest(made.protocol, result.state) is not None, made.source
+            # A case without a duty waits only for a linked case, which opens by itself, or whose end is awaited.
+            links = [each for each in result.state.links.values() if not each.ended]
+            assert earliest(made.protocol, result.state) is not None or links, made.source
 
 
 @RUNS
