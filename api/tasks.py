@@ -17,7 +17,7 @@ from api.views import Closed, Spoken, TaskOut, instant, page, tasks_out
 from protocol.kernel import Protocol, Slug, Step
 from protocol.languages import Tongue
 from protocol.messages import Answer, CastVote, Input, LogTry, PauseClock, Reassign, ResumeClock, TakeUp
-from protocol.origins import voters_of
+from protocol.origins import standing_in, voters_of
 from protocol.state import PauseReason
 from protocol.wording import condition_said
 from store import inbox, protocols, task_view
@@ -275,7 +275,7 @@ async def _do(  # noqa: PLR0913 - one command, whole
 ) -> TaskPage:
     """Send a command about a task and answer with the task as it then is."""
     leads = found.protocol.agency[found.target.agency].leads
-    owners = _may_own(found.protocol, found.owners)
+    owners = standing_in(found.protocol, found.owners)
     voters = voters_of(found.protocol, found.protocol.step[found.target.step])
     actor = actors(who, voters if isinstance(body, CastVote) else owners, leads)
     message = Input(command=command or _command(who, task, key), actor=actor, body=body, at=at)
@@ -286,10 +286,3 @@ async def _do(  # noqa: PLR0913 - one command, whole
         raise
     await here.projected(found.target.case_id, reply.seq)
     return await here.read(lambda connection: _page(connection, who, task, found.tongue))
-
-
-def _may_own(protocol: Protocol, owners: tuple[Slug, ...]) -> tuple[Slug, ...]:
-    """Owners first, then those who stand in for one another; the core decides who may act."""
-    deputies = [protocol.role[each].deputy for each in owners]
-    stands_in = [each.id for each in protocol.roles if each.deputy in owners]
-    return (*owners, *(each for each in deputies if each is not None), *stands_in)

@@ -35,9 +35,8 @@ from protocol.running import Occurrence, Running
 from protocol.state import Code, Instance, Instant, Linked, PauseReason, Phase, Status, Value
 
 DAY = 24 * clocks.HOUR
-YEAR = 366 * DAY
 HOLD_FROM_AGE = DAY
-HOLD_AT_MOST = YEAR
+HOLD_AT_MOST = forms.YEAR
 InstanceBody = Answer | CastVote | TakeUp | LogTry | Reassign | PauseClock | ResumeClock
 
 

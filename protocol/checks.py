@@ -6,11 +6,11 @@ comes on top of these; what is here follows from the tables alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from itertools import product
 
-from protocol.errors import Finding, Place
+from protocol.errors import Finding
 from protocol.kernel import ActKind, AnchorKind, ChosenBy, Guard, Link, Offset, Protocol, Ref, Rung, Slug, Step
 from protocol.known import Known, never_set
 from protocol.origins import (
@@ -25,10 +25,8 @@ from protocol.origins import (
     step_of,
 )
 from protocol.reach import Reach, check_loops, check_openings
-from protocol.reading import Path
+from protocol.reading import Path, Places
 from protocol.spec import STEPS_IN
-
-Places = Callable[[Path], Place]
 
 
 def check_protocol(protocol: Protocol, place: Places, today: date) -> Iterator[Finding]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from protocol.kernel import AnchorKind, Guard, Protocol, Rung
 from protocol.languages import DEFAULT, LANGUAGES, Tongue
 from protocol.languages.language import Say
+from protocol.origins import offsets
 from protocol.points import truth
 from protocol.state import Instant, PauseReason
-from protocol.telling import ACTS, Clock, Telling, offsets
+from protocol.telling import ACTS, Clock, Telling
 from protocol.wording import capital, words
 
 MOST_TOLD = 4

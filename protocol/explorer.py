@@ -18,11 +18,11 @@ from protocol import runs
 from protocol.abstract import Model, Parents, explore, run_to
 from protocol.consequences import LIVE, After, Move, State
 from protocol.endings import Endings
-from protocol.errors import Finding, Place
+from protocol.errors import Finding
 from protocol.kernel import Link, Protocol, Ref, Slug, Step
 from protocol.origins import step_of
 from protocol.plans import NEVER, Planner, Tracks
-from protocol.reading import Path
+from protocol.reading import Path, Places
 from protocol.slices import leads_back, slice_of
 from protocol.spec import STEPS_IN
 from protocol.state import CaseState, Status
@@ -31,7 +31,6 @@ MOST_STATES = 200_000
 """The most states of one check."""
 MOST_EACH = 10_000
 """The most states searched for one question."""
-Places = Callable[[Path], Place]
 
 
 @dataclass(frozen=True, slots=True)

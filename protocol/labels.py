@@ -8,7 +8,7 @@ causes, conditions, times, fields and lanes. It may open, end, cancel, time or t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from protocol.errors import Finding, Place
@@ -36,7 +36,7 @@ from protocol.kernel import (
     When,
 )
 from protocol.origins import link_of, offsets, owners_of, tests
-from protocol.reading import Path
+from protocol.reading import Path, Places
 from protocol.spec import STEPS_IN
 
 TELLS = {ActKind.TELL, ActKind.PAGE, ActKind.REMIND}
@@ -47,7 +47,6 @@ REMEDIES = {
     ActKind.PAUSE: "Pause its own lanes.",
     ActKind.START_LINKED: "Let something outside start it.",
 }
-Places = Callable[[Path], Place]
 
 
 class Labels:

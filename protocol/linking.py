@@ -6,18 +6,16 @@ text is checked against the protocols it runs, and when a text would change unde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 
-from protocol.errors import Finding, Place
+from protocol.errors import Finding
 from protocol.kernel import Event, Field, FieldType, Link, Passing, Protocol, Ref, Slug
 from protocol.known import Known
 from protocol.names import did_you_mean
 from protocol.origins import setters
-from protocol.reading import Path
+from protocol.reading import Path, Places
 from protocol.spec import STEPS_IN
-
-Places = Callable[[Path], Place]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,11 +42,15 @@ def owners_of(protocol: Protocol, step: Step) -> tuple[Slug, ...]:
 
 
 def voters_of(protocol: Protocol, step: Step) -> tuple[Slug, ...]:
-    """The roles whose people may vote on a step: its voting roles, their deputies, and whom those are deputies of."""
-    voting = () if step.votes is None else step.votes.roles
-    deputies = [protocol.role[each].deputy for each in voting]
-    stands_in = [each.id for each in protocol.roles if each.deputy in voting]
-    return tuple(dict.fromkeys((*voting, *(each for each in deputies if each is not None), *stands_in)))
+    """The roles whose people may vote on a step: its voting roles, and who stands in for them."""
+    return standing_in(protocol, () if step.votes is None else step.votes.roles)
+
+
+def standing_in(protocol: Protocol, roles: tuple[Slug, ...]) -> tuple[Slug, ...]:
+    """The roles, then those who may act for them: their deputies, and whom they are deputies of."""
+    deputies = [protocol.role[each].deputy for each in roles]
+    represented = [each.id for each in protocol.roles if each.deputy in roles]
+    return tuple(dict.fromkeys((*roles, *(each for each in deputies if each is not None), *represented)))
 
 
 def setters(protocol: Protocol, field: Slug) -> tuple[Ref, ...]:

@@ -32,11 +32,7 @@ def claim(running: Running, instance: Instance, actor: Actor) -> Instance:
 
 
 def owns(running: Running, instance: Instance, actor: Actor) -> bool:
-    """An owner; an owner's deputy or the role an owner stands in for; or a lead of the agency.
-
-    So an advocate whose call moved to her deputy may still record what she did; a judge whose duty moved to the
-    magistrate, who is nobody's deputy, may not.
-    """
+    """Whether the actor acts for an owner (see ``stands_for``), or leads the agency."""
     stands = stands_for(running, actor, instance.owners) is not None
     return stands or actor.role in running.protocol.agency[actor.agency].leads
 

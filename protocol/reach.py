@@ -5,10 +5,10 @@ Both follow from the tables alone, as graphs of occurrences.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from protocol.errors import Finding, Place
+from protocol.errors import Finding
 from protocol.kernel import (
     ActKind,
     Again,
@@ -26,10 +26,9 @@ from protocol.kernel import (
     When,
 )
 from protocol.origins import behind, link_of, step_of, tests
-from protocol.reading import Path
+from protocol.reading import Path, Places
 from protocol.spec import STEPS_IN
 
-Places = Callable[[Path], Place]
 LONGEST_CHAIN = 32
 """Counts, conditions, moments and linked cases that may follow from one another before one is too hard to follow."""
 MOST_ASKED = 100

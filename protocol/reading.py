@@ -8,6 +8,7 @@ from libyaml through PyYAML.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -48,6 +49,9 @@ class Table:
 
 Node: TypeAlias = Text | Listing | Table
 Path: TypeAlias = tuple[str | int, ...]
+
+Places: TypeAlias = Callable[[Path], Place]
+"""Where in the text an entry stands."""
 
 
 def refuse(code: str, says: str, place: Place, write: str = "") -> SpecError:

@@ -188,15 +188,6 @@ class Telling:
         return self.language.listed(self.language.say(own.get(each, Say.ROLE), role=words(each)) for each in roles)
 
 
-def offsets(point: Point) -> Iterator[Offset]:
-    """Everything a limit is measured from."""
-    if isinstance(point, Offset):
-        yield point
-        return
-    for each in point.points if isinstance(point, Extreme) else (point.then, point.otherwise):
-        yield from offsets(each)
-
-
 def _alike(point: Extreme) -> Iterator[Point]:
     """The limits of which the earliest (or latest) counts, those of nested ones of the same kind among them."""
     for each in point.points:

@@ -83,7 +83,7 @@ def _linked_case_started(body: LinkedCaseStarted, case: CaseFold, _fact: Fact) -
 
 
 @fold.register
-def _field_set(body: FieldSet, case: CaseFold, fact: Fact) -> Label:
+def _field_value(body: FieldSet | Counted, case: CaseFold, fact: Fact) -> Label:
     owner = labels.field_owner(case.protocol, body.field)
     case.fields[body.field] = FieldRow(
         case_id=case.case.case_id,
@@ -272,37 +272,8 @@ def _is_public(protocol: Protocol, cause: Ref) -> bool:
 
 
 @fold.register
-def _lane_closed(body: LaneClosed, case: CaseFold, _fact: Fact) -> Label:
+def _lane(body: LaneClosed | LaneReopened | LanePaused | LaneResumed, case: CaseFold, _fact: Fact) -> Label:
     return Label(lane=body.lane, owner=labels.lane_owner(case.protocol, body.lane))
-
-
-@fold.register
-def _lane_reopened(body: LaneReopened, case: CaseFold, _fact: Fact) -> Label:
-    return Label(lane=body.lane, owner=labels.lane_owner(case.protocol, body.lane))
-
-
-@fold.register
-def _lane_paused(body: LanePaused, case: CaseFold, _fact: Fact) -> Label:
-    return Label(lane=body.lane, owner=labels.lane_owner(case.protocol, body.lane))
-
-
-@fold.register
-def _lane_resumed(body: LaneResumed, case: CaseFold, _fact: Fact) -> Label:
-    return Label(lane=body.lane, owner=labels.lane_owner(case.protocol, body.lane))
-
-
-@fold.register
-def _counted(body: Counted, case: CaseFold, fact: Fact) -> Label:
-    owner = labels.field_owner(case.protocol, body.field)
-    case.fields[body.field] = FieldRow(
-        case_id=case.case.case_id,
-        field=body.field,
-        value=canonical(body.value).decode(),
-        owner=owner,
-        seq=fact.seq,
-        at=fact.at,
-    )
-    return Label(owner=owner)
 
 
 @fold.register
@@ -311,17 +282,12 @@ def _link_started(body: LinkStarted, case: CaseFold, _fact: Fact) -> Label:
 
 
 @fold.register
-def _link_not_started(body: LinkNotStarted, case: CaseFold, _fact: Fact) -> Label:
-    return _about_link(case, body.link, tells_end=True)
-
-
-@fold.register
 def _link_noticed(body: LinkNoticed, case: CaseFold, _fact: Fact) -> Label:
     return _about_link(case, body.link, tells_end=body.ended)
 
 
 @fold.register
-def _passed_on(body: PassedOn, case: CaseFold, _fact: Fact) -> Label:
+def _link_told(body: LinkNotStarted | PassedOn, case: CaseFold, _fact: Fact) -> Label:
     return _about_link(case, body.link, tells_end=True)
 
 
