@@ -153,25 +153,29 @@ def _clock(protocol: Protocol, known: Known, step: Step, place: Places) -> Itera
         return
     where = place(_of(step, "due"))
     if not known.point(step, step.due):
-        says = f"{step.id}: not known, no clock, until the field is."
-        yield Finding(code="NO_CLOCK_YET", says=says, place=where, write="Add , or within D if sooner.")
+        unknown = [each for each in point_fields(protocol, step.due) if each not in known.opened[step.id]]
+        says = f"{step.id} has no clock until {' or '.join(unknown) or 'its cause'} is known."
+        yield Finding(code="NO_CLOCK_YET", says=says, place=where, write="Add , or within 2 working days if sooner.")
     refs = [each.name for each in offsets(step.due) if each.anchor is AnchorKind.REF and each.name is not None]
     for ref in refs:
         held, by = _held_by(protocol, step, ref)
         if not held:
-            says = f"{step.id}: {by}'s delay eats this time."
-            yield Finding(code="SENDER_EATS_TIME", says=says, place=where, write="Write within D, from delivery.")
+            says = f"The time of {step.id} would run while {by} still has the case."
+            write = "Write within D alone: it is counted from the handing over."
+            yield Finding(code="SENDER_EATS_TIME", says=says, place=where, write=write)
 
 
 def _goes_on(known: Known, step: Step, place: Places) -> Iterator[Finding]:
     """While a step is open something is still to come: a rung that repeats, or one that ends it (law 3)."""
+    if step.due is not None and not known.point(step, step.due):
+        return  # Told as NO_CLOCK_YET; what is mended there mends this.
     certain = {rung.id for rung in step.rungs if rung.only_if is None and _certain(known, step, rung)}
     for rung in step.rungs:
         repeats = rung.every is not None and rung.only_if is None and rung.after in certain
         ends = rung.id in certain and rung.guard is Guard.NONE and any(act.act is ActKind.END_AS for act in rung.acts)
         if repeats or ends:
             return
-    says = f"{step.id} may stay open with nothing more to come."
+    says = f"{step.id} may stay open, and nobody would hear of it any more."
     write = "Add every 1 working day after that: tell lead, below a rung that always comes."
     yield Finding(code="LADDER_STOPS", says=says, place=place(_of(step, "ladder")), write=write)
 

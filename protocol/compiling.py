@@ -141,8 +141,9 @@ def _misplaced(error: ValidationError, root: Table) -> tuple[Finding, ...]:
     for each in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_FINDINGS]:
         loc = tuple(part for part in each["loc"] if not (isinstance(part, str) and part.endswith("Spec")))
         path = (f"{STEPS_IN}{loc[1]}", *loc[2:]) if len(loc) > 1 and loc[0] == "lanes" else loc
-        place, key = place_of(root, path), str(path[-1]) if path else ""
+        key = str(path[-1]) if path else ""
         code, says, write = _shape_words(each["type"], key)
+        place = place_of(root, path, at_key=code == "UNKNOWN_KEY")
         finding = Finding(code=code, says=shortened(says), place=place, write=shortened(write))
         found.setdefault((place.line, place.column, code), finding)
     return in_text_order(found.values())
@@ -158,13 +159,15 @@ def _shape_words(kind: str, key: str) -> tuple[str, str, str]:
         return "WHEN_LIST", "when takes one cause.", "Write when any of, or when all of."
     if kind == "missing":
         return "MISSING_KEY", f"{key} is missing here.", f"Add {key}."
-    return (
-        "WRONG_SHAPE",
-        f"{key} does not have the shape it needs.",
-        "Write it as in the reference, one phrase or a list.",
-    )
+    says, write = SHAPES.get(kind, SHAPES["dict_type"])
+    return "WRONG_SHAPE", f"{key} takes {says}.", write
 
 
+SHAPES = {
+    "string_type": ("one phrase", "Write one phrase behind the colon, without brackets or keys below it."),
+    "list_type": ("a list", "Write [a, b], or lines that begin with a dash."),
+    "dict_type": ("keys and values", "Write them below it, one on a line, each with its colon."),
+}
 IN_EVENTS = {
     ActKind.CANCEL,
     ActKind.CLOSE,
@@ -194,13 +197,19 @@ class Compiler:
                 self._agency_of.setdefault(role, name)
 
     def place(self, path: Path) -> Place:
-        """Where an entry stands (see ``reading.place_of``)."""
+        """Where an entry stands (see ``reading.place_of``); a cause may stand under any of three keys."""
+        for key in ("when", "when any of", "when all of") if path[-1:] == ("when",) else ():
+            found = place_of(self.root, (*path[:-1], key))
+            if found.key.endswith(f"/{key}"):
+                return found
         return place_of(self.root, path)
 
     def fail(self, code: str, says: str, path: Path, write: str = "", level: str = "error") -> None:
         """Note a finding; raises SpecError with all of them when there are enough to begin with."""
-        place = place_of(self.root, path)
-        self.findings.append(Finding(code=code, says=shortened(says), place=place, write=shortened(write), level=level))
+        place = self.place(path)
+        finding = Finding(code=code, says=shortened(says), place=place, write=shortened(write), level=level)
+        if finding not in self.findings:
+            self.findings.append(finding)
         if len(self.findings) >= MOST_FINDINGS:
             raise SpecError(in_text_order(self.findings))
 
@@ -299,7 +308,8 @@ class Compiler:
         for name, spec in self.spec.agencies.items():
             leads = listed(spec.lead)
             if spec.confidential not in (None, "yes", "no"):
-                self.fail("YES_OR_NO", "Write yes or no.", ("agencies", name, "confidential"))
+                says = f"confidential is yes or no, not {spec.confidential}."
+                self.fail("YES_OR_NO", says, ("agencies", name, "confidential"), "Write confidential: yes")
             confidential = spec.confidential == "yes"
             declared = {**dict.fromkeys(leads), **spec.roles}
             for role, phrase in declared.items():
@@ -338,7 +348,7 @@ class Compiler:
                 path = ("agencies", agency, "roles", name)
                 self.fail(
                     "ROLE",
-                    f"{part} says nothing about a role.",
+                    f"{part} does not say how a role is covered.",
                     path,
                     "Write always, in open hours, by rota, or deputy R.",
                 )
@@ -426,7 +436,8 @@ class Compiler:
         said = spec.then if isinstance(spec.then, list) else [spec.then] if spec.then else []
         acts, asks, starts = self.read((*path, "then"), lambda: phrases.acts(said, self.names, None), Said())
         if asks or any(each.act not in IN_EVENTS for each in acts):
-            self.fail("ACT_PLACE", "That belongs in a step.", (*path, "then"), "Write a step: who does it, by when.")
+            says = f"{phrases.misplaced(said, acts, IN_EVENTS)} cannot follow an event by itself."
+            self.fail("ACT_PLACE", says, (*path, "then"), "Write a step: who does it, by when.")
         if spec.was:
             self.renamed[f"event:{name}"] = spec.was
         return Event(

@@ -31,7 +31,8 @@ def compile_field(compiler: Compiler, name: Slug, value: str | FieldSpec) -> Fie
     labels = spec.labels or {}
     for each in labels:
         if each not in made.choices:
-            compiler.fail("UNKNOWN_CHOICE", f"{each} is no choice of {name}.", ("record", name, "labels"))
+            hint = did_you_mean(each, made.choices)
+            compiler.fail("UNKNOWN_CHOICE", f"{each} is no choice of {name}.", ("record", name, "labels", each), hint)
         compiler.words[f"choice:{name}/{each}"] = Words(title=labels[each])
     compiler.words[f"field:{name}"] = Words(
         title=spec.question or name, question=spec.question or "", help=spec.help or ""
@@ -62,13 +63,17 @@ def _typed(compiler: Compiler, name: Slug, phrase: str, path: Path) -> Field:
         if word in {each.value.replace("-", " ").split()[0] for each in VaultType}:
             compiler.fail("RECORD_TEXT", "Record holds closed types.", path, "Move it to vault.")
         else:
-            write = "Write yes or no, one of a, b, number from 0 to 10, date and time, or yes if .."
+            write = "Write, for example, yes or no, one of a and b, number from 0 to 10, or date and time."
             compiler.fail("FIELD_TYPE", f"{phrase} is no type.", path, write)
     for each in kind.choices:
         if NAMED.fullmatch(each) is None or len(each) > LONGEST_NAME:
             compiler.fail("NAME", f"{each} is not a name.", path, "Use lower case and hyphens.")
-    if len(kind.choices) > MOST_CHOICES or not 0 <= kind.high - kind.low <= WIDEST_NUMBER:
-        compiler.fail("FIELD_RANGE", "At most 32 choices, and numbers span at most 100,000.", path)
+    if len(kind.choices) > MOST_CHOICES:
+        says = f"{name} has {len(kind.choices)} choices; {MOST_CHOICES} are allowed."
+        compiler.fail("FIELD_RANGE", says, path, "Put some together, or ask two fields.")
+    if not 0 <= kind.high - kind.low <= WIDEST_NUMBER:
+        says = f"{name} goes from {kind.low:,} to {kind.high:,}; numbers go up, over {WIDEST_NUMBER:,} at most."
+        compiler.fail("FIELD_RANGE", says, path, "Write a narrower range: number from 0 to 20")
     made = Field(id=name, type=kind.type, choices=kind.choices, low=kind.low, high=kind.high)
     return _composed(compiler, made, phrase, path)
 

@@ -40,6 +40,13 @@ from protocol.reading import Path
 from protocol.spec import STEPS_IN
 
 TELLS = {ActKind.TELL, ActKind.PAGE, ActKind.REMIND}
+REMEDIES = {
+    ActKind.CANCEL: "Cancel its own steps.",
+    ActKind.CLOSE: "Close its own lanes.",
+    ActKind.REOPEN: "Reopen its own lanes.",
+    ActKind.PAUSE: "Pause its own lanes.",
+    ActKind.START_LINKED: "Let something outside start it.",
+}
 Places = Callable[[Path], Place]
 
 
@@ -261,10 +268,9 @@ def _acts(labels: Labels, agency: Slug, acts: Iterable[Act], where: Place) -> It
         for each in act.targets:
             reached = _reached(protocol, act, each)
             if reached is not None and reached != agency:
-                says = f"{act.act.value} {each}: {reached} would see what happened inside {agency}."
-                write = (
-                    "Close its own lanes." if act.act is ActKind.CLOSE else f"Tell {protocol.agency[agency].leads[0]}."
-                )
+                verb = {ActKind.START_LINKED: "start a linked case as", ActKind.MOVE: "move to"}.get(act.act, act.act)
+                says = f"{verb} {each}: {reached} would see what happened inside {agency}."
+                write = REMEDIES.get(act.act, f"Tell {protocol.agency[agency].leads[0]}.")
                 yield Finding(code="LABEL_ACT", says=says, place=where, write=write)
         if act.act is ActKind.END_CASE and any(each.agency != agency for each in protocol.steps):
             says = f"end the case: other agencies would see what happened inside {agency}."

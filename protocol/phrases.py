@@ -110,9 +110,10 @@ def _of_step(words: str, owner: Slug, names: Names) -> tuple[Ref, ...]:
 def _threshold(name: str, count: int, names: Names) -> Ref:
     if names.fields.get(name) is not FieldType.COUNT:
         counters = [each for each, kind in names.fields.items() if kind is FieldType.COUNT]
-        raise PhraseError("UNKNOWN_COUNTER", f"{name} counts nothing.", did_you_mean(name, counters))
+        hint = did_you_mean(name, counters) or f"Write in record: {name}: count of CAUSE"
+        raise PhraseError("UNKNOWN_COUNTER", f"{name} counts nothing.", hint)
     if not 0 < count <= MOST_COUNTED:
-        raise PhraseError("COUNT_RANGE", f"{count} is no count to wait for.", "Write 1 to 1,000.")
+        raise PhraseError("COUNT_RANGE", f"Nothing counts to {count:,}.", "Write 1 to 1,000.")
     names.thresholds.setdefault(name, set()).add(count)
     return f"counter:{name}/{count}"
 
@@ -243,6 +244,13 @@ def acts(phrases: Iterable[str], names: Names, step: Slug | None) -> Said:
     return Said(tuple(found), tuple(asked), starts)
 
 
+def misplaced(said: Iterable[str], found: Iterable[Act], allowed: Iterable[ActKind]) -> str:
+    """The first thing said that is no act of the allowed kinds, in the text's words."""
+    wrong = next((each for each in found if each.act not in allowed), None)
+    start = ("ask ", "may ask ", "start a case") if wrong is None else (wrong.act.value.split("-")[0],)
+    return next((each for each in said if each.strip().startswith(start)), "That")
+
+
 def _asks(words: str, names: Names, *, required: bool) -> list[Ask]:
     found = []
     for name in names_in(words):
@@ -268,7 +276,7 @@ def act(words: str, names: Names, step: Slug | None) -> Act:
         raise PhraseError(
             "ACT",
             f"{words} is not something to do.",
-            "Write tell, page, remind, add, move to, cancel, end as, close, reopen, pause or ask.",
+            "Write tell, page, remind, add, move to, cancel, end as, close, reopen, pause, ask, start or end the case.",
         )
     verb, targets = found.group(1), names_in(found.group(2))
     if verb in TELLINGS:
@@ -297,6 +305,10 @@ def _known_role(word: str, names: Names) -> None:
     if word in ("survivor", "victim"):
         raise PhraseError(
             "TELL_SURVIVOR", "Handoff never writes to a survivor.", "Write a step: who calls her, by when."
+        )
+    if word == "coordinator" and word not in names.roles:
+        raise PhraseError(
+            "NO_COORDINATOR", "Nobody coordinates between the agencies.", "Give one agency the role coordinator."
         )
     if word not in names.roles and word not in ROLE_WORDS:
         hint = did_you_mean(word, names.roles)

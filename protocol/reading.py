@@ -63,7 +63,8 @@ def read(text: str | bytes) -> Table:
     """
     nodes = read_all(text)
     if len(nodes) != 1:
-        raise refuse("TEXT_DOCUMENTS", "One text holds one protocol.", Place(line=1, column=1), "Remove the --- line.")
+        says = "Here a second protocol begins; one text holds one."
+        raise refuse("TEXT_DOCUMENTS", says, nodes[1].place, "Remove the --- line, or write two texts.")
     return nodes[0]
 
 
@@ -82,7 +83,7 @@ def read_all(text: str | bytes) -> tuple[Table, ...]:
         place = start if mark is None else Place(line=mark.line + 1, column=mark.column + 1)
         problem = error.problem or "it cannot be read"
         raise refuse(
-            "TEXT_SYNTAX", f"This is not well-formed: {problem}.", place, "Check indents, quotes and colons."
+            "TEXT_SYNTAX", f"The lines do not fit together here: {problem}.", place, "Check indents, quotes and colons."
         ) from None
     except yaml.YAMLError:
         raise refuse(
@@ -155,7 +156,7 @@ class _Reader:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._node(event, depth + 1)
             if not isinstance(key, Text):
-                raise refuse("TEXT_KEY", "A key must be plain words.", key.place)
+                raise refuse("TEXT_KEY", "A key must be plain words.", key.place, "Write a word, a colon, a blank.")
             if key.text in seen:
                 raise refuse("TEXT_DUPLICATE_KEY", f"{key.text} stands twice here.", key.place, "Keep one of them.")
             seen.add(key.text)
@@ -172,8 +173,11 @@ def plain(node: Node) -> object:
     return {key.text: plain(value) for key, value in node.items}
 
 
-def place_of(node: Node, path: Path) -> Place:
-    """Where the entry at a path stands; the nearest entry above it when the path leads nowhere."""
+def place_of(node: Node, path: Path, *, at_key: bool = False) -> Place:
+    """Where the entry at a path stands: its phrase if it is one and the key is not meant, else its key.
+
+    The nearest entry above it when the path leads nowhere.
+    """
     place, key = node.place, ""
     for part in path:
         if isinstance(node, Table):
@@ -182,7 +186,7 @@ def place_of(node: Node, path: Path) -> Place:
                 continue
             place, node = found[0].place, found[1]
             key = f"{key}/{part}" if key else str(part)
-            if isinstance(node, Text) and node.text:
+            if isinstance(node, Text) and node.text and not at_key:
                 place = node.place
         elif isinstance(node, Listing) and isinstance(part, int) and part < len(node.items):
             node = node.items[part]

@@ -200,7 +200,9 @@ class Running:
         step = self.protocol.step[instance.step]
         if instance.round > 0 and not self._round_wanted(instance, step, at):
             return
-        opened = replace(instance, phase=Phase.OPEN, delivered=self.now, floor=self.now)
+        # Rounds are counted from the first: one that is handed over later, or held back, takes the others with it.
+        base = at if instance.round == 0 else instance.base
+        opened = replace(instance, phase=Phase.OPEN, delivered=self.now, floor=self.now, base=base)
         due, raw = (None, None) if instance.receipt else due_of(self.view(), opened)
         opened = self.put(replace(opened, announced=due, raw=raw, fired=self._spent(opened, step, due)))
         self.record(

@@ -173,9 +173,11 @@ class StepCompiler:
         self.names.item = self.names.columns.get(name or "", {})
         if name is not None and name not in self.names.columns:
             hint = did_you_mean(name, self.names.columns)
+            hint = hint or f"Write in record: {name}: list of owner (role)"
             self.compiler.fail("UNKNOWN_FIELD", f"{name} is no list.", self.at("for each"), hint)
         if name is not None and self.chosen is not None and self.chosen.by is ChosenBy.EACH:
-            self.compiler.fail("EACH_TWICE", "for each and each of go round twice.", self.path, "Keep one.")
+            says = f"{self.name} is for each item and for each of several roles."
+            self.compiler.fail("EACH_TWICE", says, self.at("for each"), "Keep one of the two.")
         return name
 
     def _votes(self) -> Votes | None:
@@ -184,11 +186,10 @@ class StepCompiler:
             return None
         leads = tuple(each[0] for each in self.compiler.lead_of.values() if each)
         found = self.compiler.read(self.at("decided by"), lambda: phrases.votes(phrase, self.names, leads), None)
-        inside = (
-            {self.compiler.agency_of(each) for each in found.roles} & self.compiler.confidential if found else set()
-        )
-        if inside - {self.agency} or (inside and found and len({self.compiler.agency_of(r) for r in found.roles}) > 1):
-            says = f"Voters of other agencies would see what happens inside {next(iter(inside), '')}."
+        voting = {self.agency, *(self.compiler.agency_of(each) for each in (found.roles if found else ()))}
+        inside = voting & self.compiler.confidential
+        if inside and len(voting) > 1:
+            says = f"Voters of other agencies would see what happens inside {min(each for each in inside if each)}."
             self.compiler.fail("VOTES_INSIDE", says, self.at("decided by"), "Let its own roles vote.")
         return found
 
@@ -234,7 +235,8 @@ class StepCompiler:
             return None
         point = self.compiler.read(self.at("or at latest"), lambda: times.due(phrase, self.agency, self.names), None)
         if not self.spec.when_all:
-            self.compiler.fail("LATEST_ALONE", "or at latest goes with when all of.", self.at("or at latest"))
+            write = "Write when all of, with a list of causes; or leave it out."
+            self.compiler.fail("LATEST_ALONE", "or at latest goes with when all of.", self.at("or at latest"), write)
         offsets = point.points if isinstance(point, Extreme) else (point,)
         first = offsets[0]
         names = [each.name for each in offsets if isinstance(each, Offset) and each.name is not None]
@@ -257,7 +259,7 @@ class StepCompiler:
         if words not in set(Again):
             self.compiler.fail(
                 "AGAIN",
-                f"{self.spec.again} is not a choice.",
+                f"{self.spec.again} does not say what a second cause does.",
                 self.at("again"),
                 "Write only when ended, start over, one more, or once.",
             )
@@ -326,7 +328,7 @@ class StepCompiler:
             return (), (), False
         found = re.fullmatch(r"(.+?) with (.+?)(, for imminent threat)?", phrase)
         if found is None:
-            self.compiler.fail("SHARES", f"{phrase}: with whom?", self.at("shares"), "Write wishes with prosecutor.")
+            self.compiler.fail("SHARES", f"{phrase}: with whom?", self.at("shares"), f"Write {phrase} with ROLE.")
             return (), (), False
         slots, roles = names_in(found.group(1)), names_in(found.group(2))
         for each in slots:
@@ -358,7 +360,8 @@ class StepCompiler:
         wanted = [said] if isinstance(said, str) else said or []
         acts, asks, starts = self.compiler.read(path, lambda: phrases.acts(wanted, self.names, self.name), Said())
         if starts or any(each.act not in IN_OUTCOMES for each in acts):
-            self.compiler.fail("ACT_PLACE", "That belongs in a ladder or an event.", path)
+            says = f"{phrases.misplaced(wanted, acts, IN_OUTCOMES)} cannot follow an outcome."
+            self.compiler.fail("ACT_PLACE", says, path, "Put it in a ladder or an event, or write a step.")
         if spec is not None and spec.was:
             self.compiler.renamed[f"outcome:{self.name}/{name}"] = spec.was
         only_if = None
@@ -416,11 +419,12 @@ class StepCompiler:
         said = spec.then if spec is not None else what if not isinstance(what, RungSpec) else ""
         wanted = [said] if isinstance(said, str) else said
         time: RungTime | None = self.compiler.read(path, lambda: times.rung_time(when, self.owner, self.names), None)
-        acts = self.compiler.read(path, lambda: phrases.acts(wanted, self.names, self.name), Said()).acts
+        acts, asks, starts = self.compiler.read(path, lambda: phrases.acts(wanted, self.names, self.name), Said())
+        if asks or starts or any(each.act not in IN_LADDERS for each in acts):
+            says = f"{phrases.misplaced(wanted, acts, IN_LADDERS)} cannot stand in a ladder."
+            self.compiler.fail("ACT_PLACE", says, path, "Put it in an outcome or an event.")
         if time is None or not acts:
             return None
-        if any(each.act not in IN_LADDERS for each in acts):
-            self.compiler.fail("ACT_PLACE", "That belongs in an outcome or an event.", path)
         self._check_targets(acts, path)
         only_if = None
         if spec is not None and spec.only_if is not None:

@@ -83,12 +83,14 @@ def limit(phrase: str, owner: Slug, names: Names) -> Point:
     day = _day_limit(words, owner, names)
     if day is not None:
         return day
-    if words in names.fields:
+    if words in names.fields or words in names.vault:
         return Offset(anchor=AnchorKind.FIELD, name=instant_field(words, names), length=NO_TIME)
     if re.fullmatch(LENGTH, words) is not None:
         raise PhraseError("LIMIT_LENGTH", f"{words}: a length or a date?", f"Write within {words}.")
     if re.fullmatch(rf"{NAME}", words) is not None:
-        raise PhraseError("UNKNOWN_FIELD", f"{words} is no field.", did_you_mean(words, names.fields))
+        times = [each for each, kind in names.fields.items() if kind is FieldType.INSTANT]
+        hint = did_you_mean(words, times) or "Write, for example, within 2 hours."
+        raise PhraseError("UNKNOWN_FIELD", f"{words} is no date and time of the record.", hint)
     raise PhraseError(
         "LIMIT", f"{words} is not a limit.", "Write, for example, within 2 hours, or next working day at 11:00."
     )
@@ -170,7 +172,7 @@ def rung_time(phrase: str, owner: Slug, names: Names) -> RungTime:
     if moved is not None:
         span, name = length(moved.group(1), owner, names), instant_field(moved.group(3), names)
         return RungTime(Offset(anchor=AnchorKind.FIELD, name=name, length=span, before=moved.group(2) == "before"))
-    if words in names.fields:
+    if words in names.fields or words in names.vault:
         return RungTime(Offset(anchor=AnchorKind.FIELD, name=instant_field(words, names), length=NO_TIME))
     raise PhraseError(
         "RUNG",
@@ -206,7 +208,8 @@ def tries(phrase: str, owner: Slug, names: Names) -> SaidTries:
         else:
             raise PhraseError("TRIES", f"{part} is not about tries.", "Write 30 minutes apart, then not-reached.")
     if not then:
-        raise PhraseError("TRIES_THEN", f"Which outcome needs {head.group(2)} tries?", "Add , then O")
+        says = f"How does it end after {head.group(2)} tries?"
+        raise PhraseError("TRIES_THEN", says, "Add , then O: one of its outcomes, as in , then not-reached")
     found = Tries(
         count=int(head.group(2)), up_to=head.group(1) == "up to", then=then, apart=apart, counts_as_on_time=on_time
     )

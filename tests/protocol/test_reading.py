@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.compiling import compile_text
 from protocol.errors import SpecError
 from protocol.reading import MAX_BYTES, read
+from tests.protocol import fuzz
 from tests.protocol.texts import SMALL, TODAY
 
 
@@ -72,3 +76,17 @@ def test_any_bytes_are_read_or_refused_with_a_place(data: bytes) -> None:
 def test_any_damage_to_a_good_text_is_compiled_or_refused(at: int, cut: int, put: str) -> None:
     """A good text with a piece replaced by anything is compiled or refused with located findings."""
     assert located((SMALL[:at] + put + SMALL[at + cut :]).encode())
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_a_damaged_text_is_compiled_or_refused_with_places(chance: Random) -> None:
+    """Bundled texts with lines, words, values and signs moved, doubled or lost: never another error."""
+    assert fuzz.tried(fuzz.damaged(chance)).faults == ()
+
+
+@pytest.mark.parametrize("kind", dict.fromkeys(fuzz.HUGE), ids=lambda kind: kind.__name__.strip("_"))
+def test_a_text_near_the_bounds_is_read_in_time(kind: Callable[[Random], str]) -> None:
+    """However it is made, a text of 256 KB takes less than a second of this machine's time."""
+    for seed in range(3):
+        assert fuzz.tried(kind(Random(seed))[:MAX_BYTES]).faults == (), seed

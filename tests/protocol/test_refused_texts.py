@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
 
 from protocol.compiling import compile_text
 from protocol.errors import Finding, SpecError
 from tests.protocol.texts import SMALL, TODAY, changed
 
-LADDER = "must: call her\n  ladder: "
-MOU = "agreements:\n mou: {between: all, signed: 2026-01-15, review by: 2027-01-15}\n"
-CASES = [
-    ("LIMIT_LENGTH", "due: within 2 hours", "due: 2 hours", "within 2 hours"),
-    ("LENGTH_UNIT", "due: within 2 hours", "due: within 2h", "2 hours"),
-    ("UNKNOWN_CALENDAR", "due: within 2 hours", "due: within 2 business days", "working days"),
-    ("UNKNOWN_ROLE", "who: patrol", "who: patrol officer", "Join names: patrol-officer"),
-    ("UNKNOWN_ROLE", "must: call her", LADDER + "{when due: tell supervizor}", "Did you mean supervisor?"),
-    ("NO_CLOCK", "  due: within 2 hours\n", "", "Add due"),
-    ("UNKNOWN_OUTCOME", "when: refer given", "when: refer handed", "It ends given"),
-    ("WHEN_LIST", "when: refer given", "when: [refer given, arrest]", "when any of"),
-    ("CONDITION_READS_TWO_WAYS", "when: refer given", "when: refer given\n  only if: a and b or c", "yes if a and b"),
-    ("VAULT_READ", "when: refer given", "when: refer given\n  only if: numbers", "Ask a yes or no"),
-    ("NO_CLOCK_YET", "due: within 1 working day, or 30 minutes before hearing if sooner", "due: hearing", "if sooner"),
-    ("SENDER_EATS_TIME", "due: within 1 working day, or", "due: within 60 minutes of arrest, or", "from delivery"),
-    ("LABEL_RUNG", "must: call her", LADDER + "{when due: tell coordinator}", "Tell supervisor."),
-    ("TELL_SURVIVOR", "must: call her", LADDER + "{when due: tell survivor}", "Write a step"),
-    ("TRIES_THEN", ", then not-reached", "", "then O"),
-    ("RECORD_TEXT", "danger: number from 0 to 20", "danger: text", "vault"),
-    ("RECORD_PROTECTED", " danger: number", " phone: number", "vault"),
-    ("UNKNOWN_KEY", "must: call her", "must: call her\n  deu: within 2 hours", "Did you mean due?"),
-    ("MISSING_KEY", "  must: call her\n", "", "Add must."),
-    ("TEXT_DUPLICATE_KEY", "  who: patrol\n", "  who: patrol\n  who: sergeant\n", "Keep one"),
-    ("TEXT_ANCHOR", "  who: patrol\n", "  who: &a patrol\n", "out"),
-    ("TEXT_TAG", "  who: patrol\n", "  who: !!str patrol\n", "Remove"),
-    ("HOLIDAYS", "holidays: US-MN", "holidays: US-XX", "US-MN"),
-    ("TIMEZONE", "timezone: America/Chicago", "timezone: America/Springfield", "America/Chicago"),
-    ("NO_AGREEMENT", MOU, "", "agreements"),
-    ("AGREEMENT_EXPIRED", "review by: 2027-01-15", "review by: 2026-02-15", "Renew"),
-    ("NO_START", ", then: start a case", "", "start a case"),
-    ("NAME", "roles: [patrol]", "roles: [Patrol Officer]", "patrol-officer"),
-    ("MISS_REACHES_NOBODY", "must: call her",
-     LADDER + "{when due: remind owner, every 1 day after that: remind owner}", "tell lead"),
-]  # fmt: skip
+REFUSALS = yaml.safe_load((Path(__file__).parent / "refusals.yaml").read_text())
+PROTOCOL = Path(__file__).resolve().parents[2] / "protocol"
+CODE = re.compile(r"(?!SCENARIO_|UTC$|LATE$)[A-Z]{3,}(_[A-Z]+)*")
+ELSEWHERE = {
+    "TEXT_ENCODING", "TEXT_TOO_LARGE", "TEXT_TOO_MANY_NODES",  # too large to show here: test_reading.py
+    "LABEL_LINK_END",  # needs a second text: test_linking.py
+    "NEVER_OPEN",  # no hours that can be written leave a week without an open day
+}  # fmt: skip
 
 
 def findings(text: str) -> tuple[Finding, ...]:
@@ -50,15 +31,34 @@ def findings(text: str) -> tuple[Finding, ...]:
     return caught.value.findings
 
 
-@pytest.mark.parametrize(("code", "old", "new", "hint"), CASES, ids=[f"{case[0]}-{n}" for n, case in enumerate(CASES)])
-def test_refusal_names_the_fault_its_place_and_the_remedy(code: str, old: str, new: str, hint: str) -> None:
-    """A broken text is refused with a stable code, a line and column, and what to write instead."""
-    found = [each for each in findings(changed(old, new)) if each.code == code]
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda each: each["told"][0].split(" ")[1])
+def test_a_refusal_says_what_where_and_what_to_write(refusal: dict[str, Any]) -> None:
+    """Each faulty text is refused with exactly these places, codes and sentences."""
+    text = SMALL
+    for each in refusal["changes"]:
+        old = each.get("old")
+        assert old is None or text.count(old) == 1
+        text = text + each["new"] if old is None else text.replace(old, each["new"])
 
-    assert found, [each.code for each in findings(changed(old, new))]
-    assert hint in found[0].write
-    assert found[0].place.line >= 1
-    assert found[0].place.column >= 1
+    assert refusal["told"] == [
+        f"{each.place.line}:{each.place.column} {each.code} {each.says} | {each.write}" for each in findings(text)[:3]
+    ]
+
+
+def test_every_refusal_of_a_text_has_its_sentence_tested() -> None:
+    """No code of the reader, the compiler or the checks is without a text that brings it about."""
+    told = {told.split(" ")[1] for each in REFUSALS for told in each["told"]}
+
+    assert set() == set(codes()) - told - ELSEWHERE
+
+
+def codes() -> Iterator[str]:
+    """Every code a text can be refused with, as the modules of the core write them."""
+    for path in PROTOCOL.glob("*.py"):
+        if path.name not in ("scenario.py", "stories.py", "state.py", "refusals.py", "linking.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant) and CODE.fullmatch(str(node.value)):
+                    yield str(node.value)
 
 
 def test_the_place_is_the_phrase_that_is_wrong() -> None:
