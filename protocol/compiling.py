@@ -9,17 +9,15 @@ are judged on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypeVar
 
-from pydantic import ValidationError
-
 from protocol import phrases
 from protocol.calendars import HORIZON_YEARS, calendar_of, closed_days
 from protocol.checks import check_protocol
-from protocol.errors import Finding, Place, SpecError, shortened
+from protocol.errors import MOST_FINDINGS, Finding, Place, SpecError, in_text_order, shortened
 from protocol.explorer import UNEXPLORED, Proof, prove
 from protocol.fields import columns_of, compile_field, field_type
 from protocol.kernel import (
@@ -47,16 +45,18 @@ from protocol.links import compile_link
 from protocol.names import LONGEST_NAME, NAME, Names, PhraseError, did_you_mean, listed, names_in, names_written
 from protocol.phrases import Said
 from protocol.reach import check_chains
-from protocol.reading import Path, Table, place_of, plain, read
+from protocol.reading import Path, Table, place_of, read
 from protocol.serial import dump_protocol, protocol_hash
-from protocol.spec import STEPS_IN, FieldSpec, Spec, StepSpec
+from protocol.shape import shaped
+from protocol.spec import STEPS_IN, Spec
 from protocol.steps import compile_step
+from protocol.unused import check_unused
 
 RESERVED = {OWNER, "lead", "leads", "deputy", "working", "all", "survivor", "victim", "linked-cases"}
+ENDINGS = {"ends", "opens", "late", "cancelled"}
+"""What a cause says of a step: no outcome may bear these names."""
 T = TypeVar("T")
 NAMED = re.compile(NAME)
-MOST_FINDINGS = 100
-"""Findings after which reading stops: who has mended these reads the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ def compile_text(
         SpecError: the text cannot be published; carries every finding.
     """
     root = read(text)
-    spec = _model(root)
+    spec = shaped(root)
     compiler = Compiler(spec, root, today)
     protocol = compiler.run()
     if not compiler.findings:
@@ -98,6 +98,7 @@ def compile_text(
         if explored:
             proof = prove(protocol, compiler.place, tables)
         compiler.findings.extend(proof.findings if explored else tables)
+        compiler.findings.extend(check_unused(spec, protocol, compiler.place))
         if others is not None:
             compiler.findings.extend(check_links(protocol, others, compiler.place))
             compiler.findings.extend(check_linked_by(protocol, others, compiler.place))
@@ -116,58 +117,6 @@ def compile_text(
     )
 
 
-def in_text_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The first of the findings, as they stand in the text."""
-    return tuple(sorted(findings, key=lambda each: (each.place.line, each.place.column)))[:MOST_FINDINGS]
-
-
-def _model(root: Table) -> Spec:
-    """The surface model of a tree, or every misplaced and missing key."""
-    top: dict[str, object] = {}
-    lanes: dict[str, object] = {}
-    for key, node in root.items:
-        if key.text.startswith(STEPS_IN):
-            lanes[key.text.removeprefix(STEPS_IN)] = plain(node)
-        else:
-            top[key.text] = plain(node)
-    try:
-        return Spec.model_validate({**top, "lanes": lanes}, by_alias=True)
-    except ValidationError as error:
-        raise SpecError(_misplaced(error, root)) from None
-
-
-def _misplaced(error: ValidationError, root: Table) -> tuple[Finding, ...]:
-    found: dict[tuple[int, int, str], Finding] = {}
-    for each in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_FINDINGS]:
-        loc = tuple(part for part in each["loc"] if not (isinstance(part, str) and part.endswith("Spec")))
-        path = (f"{STEPS_IN}{loc[1]}", *loc[2:]) if len(loc) > 1 and loc[0] == "lanes" else loc
-        key = str(path[-1]) if path else ""
-        code, says, write = _shape_words(each["type"], key)
-        place = place_of(root, path, at_key=code == "UNKNOWN_KEY")
-        finding = Finding(code=code, says=shortened(says), place=place, write=shortened(write))
-        found.setdefault((place.line, place.column, code), finding)
-    return in_text_order(found.values())
-
-
-def _shape_words(kind: str, key: str) -> tuple[str, str, str]:
-    if kind == "extra_forbidden":
-        known = {
-            field.alias or name for model in (Spec, StepSpec, FieldSpec) for name, field in model.model_fields.items()
-        }
-        return "UNKNOWN_KEY", f"{key} is not a key here.", did_you_mean(key, known)
-    if key == "when":
-        return "WHEN_LIST", "when takes one cause.", "Write when any of, or when all of."
-    if kind == "missing":
-        return "MISSING_KEY", f"{key} is missing here.", f"Add {key}."
-    says, write = SHAPES.get(kind, SHAPES["dict_type"])
-    return "WRONG_SHAPE", f"{key} takes {says}.", write
-
-
-SHAPES = {
-    "string_type": ("one phrase", "Write one phrase behind the colon, without brackets or keys below it."),
-    "list_type": ("a list", "Write [a, b], or lines that begin with a dash."),
-    "dict_type": ("keys and values", "Write them below it, one on a line, each with its colon."),
-}
 IN_EVENTS = {
     ActKind.CANCEL,
     ActKind.CLOSE,
@@ -270,7 +219,7 @@ class Compiler:
         if spec.language != "1":
             self.fail("LANGUAGE", f"Language {spec.language} is not known.", ("language",), "Write language: 1")
         for name, path in names_written(spec):
-            if name in RESERVED:
+            if name in RESERVED or (name in ENDINGS and "outcomes" in path):
                 self.fail("NAME_RESERVED", f"{name} has a meaning of its own.", path, "Choose another name.")
             if NAMED.fullmatch(name) is None or len(name) > LONGEST_NAME:
                 joined = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
@@ -284,7 +233,7 @@ class Compiler:
         names.lanes = set(spec.lanes)
         for name, value in spec.record.items():
             said = value if isinstance(value, str) else value.type
-            names.fields[name] = field_type(said).type
+            names.fields[name], names.choices[name], *_ = field_type(said)
             if names.fields[name] is FieldType.LIST:
                 names.columns[name] = {column: field_type(kind).type for column, kind in columns_of(said)}
         for lane, steps in spec.lanes.items():
@@ -322,18 +271,28 @@ class Compiler:
                     )
                 self.names.roles.add(role)
                 roles.append(self._role(name, role, phrase))
+            for lead in sorted({each for each in leads if leads.count(each) > 1}):
+                path = ("agencies", name, "lead")
+                self.fail("DUPLICATE_ROLE", f"{lead} stands twice in the chain of leads.", path, "Name each once.")
             self.lead_of[name] = leads
             if confidential:
                 self.confidential.add(name)
             agencies.append(Agency(id=name, confidential=confidential, leads=leads, roles=tuple(declared)))
             self.words[f"agency:{name}"] = Words(title=name.replace("-", " "))
-        known = {each.id for each in roles}
-        for declared_role in roles:
-            if declared_role.deputy is not None and declared_role.deputy not in known:
-                hint = did_you_mean(declared_role.deputy, known)
-                path = ("agencies", declared_role.agency, "roles", declared_role.id)
-                self.fail("UNKNOWN_ROLE", f"No such role: {declared_role.deputy}.", path, hint)
+        for each in roles:
+            if each.deputy is not None:
+                self._deputy(each, each.deputy)
         return tuple(agencies), tuple(roles)
+
+    def _deputy(self, role: Role, deputy: Slug) -> None:
+        """Who stands in for somebody is somebody else of the same agency: duties never leave it so."""
+        path, own = ("agencies", role.agency, "roles", role.id), self.agency_of(deputy)
+        if own is None:
+            hint = did_you_mean(deputy, self.names.roles)
+            self.fail("UNKNOWN_ROLE", f"No such role: {deputy}.", path, hint)
+        elif own != role.agency or deputy == role.id:
+            why = "itself" if deputy == role.id else f"of another agency, {own}"
+            self.fail("DEPUTY", f"The deputy of {role.id} is {why}.", path, f"Name another role of {role.agency}.")
 
     def _role(self, agency: Slug, name: Slug, phrase: str | None) -> Role:
         always, by_rota, deputy = False, False, None

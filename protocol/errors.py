@@ -6,6 +6,7 @@ HTTP statuses and exit codes are mapped once, at the edge, never here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -61,3 +62,12 @@ class SpecError(HandoffError):
         self.findings = findings
         first = findings[0]
         super().__init__(first.code, f"line {first.place.line}, column {first.place.column}: {first.says}")
+
+
+MOST_FINDINGS = 100
+"""Findings after which reading stops: who has mended these reads the next."""
+
+
+def in_text_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The first of the findings, as they stand in the text."""
+    return tuple(sorted(findings, key=lambda each: (each.place.line, each.place.column)))[:MOST_FINDINGS]

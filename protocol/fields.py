@@ -66,6 +66,8 @@ def _typed(compiler: Compiler, name: Slug, phrase: str, path: Path) -> Field:
             write = "Write, for example, yes or no, one of a and b, number from 0 to 10, or date and time."
             compiler.fail("FIELD_TYPE", f"{phrase} is no type.", path, write)
     for each in kind.choices:
+        if each in ("known", "not"):
+            compiler.fail("NAME_RESERVED", f"{each} has a meaning of its own.", path, "Choose another word.")
         if NAMED.fullmatch(each) is None or len(each) > LONGEST_NAME:
             compiler.fail("NAME", f"{each} is not a name.", path, "Use lower case and hyphens.")
     if len(kind.choices) > MOST_CHOICES:

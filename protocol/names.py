@@ -39,6 +39,8 @@ class Names:
     agencies: set[Slug] = field(default_factory=set)
     roles: set[Slug] = field(default_factory=set)
     fields: dict[Slug, FieldType] = field(default_factory=dict)
+    choices: dict[Slug, tuple[Slug, ...]] = field(default_factory=dict)
+    """Per field that is one of several words, these words."""
     vault: set[Slug] = field(default_factory=set)
     events: set[Slug] = field(default_factory=set)
     lanes: set[Slug] = field(default_factory=set)

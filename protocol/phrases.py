@@ -185,26 +185,37 @@ def _field_test(words: str, names: Names) -> Test:
             "VAULT_READ", f"{name} is in the vault: nothing may depend on it.", "Ask a yes or no in record."
         )
     known(name, names.fields, "field")
-    if not rest:
-        return Test(test=TestKind.TRUE, name=name)
-    bound = re.fullmatch(r"(at least|at most|over|under) (\d+)", rest)
+    kind = names.fields[name]
+    bound = re.fullmatch(r"(at least|at most|over|under) (\d{1,9})", rest)
     if bound is not None:
-        if names.fields[name] not in (FieldType.NUMBER, FieldType.COUNT):
+        if kind not in (FieldType.NUMBER, FieldType.COUNT):
             raise PhraseError("FIELD_NOT_A_NUMBER", f"{name} is no number.", f"Write {name}: number from 0 to 10.")
         return Test(test=TestKind(bound.group(1).replace(" ", "-")), name=name, value=int(bound.group(2)))
     if rest in ("known", "not known"):
         return Test(test=TestKind.KNOWN, name=name, negate=rest == "not known")
-    if names.fields[name] in (FieldType.LIST, FieldType.COUNT):
-        raise PhraseError("CONDITION", f"{words} is not a test.", f"Write {name} is known, or is at least 1.")
-    if rest in ("yes", "no"):
+    if kind in (FieldType.YES_NO, FieldType.DERIVED) and rest in ("", "yes", "no"):
         return Test(test=TestKind.TRUE, name=name, negate=rest == "no")
-    negate = rest.startswith("not ")
-    choice = rest.removeprefix("not ")
-    if re.fullmatch(NAME, choice) is None:
-        raise PhraseError(
-            "CONDITION", f"{words} is not a test.", f"Write {name} is yes, no, known, or one of its choices."
-        )
+    negate, choice = rest.startswith("not "), rest.removeprefix("not ")
+    words_of = names.choices.get(name, ()) if kind is FieldType.ONE_OF else tuple(names.roles)
+    if kind not in (FieldType.ONE_OF, FieldType.ROLE) or re.fullmatch(NAME, choice) is None:
+        raise PhraseError("CONDITION", f"{words} is not a test.", f"Write {name} {ASKED[kind]}.")
+    if choice not in words_of:
+        raise PhraseError("UNKNOWN_CHOICE", f"{name} is never {choice}.", did_you_mean(choice, words_of))
     return Test(test=TestKind.IS, name=name, value=choice, negate=negate)
+
+
+ASKED = {
+    FieldType.YES_NO: "is yes, is no, or is known",
+    FieldType.DERIVED: "is yes, is no, or is known",
+    FieldType.ONE_OF: "is, and one of its words; or is known",
+    FieldType.NUMBER: "is at least 1, is under 10, or is known",
+    FieldType.COUNT: "is at least 1, or is under 10",
+    FieldType.INSTANT: "has passed, or is known",
+    FieldType.ROLE: "is, and a role; or is known",
+    FieldType.REFERENCE: "is known",
+    FieldType.LIST: "is known",
+}
+"""What may be asked of a field of each type."""
 
 
 # Acts, rungs, tries

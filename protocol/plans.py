@@ -69,6 +69,8 @@ class Planner:
         self.ways: dict[Ref, _Way] = {}
         self._given: Ref | None = None
         self.makers = list(_makers(model))
+        self.cancellers = {each.id: _cancellers(model.protocol, each) for each in model.protocol.steps}
+        self.setters = {each.id: setters(model.protocol, each.id) for each in model.protocol.fields}
         cheaper = True
         while cheaper:
             cheaper = False
@@ -129,7 +131,7 @@ class Planner:
             yield f"late:{step.id}", _Way(live.cost + 1, live, Move("late", step.id, f"late:{step.id}"))
         if step.for_each is not None:
             yield f"settled:{step.id}", _Way(need.cost, need)
-        cancelling = self._any(_cancellers(self.model.protocol, step))
+        cancelling = self._any(self.cancellers[step.id])
         if cancelling.cost < NEVER:
             both = live.plus(cancelling)
             yield f"cancelled:{step.id}", _Way(both.cost, both)
@@ -221,9 +223,9 @@ class Planner:
         if known.counting is not None:
             return self._any(known.counting.of) if wanted else _Need()
         if test.test is TestKind.KNOWN:
-            return self._any(setters(self.model.protocol, test.name)) if wanted else _Need()
+            return self._any(self.setters[test.name]) if wanted else _Need()
         words = self.model.domains.saying(test, wanted=wanted)
-        by = self._any(setters(self.model.protocol, test.name))
+        by = self._any(self.setters[test.name])
         return _Need(by.cost, by.refs, tuple((test.name, each) for each in words[:1])) if words else _Need(NEVER)
 
     # Plans

@@ -35,7 +35,6 @@ TOP_LEVEL = {
 LONGEST = 500
 LONGER = {
     "protocol/kernel.py": "the closed types of the kernel, which refer to each other",
-    "protocol/compiling.py": "one compiler, whose parts share what it has found so far",
     "tests/protocol/mutants.py": "one function for each kind of mutant",
     "protocol/messages.py": "the closed types of what goes into the engine and what comes out",
 }

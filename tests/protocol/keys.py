@@ -26,7 +26,7 @@ agreements:
 
 def made(text: str) -> Protocol:
     """A protocol of the agencies above."""
-    return compile_text(HEAD + text, today=TODAY).protocol
+    return compile_text(HEAD + text, today=TODAY, explored=False).protocol
 
 
 def begun(text: str, event: str = "begun", **fields: Value) -> Run:

@@ -66,7 +66,7 @@ events:
  referred: {from: linked cases, brings: harm, may bring: score, then: start a case}
  walked-in: {from: linked cases, then: start a case}
  visited: {from: house and linked cases, brings: seen-at}
- left: {from: house}
+ left: {from: house, then: cancel call}
 steps in support:
  call:
   when any of: [referred, walked-in]

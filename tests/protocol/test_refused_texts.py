@@ -13,20 +13,21 @@ import yaml
 
 from protocol.compiling import compile_text
 from protocol.errors import Finding, SpecError
-from tests.protocol.texts import SMALL, TODAY, changed
+from tests.protocol.texts import SMALL, SPECS, TODAY, changed, compiled
 
 REFUSALS = yaml.safe_load((Path(__file__).parent / "refusals.yaml").read_text())
 PROTOCOL = Path(__file__).resolve().parents[2] / "protocol"
+OTHERS = {
+    "scenario.py", "stories.py", "state.py", "refusals.py",  # say nothing of a text
+    "linking.py", "cover.py", "explorer.py", "runs.py",  # have tests of their own
+}  # fmt: skip
 CODE = re.compile(r"(?!SCENARIO_|UTC$|LATE$)[A-Z]{3,}(_[A-Z]+)*")
 ELSEWHERE = {
     "TEXT_ENCODING", "TEXT_TOO_LARGE", "TEXT_TOO_MANY_NODES",  # too large to show here: test_reading.py
     "LABEL_LINK_END",  # needs a second text: test_linking.py
+    "UNUSED",  # a warning: below
     "NEVER_OPEN",  # no hours that can be written leave a week without an open day
 }  # fmt: skip
-
-
-EXPLORING = ("explorer.py", "cover.py", "runs.py")
-"""What these find is tested where it is explored: test_explorer.py."""
 
 
 def findings(text: str) -> tuple[Finding, ...]:
@@ -59,7 +60,7 @@ def test_every_refusal_of_a_text_has_its_sentence_tested() -> None:
 def codes() -> Iterator[str]:
     """Every code a text can be refused with, as the modules of the core write them."""
     for path in PROTOCOL.glob("*.py"):
-        if path.name not in ("scenario.py", "stories.py", "state.py", "refusals.py", "linking.py", *EXPLORING):
+        if path.name not in OTHERS:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Constant) and CODE.fullmatch(str(node.value)):
                     yield str(node.value)
@@ -117,3 +118,21 @@ def test_every_finding_is_reported_at_once() -> None:
     text = changed("due: within 2 hours", "due: 2 hours").replace("who: advocate", "who: advocat")
 
     assert [each.code for each in findings(text)][:2] == ["LIMIT_LENGTH", "UNKNOWN_ROLE"]
+
+
+def test_what_nothing_uses_is_a_warning() -> None:
+    """A forgotten event, field, value or ladder is shown and does not stop publishing; used ones are not shown."""
+    text = changed(" moved: {", " seen: {from: police}\n moved: {")
+    text = text.replace(" hearing: date", " spare: yes or no\n hearing: date").replace(
+        " numbers: ", " more: text\n numbers: ", 1
+    )
+    found = compile_text(text + "ladders:\n calm: {when due: tell lead}\n", today=TODAY).findings
+    said = {(each.level, each.code, each.says.split(" ")[0]) for each in found}
+
+    assert said == {("warning", "UNUSED", each) for each in ("seen", "spare", "danger", "more", "No")}
+
+
+@pytest.mark.parametrize("slug", sorted(each.parent.name for each in SPECS.glob("*/1.yaml")))
+def test_the_bundled_texts_have_no_findings(slug: str) -> None:
+    """Not even a warning."""
+    assert compiled(slug).findings == ()
