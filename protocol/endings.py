@@ -42,6 +42,7 @@ class Endings:
         self._proofs: dict[Key, bool] = {}
         self._depth = 0
         self.shutters = list(_shutters(protocol))
+        self.shutting = _by_step(protocol, self.shutters)
         self.open_at: dict[Ref, list[Step]] = {
             ref: [step for step, _ in found] for ref, found in protocol.opens.items()
         }
@@ -217,12 +218,7 @@ class Endings:
 
     def _may_be_shut(self, step: Step, stopped: Step | None) -> bool:
         """Whether something cancels a step, or closes its lane, that does not stop what is to be stopped too."""
-        return any(
-            (act.act is ActKind.CANCEL and step.id in act.targets)
-            or (act.act is ActKind.CLOSE and act.targets[0] == step.lane)
-            for act in self.shutters
-            if not self._halts(act, stopped)
-        )
+        return any(not self._halts(act, stopped) for act in self.shutting[step.id])
 
     def _halts(self, act: Act, stopped: Step | None) -> bool:
         if act.act is ActKind.END_CASE:
@@ -266,6 +262,19 @@ def _shutters(protocol: Protocol) -> Iterator[Act]:
             yield from outcome.acts
         for rung in step.rungs:
             yield from rung.acts
+
+
+def _by_step(protocol: Protocol, shutters: Iterable[Act]) -> dict[Slug, list[Act]]:
+    """For each step the acts that cancel it or close its lane."""
+    cancels = [act for act in shutters if act.act is ActKind.CANCEL]
+    closes = [act for act in shutters if act.act is ActKind.CLOSE]
+    return {
+        step.id: [
+            *(act for act in cancels if step.id in act.targets),
+            *(act for act in closes if act.targets[0] == step.lane),
+        ]
+        for step in protocol.steps
+    }
 
 
 def _name(step: Step | None) -> Slug:

@@ -32,7 +32,9 @@ from protocol.kernel import (
 from protocol.origins import behind, setters, step_of
 
 K = TypeVar("K")
-NEVER = 1_000_000
+NEVER = 1 << 20_000
+"""More than anything in a text of ``reading.MAX_NODES`` can cost: each join of joins adds its parts' whole costs up."""
+
 LONGEST = 400
 """The most moves of a plan."""
 
@@ -238,12 +240,12 @@ class Planner:
         """The moves of a need, each after what it needs itself, and the values to choose on the way."""
         moves: list[Move] = []
         values = dict(need.values)
-        done: set[Ref] = set()
+        done: set[Ref | Move] = set()
         for ref in need.refs:
             self._expand(ref, moves, values, done)
         return moves, values
 
-    def _expand(self, ref: Ref, moves: list[Move], values: dict[Slug, str], done: set[Ref]) -> None:
+    def _expand(self, ref: Ref, moves: list[Move], values: dict[Slug, str], done: set[Ref | Move]) -> None:
         if ref in done or len(moves) > LONGEST:
             return
         done.add(ref)
@@ -252,7 +254,8 @@ class Planner:
             values.setdefault(name, word)
         for each in way.need.refs:
             self._expand(each, moves, values, done)
-        if way.move is not None and way.move not in moves:
+        if way.move is not None and way.move not in done:
+            done.add(way.move)
             moves.append(way.move)
         moves.extend(self._again(way.need.refs[0]) for _ in range(way.times - 1))
 

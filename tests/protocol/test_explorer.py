@@ -33,6 +33,23 @@ def test_the_bundled_protocols_are_clean_and_decided(slug: str) -> None:
     assert 0 < proof.states <= 200_000
 
 
+def test_a_long_chain_of_joins_is_clean() -> None:
+    """A hundred steps, each fifth waiting for the two before it, open: however much a way there costs, there is one."""
+    proof = compile_text(_chain(100), today=TODAY).proof
+
+    assert ((), ()) == (proof.findings, proof.undecided)
+
+
+def _chain(size: int) -> str:
+    lines = [SMALL.split("events:")[0], "events:\n begun: {from: council, then: start a case}\n", "steps in chain:\n"]
+    for number in range(size):
+        when = f"when: step-{number - 1} done" if number else "when: begun"
+        if number % 5 == 4:
+            when = f"when all of: [step-{number - 2} done, step-{number - 1} done]"
+        lines.append(f" step-{number}:\n  {when}\n  who: coordinator\n  must: do it\n  due: within 1 day\n")
+    return "".join(lines)
+
+
 def test_a_join_without_a_limit_waits_for_ever_after_an_arrest_without_a_report() -> None:
     """The order waits for a report that only an arrest at the scene brings."""
     text = (compiled("full-case-flow").source).replace("  or at latest: 2 court days after appearance done\n", "")
