@@ -233,9 +233,11 @@ class _Explorer:
         ]
         reached = {each.id for each in roots}
         for each in stuck.values():
-            if each.id not in reached and not reached & leads_back(self.ends, each, stuck):
+            ring = leads_back(self.ends, each, {})
+            # What only leads to a ring, or on from one to another, is not where a case is held.
+            if each.id in ring and not reached & ring and leads_back(self.ends, each, stuck) <= ring:
                 roots.append(each)
-                reached |= {each.id} | leads_back(self.ends, each, stuck)
+                reached |= ring
         for each in roots:
             if each.id not in self.dead:
                 self._cannot_end(each)
