@@ -20,6 +20,7 @@ from protocol.messages import Input, PageRead
 from store import cases, escalations, handoffs, notices, protocols, timeline, vault
 from store.linked import LinkView
 from store.policy import Subject, unknown
+from store.policy.values import may_open
 from store.session import Connection
 from workflows import client as flows
 from workflows.messages import linked_case_id
@@ -218,15 +219,23 @@ def _data(protocol: Protocol, row: timeline.TimelineRow) -> dict[str, JsonValue]
 @router.get("/cases/{case}/protected/{slot}")
 async def opened(case: str, slot: Slug, here: Here, who: Who, why: Slug = "case-page") -> JSONResponse:
     """Open a protected value for a person of the agency that keeps it; written down before it is opened."""
-    found = await here.read(lambda connection: cases.one(connection, who, case))
+    found = await here.read(lambda connection: _openable(connection, who, case, slot))
     refs = [each.ref for each in found.slots if each.slot == slot]
-    if not refs:
-        raise unknown("value")
     values = await run_in_threadpool(
         lambda: vault.open_values(here.database, here.custodian, who, found.case.case_id, refs[-1:], why=why, now=now())
     )
     headers = {"Cache-Control": "no-store"}
     return JSONResponse({"slot": slot, "value": values[refs[-1]].reveal()}, headers=headers)
+
+
+def _openable(connection: Connection, who: Subject, case: str, slot: Slug) -> cases.CaseView:
+    """The case, if its reader may open this value of it."""
+    found = cases.one(connection, who, case)
+    protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
+    decision = may_open(connection, who, protocol, found.case.case_id, slot)
+    if not decision.allowed or not any(each.slot == slot for each in found.slots):
+        raise unknown("value")
+    return found
 
 
 @router.get("/handoffs")

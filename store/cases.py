@@ -136,7 +136,7 @@ def _summaries(subject: Subject) -> Select[Any]:
         case_file.c.opened_at,
         case((knows, case_file.c.status), else_=None).label("status"),
         case((own, "open"), else_="finished").label("part"),
-    ).where(is_party(subject, case_file.c.protocol_hash))
+    ).where(is_party(case_file, subject))
 
 
 def _summary(row: Row[Any]) -> CaseSummary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from store.edge_tables import metadata
+from store.policy import tables as _shields  # noqa: F401 - its tables are in the metadata by being imported
 
 context.configure(
     connection=context.config.attributes["connection"],

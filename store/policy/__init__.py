@@ -1,0 +1,26 @@
+"""Who may see and do what: one table, read as single decisions and as SQL."""
+
+from store.policy.clauses import inside, is_party, notice_visible, only_if, visible, votes_on, wholly
+from store.policy.deciding import Decision, Object, decide
+from store.policy.subject import COORDINATOR, Subject, SubjectKind, unknown
+from store.policy.table import Action, Class, Kind
+
+__all__ = [
+    "COORDINATOR",
+    "Action",
+    "Class",
+    "Decision",
+    "Kind",
+    "Object",
+    "Subject",
+    "SubjectKind",
+    "decide",
+    "inside",
+    "is_party",
+    "notice_visible",
+    "only_if",
+    "unknown",
+    "visible",
+    "votes_on",
+    "wholly",
+]

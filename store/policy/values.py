@@ -1,0 +1,41 @@
+"""Whether somebody may open a protected value of a case: the object the table decides on, read from the database."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.origins import standing_in
+from store.policy.deciding import Decision, Object, decide
+from store.policy.subject import Subject
+from store.policy.table import Action, Class, Kind
+from store.policy.tables import shield
+from store.tables import task, task_owner
+
+
+def may_open(connection: Connection, subject: Subject, protocol: Protocol, case_id: OpaqueId, slot: Slug) -> Decision:
+    """Whether a subject may open a value of a case: people of its keeper who have or had a part in it, or lead."""
+    known = protocol.slot.get(slot)
+    keeper = None if known is None else known.keeper
+    agency = protocol.agency.get(keeper or "")
+    leads = () if agency is None else agency.leads
+    owners = tuple(
+        connection.execute(
+            select(task_owner.c.role)
+            .join(task, (task.c.case_id == task_owner.c.case_id) & (task.c.instance == task_owner.c.instance))
+            .where(task_owner.c.case_id == case_id, task.c.agency == keeper)
+            .distinct()
+        ).scalars()
+    )
+    it = Object(
+        kind=Kind.VALUE,
+        keeper=keeper,
+        on_case=frozenset((*standing_in(protocol, owners), *leads)),
+        kept_out=kept_out(connection, case_id),
+    )
+    return decide(subject, Action.OPEN, it, Class.VALUES)
+
+
+def kept_out(connection: Connection, case_id: OpaqueId) -> frozenset[OpaqueId]:
+    """The people a case is closed to."""
+    return frozenset(connection.execute(select(shield.c.person_id).where(shield.c.case_id == case_id)).scalars())
