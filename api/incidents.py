@@ -16,13 +16,16 @@ from api.views import Closed, instant
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from protocol.messages import Actor, EventHappened, Input
-from store import cases, ids, intake, protocols
+from protocol.state import Code
+from store import cases, ids, intake, labels, protocols
 from store.policy import Subject
 from store.session import Connection
 from workflows import client as flows
 from workflows.messages import case_id
 
 router = APIRouter(route_class=Once)
+NOTHING = 0
+"""The number of no fact: nothing to wait for."""
 
 
 class IncidentIn(Closed):
@@ -86,7 +89,12 @@ async def report(request: Request, response: Response, body: IncidentIn, here: H
     before = await here.read(seen)
     try:
         seq = await _open_or_join(here, case, version.compiled, message, known=before)
-    except (flows.Refused, flows.CaseHasEnded):
+    except flows.CaseHasEnded:
+        await edge.discard(here, case, command)
+        if not _end_is_secret(version.protocol, body.source):
+            raise
+        seq = NOTHING
+    except flows.Refused:
         await edge.discard(here, case, command)
         raise
     await here.write(lambda connection: intake.remember(connection, here.case_key, source, number, case, now()))
@@ -153,7 +161,15 @@ async def happened(
     )
     actor = Actor(person=who.person_id, role=None, agency=agency)
     message = Input(command=command, actor=actor, body=event, at=_at(body.occurred_at))
-    target, seq = await _send(here, found.case_id, version.compiled, message)
+    try:
+        target, seq = await _send(here, found.case_id, version.compiled, message)
+    except (flows.Refused, flows.CaseHasEnded) as refusal:
+        await edge.discard(here, found.case_id, command)
+        if refusal.code != Code.CASE_ENDED or not _end_is_secret(protocol, agency):
+            raise
+        target, seq = found.case_id, NOTHING
+    if _end_is_secret(protocol, agency):
+        target, seq = found.case_id, seq if target == found.case_id else NOTHING
     visible = await here.projected(target, seq)
     code = await here.read(lambda connection: ids.code_of(connection, target)) if visible else None
     return Reported(case=target, code=code, joined=target == found.case_id, visible=visible)
@@ -167,9 +183,14 @@ async def _send(here: Services, case: str, compiled: bytes, message: Input) -> t
             here.client, case, ended, compiled, message, key=here.case_key, task_queue=here.settings.task_queue
         )
         return linked, 1
-    except flows.Refused:
-        await edge.discard(here, case, message.command)
-        raise
+
+
+def _end_is_secret(protocol: Protocol, agency: Slug) -> bool:
+    """Whether an agency may not know that the case has ended, for its end waits for what another keeps to itself.
+
+    It is then answered as if the case were open: an ended case owes nobody anything, and what begins a new one does.
+    """
+    return labels.ending_owner(protocol) not in (None, agency)
 
 
 async def _give(here: Services, case: str, message: Input) -> int:

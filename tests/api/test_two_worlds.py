@@ -1,0 +1,84 @@
+"""Nothing that happens inside a confidential agency reaches anybody outside through any route of the API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from random import Random
+
+import pytest
+from sqlalchemy import Table, Update, update
+from temporalio.client import Client
+
+from store import tables
+from tests.api.two_worlds import NOT_VISITED, Stage, Tally, World, compare, drawn, stage, visits
+from tests.store.streams import opened
+from tests.store.worlds import Script
+
+PAIRS = 1
+
+
+@pytest.fixture
+async def made() -> AsyncIterator[Stage]:
+    """What worlds stand on; no route that is visited reaches Temporal."""
+    with stage(await Client.connect("127.0.0.1:1", lazy=True)) as found:
+        yield found
+
+
+@pytest.mark.timeout(300)
+async def test_every_route_answers_outsiders_alike(made: Stage) -> None:
+    """With the same outside acts and first acts, every answer to every outsider is equal to the byte."""
+    tally, chance = Tally(), Random(7)
+    for _ in range(PAIRS):
+        await compare(made, *drawn(chance), tally)
+
+    assert tally.differing == []
+    assert tally.statuses[200] > 300
+    assert set(tally.statuses) <= {200, 403, 404}
+
+
+def forgets(table: Table, **values: object) -> Update:
+    """A label lost: what makes rows of a table a confidential agency's own."""
+    return update(table).values(values)
+
+
+PLANTS = {
+    "tasks": forgets(tables.task, owner=None),
+    "facts": forgets(tables.fact, owner=None),
+    "notices": forgets(tables.notice, owner=None),
+    "the case's end": forgets(tables.case_file, status_owner=None),
+    "what was recorded": forgets(tables.field_value, owner=None),
+    "inner tasks as handoffs": forgets(tables.task, outside=True),
+    "inner facts as handoffs": forgets(tables.fact, outside=True, kind="taken-up"),
+}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("leak", sorted(PLANTS))
+async def test_a_planted_leak_is_found(made: Stage, leak: str) -> None:
+    """With the labels of one table lost, outsiders of the two worlds see different things."""
+    script = Script(acts={3: "given", 10: "report", 20: "dismissed", 25: "released"}, first_acts=(1, 2, 4), strides=120)
+
+    def plant(world: World) -> None:
+        with world.database.write() as connection:
+            connection.execute(PLANTS[leak])
+
+    tally = Tally()
+    await compare(made, script, (25, 5), tally, plant)
+
+    assert tally.differing
+
+
+async def test_every_route_is_visited_or_says_why_not(made: Stage) -> None:
+    """The routes left out exist, and every other is in the visits."""
+    app = made.world(opened(made.protocol), "placeholder").app
+    paths = app.openapi()["paths"]
+    routes = {(method, path) for path, known in paths.items() for method in known}
+    kinds = ("case", "task", "notice", "slot", "slug")
+    guessed = {kind: [f"-{kind}-"] for kind in kinds}
+    visited = {
+        (method, re.sub(r"-(\w+)-", r"{\1}", path.partition("?")[0])) for method, path, _ in visits(app, guessed)
+    }
+
+    assert set(NOT_VISITED) <= routes
+    assert routes - visited == set(NOT_VISITED)

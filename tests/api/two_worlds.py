@@ -1,0 +1,331 @@
+"""Two worlds through the whole API: every route, for everybody outside, must answer alike to the byte.
+
+``python -m tests.api.two_worlds --runs 200 --seed 1`` draws so many pairs of worlds that differ only in what happened
+inside the confidential agency (what survivors and advocates did, chose, wrote), answers every route of the route table
+in both, and prints how many answers were compared, how many differed, and the median time of each route in both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from statistics import median
+
+import httpx2
+import structlog
+import time_machine
+from fastapi import FastAPI
+from sqlalchemy import insert, select, update
+from temporalio.client import Client
+
+from api.app import create_app
+from api.deps import Services
+from runtime.settings import Settings
+from store import schema, tables, vault
+from store.custodian.local import CustodianProcess
+from store.custodian.port import Custodian
+from store.edge_tables import agency, person, person_role
+from store.people import TOKEN_PREFIX, hash_token
+from store.plain import Plain
+from store.policy import Subject
+from store.session import Database
+from store.vault import Sealing
+from tests.store.streams import START, Play, advocacy, publish, store
+from tests.store.worlds import OUTSIDE_ACTS, STRIDE, Script, alike, observers
+
+STRIDES = 120
+LOOKED_AT = (40, 80, STRIDES)
+"""The strides at which outsiders look at everything."""
+GUESSES = 6
+"""How many ids of each kind are guessed at a time, of all that exist in either world."""
+
+VARIES = re.compile(rb"^handoff_request_seconds.*$|^# .*$|_created .*$", re.MULTILINE)
+"""Lines of the metrics that say how long something took, which no two requests share."""
+
+BODIES: dict[str, object] = {
+    "complete": {"outcome": "given"},
+    "vote": {"outcome": "given"},
+    "reassign": {"role": "patrol"},
+    "pause": {"until": "2026-03-07T12:00:00Z", "reason": "other"},
+    "events": {"event": "hearing-moved", "data": {"first-appearance": "2026-03-08T09:00:00-06:00"}},
+}
+"""What is sent to a route that changes something, by the last word of its path."""
+
+NOT_VISITED = {
+    ("post", "/api/v1/incidents"): "opens a case, which is the same act in both worlds",
+    ("post", "/api/v1/protocols"): "compiles and publishes a text, which reads no case",
+    ("get", "/readyz"): "asks the servers, and reads no case",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an outsider gets: status, headers, body."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass
+class Tally:
+    """What a run compared, and how long each route took in each of the worlds, in seconds."""
+
+    answers: int = 0
+    statuses: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    differing: list[str] = field(default_factory=list)
+    took: dict[str, tuple[list[float], list[float]]] = field(default_factory=lambda: defaultdict(lambda: ([], [])))
+
+
+class Stage:
+    """What both worlds stand on: a database with people, their tokens, a custodian, a Temporal without cases."""
+
+    def __init__(self, folder: Path, custodian: Custodian, client: Client) -> None:
+        self.folder = folder
+        self.custodian = custodian
+        self.client = client
+        self.protocol = advocacy()
+        self.people = observers(self.protocol)
+        self.template = folder / "template.db"
+        url = f"sqlite:///{self.template}"
+        schema.upgrade(url)
+        database = Database(url)
+        with database.write() as connection:
+            connection.execute(update(tables.site).values(site_id="site", id_key=b"k" * 32))
+            for each in self.protocol.agencies:
+                connection.execute(insert(agency).values(id=each.id, name=each.id, confidential=each.confidential))
+            for who in self.people:
+                connection.execute(insert(person).values(_person(who)))
+                for role in who.roles:
+                    connection.execute(insert(person_role).values(person_id=who.person_id, role=role))
+        self.hash = publish(database)
+        vault.learn_cards(database, custodian, self.protocol)
+        database.close()
+        self.made = 0
+
+    def world(self, play: Play, secret: str) -> World:
+        """A world on a copy of the database: a case, whose protected values differ as well."""
+        self.made += 1
+        path = self.folder / f"world-{self.made}.db"
+        shutil.copy(self.template, path)
+        settings = Settings(data=self.folder, database_url=f"sqlite:///{path}")
+        app = create_app(settings)
+        database = Database(settings.database_url)
+        app.state.services = Services(
+            settings=settings,
+            database=database,
+            custodian=self.custodian,
+            client=self.client,
+            case_key=b"c" * 32,
+            page_key=b"p" * 16,
+        )
+        with database.write() as connection:
+            sealing = Sealing(case_id=play.case_id, command_id=secret, now=START)
+            vault.seal(connection, self.protocol, sealing, {"notes": Plain(secret)})
+        browser = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1")
+        return World(self, app, database, play, browser)
+
+
+@dataclass
+class World:
+    """One world as outsiders meet it."""
+
+    stage: Stage
+    app: FastAPI
+    database: Database
+    play: Play
+    browser: httpx2.AsyncClient
+
+    def until(self, now: int) -> None:
+        """Let everything that was recorded by then be projected."""
+        store(self.database, self.play, self.stage.hash, [each for each in self.play.facts if each.recorded <= now])
+
+    def ids(self, column: str) -> set[str]:
+        """The public ids of one kind that exist here, hidden ones too: outsiders may guess them."""
+        found = {"task": tables.task.c.id, "notice": tables.notice.c.id, "case": tables.case_file.c.case_id}[column]
+        with self.database.read() as connection:
+            return set(connection.execute(select(found)).scalars())
+
+
+def _person(who: Subject) -> dict[str, object]:
+    return {
+        "id": who.person_id,
+        "name": who.name,
+        "agency": who.agency,
+        "kind": who.kind.value,
+        "email": None,
+        "sources": "[]",
+        "token_hash": hash_token(_token(who)),
+        "active": True,
+    }
+
+
+def _token(who: Subject) -> str:
+    return f"{TOKEN_PREFIX}{who.person_id}-placeholder"
+
+
+def visits(app: FastAPI, guessed: dict[str, list[str]]) -> Iterator[tuple[str, str, object]]:
+    """Every route with every id that exists in either world: method, path, body."""
+    for path, operations in sorted(app.openapi()["paths"].items()):
+        for method in sorted(set(operations) & {"get", "post", "put", "patch", "delete"}):
+            if (method, path) in NOT_VISITED:
+                continue
+            body = BODIES.get(path.rpartition("/")[2]) if method != "get" else None
+            for filled in _filled(path, guessed):
+                yield method, filled, body
+            if any(each["name"] == "limit" for each in operations[method].get("parameters", ())):
+                yield method, f"{path}?limit=1", None
+
+
+def _filled(path: str, guessed: dict[str, list[str]]) -> Iterator[str]:
+    """A path with its parameters filled in."""
+    found = re.search(r"{(\w+)}", path)
+    if found is None:
+        yield path
+        return
+    for value in guessed.get(found[1], ["unknown"]):
+        yield from _filled(path.replace(found[0], value, 1), guessed)
+
+
+async def compare(
+    stage: Stage, script: Script, seeds: tuple[int, int], tally: Tally, plant: Callable[[World], None] | None = None
+) -> None:
+    """Play two worlds of one script, and let every outsider look at everything in both, one after the other.
+
+    ``plant`` does something to each world that leaks, to see it found: then one look suffices.
+    """
+    plays = alike(stage.protocol, script, seeds)
+    worlds = [stage.world(play, f"canary {seed} placeholder") for play, seed in zip(plays, seeds, strict=True)]
+    for stride in LOOKED_AT if plant is None else LOOKED_AT[1:2]:
+        now = START + stride * STRIDE
+        for each in worlds:
+            each.until(now)
+            if plant is not None:
+                plant(each)
+        await _look(stage, worlds, now, tally)
+    for each in worlds:
+        each.database.close()
+
+
+async def _look(stage: Stage, worlds: Sequence[World], now: int, tally: Tally) -> None:
+    chance = Random(now)
+    guessed: dict[str, list[str]] = {}
+    for kind in ("task", "notice", "case"):
+        found = sorted(worlds[0].ids(kind) | worlds[1].ids(kind))
+        guessed[kind] = [*chance.sample(found, min(GUESSES, len(found))), "unknown"]
+    guessed |= {"slot": ["notes", "safe-numbers", "unknown"], "slug": [stage.protocol.id, "unknown"]}
+    moment = datetime.fromtimestamp(now / 1_000_000, UTC)
+    for who in stage.people:
+        for method, path, body in visits(worlds[0].app, guessed):
+            if method == "post" and _reaches_the_engine(stage, worlds, who, path):
+                continue
+            answers = []
+            for number, world in enumerate(worlds):
+                with time_machine.travel(moment, tick=False):
+                    began = time.perf_counter()
+                    answers.append(await _ask(world, who, method, path, body))
+                tally.took[f"{method} {_pattern(path, guessed)}"][number].append(time.perf_counter() - began)
+            tally.answers += 1
+            tally.statuses[answers[0].status] += 1
+            if answers[0] != answers[1]:
+                tally.differing.append(f"{who.name}: {method} {path}: {answers[0]} and {answers[1]}")
+
+
+def _reaches_the_engine(stage: Stage, worlds: Sequence[World], who: Subject, path: str) -> bool:
+    """Whether a command would be sent on to a case: there is none here. ``test_main_job`` does it on a real one."""
+    if "/cases/" in path:
+        return not path.startswith("/api/v1/cases/unknown/")
+    words = path.split("/")
+    for world in worlds:
+        with world.database.read() as connection:
+            task, notice = tables.task, tables.notice
+            own = select(task.c.id).where(task.c.id.in_(words), task.c.agency == who.agency)
+            told = select(notice.c.id).where(notice.c.id.in_(words), notice.c.agency == who.agency)
+            if connection.execute(own.union(told)).first() is not None:
+                return True
+    return False
+
+
+async def _ask(world: World, who: Subject, method: str, path: str, body: object) -> Answer:
+    headers = {"Authorization": f"Bearer {_token(who)}"}
+    found = await world.browser.request(method.upper(), path, json=body, headers=headers)
+    kept = tuple(sorted((name, value) for name, value in found.headers.items() if name != "content-length"))
+    return Answer(found.status_code, kept, VARIES.sub(b"", found.content) if path == "/metrics" else found.content)
+
+
+def _pattern(path: str, guessed: dict[str, list[str]]) -> str:
+    for kind, found in guessed.items():
+        names = [each for each in found if each != "unknown"]
+        path = "/".join(f"{{{kind}}}" if each in names else each for each in path.split("/"))
+    return path
+
+
+def drawn(chance: Random) -> tuple[Script, tuple[int, int]]:
+    """A script and two seeds."""
+    acts = {3: "given"} | {
+        chance.randrange(4, STRIDES): chance.choice(sorted(OUTSIDE_ACTS)) for _ in range(chance.randrange(8))
+    }
+    first = tuple(chance.choice((1, 2, 4, 11, None)) for _ in range(3))
+    return Script(acts=acts, first_acts=first, strides=STRIDES), (chance.randrange(10_000), chance.randrange(10_000))
+
+
+@contextmanager
+def stage(client: Client) -> Iterator[Stage]:
+    """A stage in a folder of its own, short enough for a socket's path."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with CustodianProcess(folder / "keys", folder / "run") as process:
+            yield Stage(folder, process.custodian, client)
+
+
+async def run(client: Client, runs: int, seed: int, *, progress: bool = False) -> Tally:
+    """So many pairs of worlds."""
+    tally, chance = Tally(), Random(seed)
+    with stage(client) as made:
+        for number in range(1, runs + 1):
+            await compare(made, *drawn(chance), tally)
+            for each in made.folder.glob("world-*"):
+                each.unlink()
+            if progress and number % 10 == 0:
+                print(f"{number} pairs, {tally.answers:,} answers, {len(tally.differing)} differ", flush=True)  # noqa: T201
+    return tally
+
+
+async def _main(runs: int, seed: int) -> int:
+    # A client that connects when it is first used: no route that is visited reaches Temporal.
+    client = await Client.connect("127.0.0.1:1", lazy=True)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    tally = await run(client, runs, seed, progress=True)
+    for route, (one, other) in sorted(tally.took.items()):
+        first, second = median(one) * 1e3, median(other) * 1e3
+        print(f"{route:60} {len(one):7,} times, median {first:6.2f} and {second:6.2f} ms")  # noqa: T201
+    print(f"statuses: {dict(sorted(tally.statuses.items()))}")  # noqa: T201
+    print(f"{runs} pairs of worlds, {tally.answers:,} answers compared, {len(tally.differing)} differ")  # noqa: T201
+    for each in tally.differing[:5]:
+        print(each[:2000])  # noqa: T201
+    return 1 if tally.differing else 0
+
+
+def main() -> int:
+    """Compare, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    chosen = parser.parse_args()
+    return asyncio.run(_main(chosen.runs, chosen.seed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
