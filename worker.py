@@ -22,9 +22,11 @@ from activities.projection import Projector
 from protocol.errors import HandoffError
 from protocol.messages import Refusal
 from runtime import logs, settings
-from runtime.codec import DerivedCaseKeys, site_secret
+from runtime.codec import site_secret
 from runtime.settings import Settings
 from runtime.temporal import connect
+from store.custodian.local import LocalCustodian
+from store.keyring.opening import open_keyring, payload_keys, unlock
 from store.session import Database
 from workflows import client as cases
 from workflows.case import CaseWorkflow
@@ -92,9 +94,14 @@ async def run(chosen: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect(chosen.temporal_address, chosen.temporal_namespace, DerivedCaseKeys(chosen.engine_keys))
     key = site_secret(chosen.engine_keys, CASE_KEY)
-    with closing(Database(chosen.database_url)) as database:
+    with (
+        closing(open_keyring(chosen, LocalCustodian(chosen.custodian_dir))) as ring,
+        closing(Database(chosen.database_url, ring)) as database,
+    ):
+        keys = payload_keys(chosen, ring)
+        client = await connect(chosen.temporal_address, chosen.temporal_namespace, keys)
+        await asyncio.to_thread(unlock, ring, database)
         worker = build(client, database, key=key, task_queue=chosen.task_queue, cached=chosen.max_cached_workflows)
         async with worker:
             with _ready(chosen.data / "worker.ready"):

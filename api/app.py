@@ -17,11 +17,12 @@ from api.deps import Services, Who
 from api.edge import Edge
 from api.views import Closed
 from protocol.kernel import Slug
-from runtime.codec import DerivedCaseKeys, site_secret
+from runtime.codec import site_secret
 from runtime.settings import Settings
 from runtime.temporal import connect
 from store import schema
 from store.custodian.local import LocalCustodian
+from store.keyring.opening import open_keyring, payload_keys, unlock
 from store.session import Database
 
 log = structlog.get_logger("api")
@@ -50,11 +51,16 @@ class Me(Closed):
 async def open_services(settings: Settings) -> Services:
     """Connect to everything the application needs; the database is migrated by then."""
     address = settings.temporal_address or "127.0.0.1:7233"
+    custodian = LocalCustodian(settings.custodian_dir)
+    ring = open_keyring(settings, custodian)
+    database = Database(settings.database_url, ring)
+    await asyncio.to_thread(unlock, ring, database)
     return Services(
         settings=settings,
-        database=Database(settings.database_url),
-        custodian=LocalCustodian(settings.custodian_dir),
-        client=await connect(address, settings.temporal_namespace, DerivedCaseKeys(settings.engine_keys)),
+        database=database,
+        ring=ring,
+        custodian=custodian,
+        client=await connect(address, settings.temporal_namespace, payload_keys(settings, ring)),
         case_key=site_secret(settings.engine_keys, "cases.key"),
         page_key=site_secret(settings.engine_keys, "pages.key"),
     )
@@ -72,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         with suppress(asyncio.CancelledError):
             await sweeper
         app.state.services.database.close()
+        app.state.services.ring.close()
 
     app = FastAPI(
         title="Handoff",

@@ -29,6 +29,7 @@ from protocol.state import Instant
 from runtime.settings import Settings
 from store import cases, people
 from store.custodian.port import Custodian
+from store.keyring import Keyring
 from store.paging import Cursor
 from store.policy import Subject
 from store.session import Connection, Database
@@ -44,6 +45,7 @@ class Services:
 
     settings: Settings
     database: Database
+    ring: Keyring
     custodian: Custodian
     client: Client
     case_key: bytes

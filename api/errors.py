@@ -36,6 +36,8 @@ STATUSES = {
     "TEMPORAL_SILENT": 503,
     "UNANSWERED": 503,
     "NO_CARD": 503,
+    "ENGINE_LOCKED": 503,
+    "KEY_DESTROYED": 410,
 }
 TYPE = "application/problem+json"
 

@@ -7,6 +7,7 @@ AES-256-GCM binds each payload to its namespace, case and key, so one moved to a
 
 from __future__ import annotations
 
+import asyncio
 import os
 import zlib
 from collections.abc import Sequence
@@ -38,18 +39,29 @@ SITE = "site"
 
 
 class CaseKeys(Protocol):
-    """Where a case's key comes from."""
+    """Where a case's key comes from. Its id travels with each payload, so that several kinds live side by side."""
 
-    def key_for(self, case_id: str) -> tuple[str, bytes]:
-        """The key's id and its 32 bytes."""
+    def begin(self, case_id: str, agencies: Sequence[str]) -> None:
+        """Make the keys of a new case, in whose protocol these agencies are confidential."""
+        ...
+
+    def key_for(self, case_id: str, key_id: str | None = None) -> tuple[str, bytes]:
+        """A key's id and its 32 bytes: the one of that id, or the one that seals what is new.
+
+        Raises:
+            HandoffError: no such key is to be had here, or not now.
+        """
+        ...
+
+    def at_hand(self, case_id: str, key_id: str | None = None) -> bool:
+        """Whether ``key_for`` answers from memory, without a database or a custodian."""
         ...
 
 
 class DerivedCaseKeys:
     """Case keys derived from one secret of the installation, kept in a file only its owner can read.
 
-    The embedded default. Keys of their own per case, which can be destroyed one by one, come with erasure; the
-    key's id travels with each payload, so both can be read side by side.
+    What belongs to no case is sealed with them, and what was stored before each case had a random key of its own.
     """
 
     ID = "derived-1"
@@ -62,9 +74,16 @@ class DerivedCaseKeys:
         """
         self._secret = site_secret(folder, "engine.key")
 
-    def key_for(self, case_id: str) -> tuple[str, bytes]:
+    def begin(self, case_id: str, agencies: Sequence[str]) -> None:
+        """Nothing is made: every case has its key already."""
+
+    def key_for(self, case_id: str, key_id: str | None = None) -> tuple[str, bytes]:  # noqa: ARG002 - there is one
         """The case's key: HKDF of the secret with the case id."""
         return self.ID, _derive(self._secret, case_id)
+
+    def at_hand(self, case_id: str, key_id: str | None = None) -> bool:  # noqa: ARG002 - as above
+        """Always."""
+        return True
 
 
 @lru_cache(maxsize=100_000)
@@ -113,16 +132,26 @@ class CaseCodec(PayloadCodec, WithSerializationContext):
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Compress, pad and encrypt."""
-        key_id, key = self._keys.key_for(self._case_id)
+        key_id, key = await self._key(None)
         return [self._sealed(each, key_id, key) for each in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Decrypt what this codec encrypted; anything else passes as it is.
 
         Raises:
-            HandoffError: PAYLOAD_SEALED when a payload was altered or belongs to another case.
+            HandoffError: PAYLOAD_SEALED when a payload was altered or belongs to another case; what ``CaseKeys``
+                says when its key is not to be had.
         """
-        return [self._opened(each) if each.metadata.get("encoding") == ENCODING else each for each in payloads]
+        return [await self._opened(each) if each.metadata.get("encoding") == ENCODING else each for each in payloads]
+
+    async def begin(self, case_id: str, agencies: Sequence[str]) -> None:
+        """Make a new case's keys, before anything of it is sent; see ``CaseKeys.begin``."""
+        await asyncio.to_thread(self._keys.begin, case_id, agencies)
+
+    async def _key(self, key_id: str | None) -> tuple[str, bytes]:
+        if self._keys.at_hand(self._case_id, key_id):
+            return self._keys.key_for(self._case_id, key_id)
+        return await asyncio.to_thread(self._keys.key_for, self._case_id, key_id)
 
     def _sealed(self, payload: Payload, key_id: str, key: bytes) -> Payload:
         nonce = os.urandom(NONCE)
@@ -130,9 +159,9 @@ class CaseCodec(PayloadCodec, WithSerializationContext):
         data = nonce + AESGCM(key).encrypt(nonce, plain, self._bound_to(key_id))
         return Payload(metadata={"encoding": ENCODING, "key": key_id.encode()}, data=data)
 
-    def _opened(self, payload: Payload) -> Payload:
+    async def _opened(self, payload: Payload) -> Payload:
         key_id = payload.metadata.get("key", b"").decode(errors="replace")
-        _, key = self._keys.key_for(self._case_id)
+        _, key = await self._key(key_id)
         try:
             plain = AESGCM(key).decrypt(payload.data[:NONCE], payload.data[NONCE:], self._bound_to(key_id))
             size = int.from_bytes(plain[:LENGTH], "big")

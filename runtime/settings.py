@@ -73,6 +73,16 @@ class Settings(BaseSettings):
         description="Where Handoff keeps its tables: sqlite:////folder/file.db or postgresql://user@host/name.",
         json_schema_extra={"shown": "handoff.db in the data folder"},
     )
+    keys_database_password_file: Path | None = Field(
+        None, description="A file holding that database's password, so that it need not stand in the address."
+    )
+    keys_database_url: str = Field(
+        "",
+        repr=False,
+        description="Where the keys of cases are kept, wrapped: a database of its own, with backups of its own that "
+        "are kept for 7 days, so that what is erased stays erased.",
+        json_schema_extra={"shown": "keys.db in the data folder"},
+    )
     temporal_address: str | None = Field(
         None,
         pattern=r"^[^\s/:]+:\d{1,5}$|^\[[0-9A-Fa-f:]+\]:\d{1,5}$",
@@ -112,6 +122,7 @@ class Settings(BaseSettings):
         "key_dir",
         "custodian_dir",
         "database_password_file",
+        "keys_database_password_file",
         "temporal_database_password_file",
         mode="after",
     )
@@ -128,6 +139,15 @@ class Settings(BaseSettings):
         if not value and "data" in info.data:
             return f"sqlite:///{info.data['data'] / 'handoff.db'}"
         return _from_file(value, info.data.get("database_password_file"))
+
+    @field_validator("keys_database_url", mode="after")
+    @classmethod
+    def _keys_with_password(cls, value: str, info: ValidationInfo) -> str:
+        if not value and "data" in info.data:
+            return f"sqlite:///{info.data['data'] / 'keys.db'}"
+        if value and value == info.data.get("database_url"):
+            raise ValueError("the keys of cases need a database of their own: whoever has both opens everything")
+        return _from_file(value, info.data.get("keys_database_password_file"))
 
     @field_validator("temporal_database_url", mode="after")
     @classmethod
@@ -192,10 +212,13 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """What a child process needs to read these same settings, on top of what it inherits.
 
-        The password file is already read, so it is left out: the address holds the password. Temporal's own database
-        is left out as well: of the children only its server may enter it, and that reads its own configuration.
+        The password files are already read, so they are left out: the addresses hold the passwords. Temporal's own
+        database is left out as well: of the children only its server may enter it, and that reads its own
+        configuration.
         """
-        chosen = self.model_dump(mode="json", exclude={"database_password_file", *OF_THE_SUPERVISOR})
+        chosen = self.model_dump(
+            mode="json", exclude={"database_password_file", "keys_database_password_file", *OF_THE_SUPERVISOR}
+        )
         told = {PREFIX + name.upper(): str(value) for name, value in chosen.items() if value is not None}
         return {**{name: os.environ[name] for name in os.environ if not name.startswith(PREFIX)}, **told}
 

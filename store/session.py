@@ -6,10 +6,10 @@ The edge (a request, an activity, a command line) opens the block; nothing below
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -28,17 +28,34 @@ Row = Mapping[str, Any]
 """One row to be written: values are whatever the column's type takes."""
 
 
+class RowKeys(Protocol):
+    """Where the keys of confidential agencies' rows come from (``store.keyring.Keyring``)."""
+
+    def begin(self, case_id: str, agencies: Sequence[str]) -> None:
+        """Make a case's keys."""
+        ...
+
+    def key(self, case_id: str, purpose: str, agencies: Sequence[str] | None = None) -> bytes:
+        """A case's key for a purpose."""
+        ...
+
+    def warm(self, places: Collection[tuple[str, str]]) -> None:
+        """Read the keys of many cases in one go."""
+        ...
+
+
 class Database:
     """A SQLite file or a PostgreSQL database.
 
     Args:
         url: ``sqlite:////absolute/path.db`` or ``postgresql://user@host/name``.
+        keys: what opens and seals confidential agencies' rows; without it they cannot be written or read.
 
     Raises:
         HandoffError: ``DATABASE_URL`` for any other kind of database.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, keys: RowKeys | None = None) -> None:
         made = make_url(url)
         kind = made.get_backend_name()
         if kind == "postgresql":
@@ -51,10 +68,11 @@ class Database:
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
-        self._reader = self.engine.execution_options(handoff_mode="read")
+        self.keys = keys
+        self._reader = self.engine.execution_options(handoff_mode="read", handoff_keys=keys)
         if not self.sqlite:
             self._reader = self._reader.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        self._writer = self.engine.execution_options(handoff_mode="write")
+        self._writer = self.engine.execution_options(handoff_mode="write", handoff_keys=keys)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

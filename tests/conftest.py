@@ -16,10 +16,19 @@ from runtime.codec import DerivedCaseKeys
 from runtime.temporal import connect
 from tests import servers
 from tests.servers import NAMESPACE
+from tests.store import rings
 
 # How long an example takes says nothing on a machine that is busy: what must be quick is measured in bench/.
 settings.register_profile("handoff", deadline=None)
 settings.load_profile("handoff")
+
+
+@pytest.fixture(autouse=True)
+def _closed_rings() -> Iterator[None]:
+    """Close the keyrings a test made."""
+    yield
+    while rings.MADE:
+        rings.MADE.pop().close()
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.kernel import Protocol, Slug
 from protocol.messages import Input, Refusal
 from protocol.state import Code
 from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
@@ -80,6 +80,16 @@ class Opening:
     start: CaseStart
     command: Input
     task_queue: str
+
+
+async def begin(client: Client, case_id: str, protocol: Protocol) -> None:
+    """Let the client's codec (``runtime.codec.CaseCodec``) make a new case's keys, if it has any to make.
+
+    They are wrapped under the confidential agencies of the case's protocol, which only an opening knows.
+    """
+    make = getattr(client.data_converter.payload_codec, "begin", None)
+    if make is not None:
+        await make(case_id, sorted(each.id for each in protocol.agencies if each.confidential))
 
 
 async def update_with_start(client: Client, opening: Opening, left: timedelta, *, again: bool = False) -> CommandReply:

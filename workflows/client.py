@@ -23,7 +23,7 @@ from protocol.messages import Actor, EventHappened, Input, Refusal, StartCase
 from protocol.refusals import after_end
 from protocol.serial import load_protocol, protocol_hash
 from protocol.state import CaseState, Code, Instant
-from workflows.calls import Opening, closed, persist, remembered, update_with_start
+from workflows.calls import Opening, begin, closed, persist, remembered, update_with_start
 from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
 from workflows.messages import (
     COMMAND,
@@ -75,6 +75,7 @@ async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
     if refusal is not None:
         # A first update that is refused would leave an empty case behind.
         raise Refused(refusal)
+    await begin(client, case_id, compiled)
     opening = Opening(
         case_id=case_id,
         slug=compiled.id,

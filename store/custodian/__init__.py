@@ -1,1 +1,1 @@
-"""The keeper of agencies' private keys, behind a port of four methods; here as a child process."""
+"""The keeper of agencies' private keys, behind a port of five methods; here as a child process."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from protocol.errors import HandoffError
 from protocol.kernel import Slug
+from store.custodian import suite
 from store.custodian.port import KeyCard, Order, Receipt
 from store.custodian.suite import SEED_BYTES, SUITE, PrivateKey
 
@@ -47,6 +48,18 @@ class KeyFolder:
                 raise HandoffError("UNKNOWN_KEY", f"the keys of {agency}, epoch {epoch}, are not in this folder")
             known = self._keys[agency, epoch] = PrivateKey(path.read_bytes())
         return known
+
+    def engine_share(self, agency: Slug) -> bytes:
+        """The agency's engine share, made of its first seed: a later key pair wraps no case's key anew.
+
+        Raises:
+            HandoffError: ``UNKNOWN_KEY`` when this folder does not hold the first seed any more.
+        """
+        self.card(agency)
+        path = self._path(agency, FIRST_EPOCH)
+        if not path.exists():
+            raise HandoffError("UNKNOWN_KEY", f"the first key of {agency} is not in this folder")
+        return suite.engine_share(agency, path.read_bytes())
 
     def forget(self, order: Order) -> Receipt:
         """Write the order down for good before saying so."""

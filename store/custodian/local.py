@@ -56,6 +56,10 @@ class LocalCustodian:
         """See ``port.Custodian``."""
         return _given(self._call(wire.Forget(order=order)).receipt)
 
+    def engine_share(self, agency: Slug) -> bytes:
+        """See ``port.Custodian``."""
+        return _given(self._call(wire.EngineShare(agency=agency)).engine_share)
+
     def answers(self) -> bool:
         """Whether the custodian can be reached."""
         try:

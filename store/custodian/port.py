@@ -111,3 +111,10 @@ class Custodian(Protocol):
     def forget(self, order: Order) -> Receipt:
         """Never open these again."""
         ...
+
+    def engine_share(self, agency: Slug) -> bytes:
+        """The agency's 32 bytes that the engine wraps its cases' keys with; the same for as long as the agency is.
+
+        They open outcomes and inner steps (E), never a value. Whoever asks keeps them in memory only.
+        """
+        ...

@@ -18,7 +18,7 @@ from store.custodian.port import Grant, Item, Order
 
 
 class Keeper:
-    """The four methods on a folder of keys."""
+    """The port's methods on a folder of keys."""
 
     def __init__(self, keys: KeyFolder) -> None:
         self._keys = keys
@@ -45,6 +45,8 @@ class Keeper:
                     )
                 case wire.Forget():
                     return wire.Answer(receipt=self._keys.forget(call.order))
+                case wire.EngineShare():
+                    return wire.Answer(engine_share=self._keys.engine_share(call.agency))
 
     def _open(self, grant: Grant, item: Item) -> bytes:
         return suite.open_value(self._value_key(grant, item), item.place, item.sealed)

@@ -100,6 +100,12 @@ def value_key(record_key: bytes, place: Place) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=2 * KEY_BYTES, salt=None, info=info).derive(record_key)
 
 
+def engine_share(agency: str, seed: bytes) -> bytes:
+    """The 32 bytes, made of an agency's first seed, that its cases' keys are wrapped with."""
+    info = _bytes("engine-share", agency)
+    return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=info).derive(seed)
+
+
 def record_info(place: Place) -> bytes:
     """What a record's wrap is bound to."""
     return _bytes("record", place.site, place.case_id, place.owner, place.record)

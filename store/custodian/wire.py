@@ -55,7 +55,14 @@ class Forget(Message):
     order: Order
 
 
-Call: TypeAlias = Annotated[Describe | Open | Share | Forget, Field(discriminator="method")]
+class EngineShare(Message):
+    """``Custodian.engine_share``."""
+
+    method: Literal["engine-share"] = "engine-share"
+    agency: Slug
+
+
+Call: TypeAlias = Annotated[Describe | Open | Share | Forget | EngineShare, Field(discriminator="method")]
 
 
 class Request(Message):
@@ -72,6 +79,7 @@ class Answer(Message):
     values: tuple[bytes, ...] | None = None
     wraps: tuple[Wrap, ...] | None = None
     receipt: Receipt | None = None
+    engine_share: bytes | None = None
     refused: tuple[str, str] | None = None
 
 
