@@ -42,6 +42,7 @@ from store.plain import Plain
 from store.policy import Subject
 from store.session import Database
 from store.vault import Sealing
+from tests.store.rings import ring_in
 from tests.store.streams import START, Play, advocacy, publish, store
 from tests.store.worlds import OUTSIDE_ACTS, STRIDE, Script, alike, observers
 
@@ -96,6 +97,7 @@ class Stage:
         self.folder = folder
         self.custodian = custodian
         self.client = client
+        self.ring = ring_in(folder)
         self.protocol = advocacy()
         self.people = observers(self.protocol)
         self.template = folder / "template.db"
@@ -122,11 +124,12 @@ class Stage:
         shutil.copy(self.template, path)
         settings = Settings(data=self.folder, database_url=f"sqlite:///{path}")
         app = create_app(settings)
-        database = Database(settings.database_url)
+        database = Database(settings.database_url, self.ring)
         app.state.services = Services(
             settings=settings,
             database=database,
             custodian=self.custodian,
+            ring=self.ring,
             client=self.client,
             case_key=b"c" * 32,
             page_key=b"p" * 16,
