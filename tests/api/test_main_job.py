@@ -218,3 +218,28 @@ def test_no_file_of_the_installation_holds_a_protected_value(here: Installation)
     assert [each for each in files if b"canary-93d1" in each.read_bytes()] == []
     (here.data / "logs" / "planted.log").write_text(CANARY)
     assert [each.name for each in here.data.rglob("*.log") if b"canary-93d1" in each.read_bytes()] == ["planted.log"]
+
+
+def test_outsiders_cannot_tell_by_reporting_whether_a_case_has_ended(here: Installation) -> None:
+    """A late report is answered alike whether the survivor's opting out has ended the case or advocacy is at work."""
+    ended, going_on = referred(here), referred(here)
+    for case in (ended, going_on):
+        dropped = here.ask("clerk", "POST", f"/cases/{case}/events", {"event": "dismissed"})
+        assert dropped.status_code == httpx2.codes.CREATED, dropped.text
+    opted_out = here.ask("advocate", "POST", f"/cases/{ended}/events", {"event": "opt-out"})
+    assert opted_out.status_code == httpx2.codes.CREATED, opted_out.text
+    statuses = [here.get("advocate", f"/cases/{case}")["case"]["status"] for case in (ended, going_on)]
+    moved = {"event": "hearing-moved", "data": {"first-appearance": "2027-03-01T09:00:00-06:00"}}
+
+    answers = [
+        [here.ask(role, "POST", f"/cases/{case}/events", body) for case in (ended, going_on)]
+        for role, body in (("clerk", moved), ("police-records", {"event": "new-arrest"}), ("clerk", {"event": "none"}))
+    ]
+
+    assert statuses == ["ended", "open"]
+    for one, other in answers:
+        told = [{**each.json(), "case": None, "code": None} for each in (one, other)]
+        assert (one.status_code, told[0]) == (other.status_code, told[1])
+    assert [pair[0].json()["case"] == ended for pair in answers[:2]] == [True, True]
+    late = here.ask("advocate", "POST", f"/cases/{ended}/events", {"event": "opt-out"})
+    assert (late.status_code, late.json()["code"]) == (409, "CASE_ENDED")
