@@ -1,0 +1,96 @@
+"""The chains: how a row is made from the one before it, and the one way to add rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select
+
+from protocol.kernel import OpaqueId
+from store import ids
+from store.audit import sealing
+from store.audit.entry import Entry
+from store.audit.tables import audit_row
+
+MARK = 8
+"""Bytes by which a page of several cases remembers each."""
+
+
+def append(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Add entries to their chains, in order. Needs a writing connection; commit it before anything is shown or done.
+
+    Appends to one chain wait for one another until the transaction ends, so a chain never forks; keep that short.
+    A row's instant is never before that of the row before it.
+
+    Raises:
+        HandoffError: ``NO_CARD``; when the block ends, as ``Database.write``. Whatever it is: show nothing.
+    """
+    by_chain: dict[str, list[Entry]] = {}
+    for each in entries:
+        by_chain.setdefault(each.chain, []).append(each)
+    rows: list[dict[str, Any]] = []
+    # Always in the same order, so that no two transactions wait for each other.
+    for chain in sorted(by_chain):
+        rows.extend(_linked(connection, chain, by_chain[chain]))
+    if rows:
+        connection.execute(insert(audit_row), rows)
+
+
+def _linked(connection: Connection, chain: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    if connection.dialect.name != "sqlite":
+        # On SQLite a writing transaction is alone from its beginning.
+        connection.execute(select(func.pg_advisory_xact_lock(lock_of(chain))))
+    tip = connection.execute(
+        select(audit_row.c.n, audit_row.c.at, audit_row.c.hash)
+        .where(audit_row.c.chain == chain)
+        .order_by(audit_row.c.n.desc())
+        .limit(1)
+    ).first()
+    if tip is None:
+        n, at, prev = 0, 0, beginning(ids.site_of(connection)[0], chain)
+    else:
+        n, at, prev = tip.n, tip.at, bytes(tip.hash)
+    rows = []
+    for each in entries:
+        n, at = n + 1, max(at, each.at)
+        key = sealing.key_for(connection, each.keeper or each.agency)
+        about = b"".join(mark(case) for case in dict.fromkeys(each.about))
+        clear = header(chain, n, at, each.agency, each.kind.value, each.request, key.id, about)
+        sealed = sealing.seal(key.key, each, clear)
+        hash_ = hash_of(prev, clear, sealed)
+        rows.append({
+            "chain": chain, "n": n, "at": at, "agency": each.agency, "kind": each.kind.value, "request": each.request,
+            "about": about, "key": key.id, "sealed": sealed, "prev": prev, "hash": hash_,
+        })  # fmt: skip
+        prev = hash_
+    return rows
+
+
+def beginning(site: OpaqueId, chain: str) -> bytes:
+    """What stands before a chain's first row."""
+    return hashlib.sha256(json.dumps(["handoff/1", "audit", site, chain]).encode()).digest()
+
+
+def header(  # noqa: PLR0913, PLR0917 - a row's clear columns
+    chain: str, n: int, at: int, agency: str | None, kind: str, request: str, key: str, about: bytes
+) -> bytes:
+    """A row's clear columns as its seal and its hash take them."""
+    return json.dumps([chain, n, at, agency, kind, request, key, about.hex()]).encode()
+
+
+def hash_of(prev: bytes, clear: bytes, sealed: bytes) -> bytes:
+    """A row's hash: over the one before, the clear columns and the sealed detail."""
+    return hashlib.sha256(b"".join((prev, len(clear).to_bytes(4), clear, sealed))).digest()
+
+
+def mark(case_id: OpaqueId) -> bytes:
+    """By what a page of several cases remembers one of them."""
+    return hashlib.sha256(case_id.encode()).digest()[:MARK]
+
+
+def lock_of(name: str) -> int:
+    """The PostgreSQL advisory lock of a chain, or of whatever is done by one at a time."""
+    return int.from_bytes(hashlib.sha256(f"handoff/audit/{name}".encode()).digest()[:8], signed=True)
