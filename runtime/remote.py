@@ -82,6 +82,9 @@ def answer(response: httpx2.Response) -> Any:  # noqa: ANN401 - JSON of any rout
         SpecError: a protocol text was refused; with its findings.
         HandoffError: any other problem, with its code and sentence.
     """
+    if response.status_code == httpx2.codes.SERVICE_UNAVAILABLE and not response.content:
+        says = "What was asked for could not be written into the audit, so nothing was shown. Try again."
+        raise HandoffError("AUDIT_DOWN", says)
     try:
         said = response.json()
     except ValueError:

@@ -114,7 +114,8 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
 
     Raises:
         HandoffError: ``NOT_FOUND`` when a reference is unknown, of another case, not accepted yet, or kept for
-            another agency; otherwise as ``port.Custodian`` says. Nothing is returned then.
+            another agency; ``AUDIT_DOWN`` when it cannot be written down; otherwise as ``port.Custodian`` says.
+            Nothing is returned then.
     """
     if subject.kind is not SubjectKind.PERSON:
         raise unknown("value")
@@ -123,8 +124,7 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
         return {}
     with database.read() as connection:
         items = _items(connection, subject, case_id, wanted)
-    with database.write() as connection:
-        audit.append(connection, [_opening(subject, case_id, items, why, now)])
+    audit.write_down(database, [_opening(subject, case_id, items, why, now)])
     values = custodian.open(Grant(person=subject.person_id, agency=subject.agency), why, items)
     return {item.place.ref: Plain(value.decode()) for item, value in zip(items, values, strict=True)}
 

@@ -5,7 +5,7 @@ people asked for that is not there). Whoever reads, decides or acts calls ``appe
 committed before anything is shown or done.
 """
 
-from store.audit.chain import append
+from store.audit.chain import append, write_down
 from store.audit.entry import SITE, Entry, Kind, asking, by, of_agency
 
-__all__ = ["SITE", "Entry", "Kind", "append", "asking", "by", "of_agency"]
+__all__ = ["SITE", "Entry", "Kind", "append", "asking", "by", "of_agency", "write_down"]

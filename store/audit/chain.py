@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
 from store import ids
 from store.audit import sealing
 from store.audit.entry import Entry
 from store.audit.tables import audit_row
+from store.session import Database
 
 MARK = 8
 """Bytes by which a page of several cases remembers each."""
@@ -37,6 +39,22 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
         rows.extend(_linked(connection, chain, by_chain[chain]))
     if rows:
         connection.execute(insert(audit_row), rows)
+
+
+def write_down(database: Database, entries: Sequence[Entry]) -> None:
+    """Add entries in a transaction of their own, committed when this returns: then what they say may be shown or done.
+
+    Raises:
+        HandoffError: ``AUDIT_DOWN``, whatever it was that kept them from being written.
+    """
+    if not entries:
+        return
+    try:
+        with database.write() as connection:
+            append(connection, entries)
+    except Exception as error:
+        says = "this could not be written into the audit, so it is neither shown nor done"
+        raise HandoffError("AUDIT_DOWN", says) from error
 
 
 def _linked(connection: Connection, chain: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:

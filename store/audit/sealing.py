@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from cryptography.exceptions import InvalidTag
@@ -26,7 +26,7 @@ from store import ids
 from store.audit.entry import Entry
 from store.audit.tables import audit_key
 from store.custodian import suite
-from store.custodian.port import Custodian, Grant, Item, KeyCard, Place, Sealed, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Place, Sealed, Wrap
 from store.edge_tables import key_card
 
 NOBODY = "-"
@@ -173,7 +173,15 @@ def open_detail(key: bytes, sealed: bytes, bound: bytes) -> Detail | None:
     )
 
 
-def open_keys(custodian: Custodian, grant: Grant, site: OpaqueId, rows: Sequence[Row[Any]]) -> dict[str, bytes]:
+class Opener(Protocol):
+    """Who opens keys: a custodian, or the site's own key."""
+
+    def open(self, grant: Grant, why: Slug, items: Sequence[Item], /) -> tuple[bytes, ...]:
+        """The keys, in order; all of them or none."""
+        ...
+
+
+def open_keys(custodian: Opener, grant: Grant, site: OpaqueId, rows: Sequence[Row[Any]]) -> dict[str, bytes]:
     """The keys of rows of ``audit_key`` that an agency's custodian opens; those that were altered are left out.
 
     Raises:
@@ -186,7 +194,7 @@ def open_keys(custodian: Custodian, grant: Grant, site: OpaqueId, rows: Sequence
     return found
 
 
-def _opened(custodian: Custodian, grant: Grant, items: Mapping[str, Item]) -> dict[str, bytes]:
+def _opened(custodian: Opener, grant: Grant, items: Mapping[str, Item]) -> dict[str, bytes]:
     try:
         return dict(zip(items, custodian.open(grant, AUDIT, tuple(items.values())), strict=True))
     except HandoffError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -34,7 +35,7 @@ class SiteKey:
         """An Ed25519 signature, 64 bytes."""
         return self._signing.sign(statement)
 
-    def open(self, _grant: Grant, _why: str, items: tuple[Item, ...]) -> tuple[bytes, ...]:
+    def open(self, _grant: Grant, _why: str, items: Sequence[Item]) -> tuple[bytes, ...]:
         """What was sealed to the site's own card, as a custodian opens what was sealed to an agency's."""
         return tuple(self._one(each) for each in items)
 

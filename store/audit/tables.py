@@ -1,4 +1,4 @@
-"""The audit's tables. All but ``audit_breach`` may be added to and never changed: triggers of migration 0004 see to it."""
+"""The audit's tables. All but ``audit_breach`` are added to and never changed: migration 0004's triggers see to it."""
 
 from __future__ import annotations
 

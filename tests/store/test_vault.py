@@ -248,7 +248,7 @@ def test_a_read_that_cannot_be_audited_does_not_happen(database: Database, custo
     _, refs = arrive(database, custodian, safe_numbers=CANARY)
     with database.write() as connection:
         connection.execute(text("ALTER TABLE audit_row RENAME TO audit_is_gone"))
-    with pytest.raises(HandoffError, match="DATABASE_"):
+    with pytest.raises(HandoffError, match="AUDIT_DOWN"):
         reveal(database, custodian, refs)
     with database.write() as connection:
         connection.execute(text("ALTER TABLE audit_is_gone RENAME TO audit_row"))
