@@ -45,13 +45,18 @@ class Checkpoint:
         return old and self.hash == hash_ and is_signed(public, self.statement(site), self.signature)
 
 
+def every(connection: Connection) -> tuple[Checkpoint, ...]:
+    """Every checkpoint, of each chain first to last."""
+    rows = connection.execute(select(audit_checkpoint).order_by(audit_checkpoint.c.chain, audit_checkpoint.c.n))
+    return tuple(
+        Checkpoint(chain=row.chain, n=row.n, at=row.at, hash=bytes(row.hash), signature=bytes(row.signature))
+        for row in rows
+    )
+
+
 def checkpoints(connection: Connection) -> dict[str, Checkpoint]:
     """The last checkpoint of each chain that has one."""
-    rows = connection.execute(select(audit_checkpoint).order_by(audit_checkpoint.c.chain, audit_checkpoint.c.n))
-    return {
-        row.chain: Checkpoint(chain=row.chain, n=row.n, at=row.at, hash=bytes(row.hash), signature=bytes(row.signature))
-        for row in rows
-    }
+    return {each.chain: each for each in every(connection)}
 
 
 def candidates(connection: Connection, before: Instant) -> tuple[Checkpoint, ...]:

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, not_, or_, select
+from sqlalchemy import Connection, Row, and_, func, not_, or_, select
 from sqlalchemy.sql import exists
 
 from protocol.kernel import OpaqueId
 from store import ids
 from store.audit import merkle, sealing
 from store.audit.chain import beginning, hash_of, header
-from store.audit.checkpoints import Checkpoint, checkpoints
+from store.audit.checkpoints import Checkpoint, checkpoints, every
 from store.audit.heads import FIRST, Head, head_of
+from store.audit.site_key import is_signed
 from store.audit.tables import audit_checkpoint, audit_head, audit_key, audit_leaf, audit_row
 from store.session import Database
 
@@ -95,14 +96,20 @@ def verify(database: Database, public: bytes, kept: Sequence[Head] = ()) -> Verd
         kept: heads that somebody kept elsewhere; what the database says of them must be the same.
     """
     with database.read() as connection:
-        site, _ = ids.site_of(connection)
-        checked = Chains(site, public, checkpoints(connection))
-        flaws = list(checked.flaws(connection))
-        flaws += _keys(connection)
-        flaws += _orphans(connection)
-        flaws += _heads(connection, site, public)
-        flaws += _compared(connection, site, kept)
-        count = len(connection.execute(select(audit_head.c.n)).all())
+        return look(connection, public, kept)
+
+
+def look(connection: Connection, public: bytes, kept: Sequence[Head] = ()) -> Verdict:
+    """As ``verify``, on an open connection."""
+    site, _ = ids.site_of(connection)
+    checked = Chains(site, public, checkpoints(connection))
+    flaws = list(checked.flaws(connection))
+    flaws += _points(connection, site, public)
+    flaws += _keys(connection)
+    flaws += _orphans(connection)
+    flaws += _heads(connection, site, public)
+    flaws += _compared(connection, site, kept)
+    count = connection.execute(select(func.count()).select_from(audit_head)).scalar_one()
     return Verdict(rows=checked.rows, chains=checked.chains, heads=count, flaws=tuple(dict.fromkeys(flaws)))
 
 
@@ -126,21 +133,16 @@ class Chains:
         if only is not None:
             wanted = wanted.where(audit_row.c.chain == only)
         before: Row[Any] | None = None
-        for row in connection.execute(wanted.execution_options(yield_per=AT_ONCE)):
-            self.rows += 1
-            if before is None or before.chain != row.chain:
-                self.chains += 1
-                yield from self._first(row)
-            else:
-                yield from _following(before, row)
-            clear = header(row.chain, row.n, row.at, row.agency, row.kind, row.request, row.key, bytes(row.about))
-            if hash_of(bytes(row.prev), clear, bytes(row.sealed)) != bytes(row.hash):
-                yield Flaw(wrong=Wrong.ROW_ALTERED, chain=row.chain, n=row.n)
-            if row.leaf is not None:
-                leaf = merkle.leaf_of(bytes(row.salt), row.chain, row.n, bytes(row.hash))
-                if leaf != bytes(row.leaf):
-                    yield Flaw(wrong=Wrong.CHAIN_REWRITTEN, chain=row.chain, n=row.n)
-            before = row
+        with connection.execute(wanted.execution_options(yield_per=AT_ONCE)) as found:
+            for row in found:
+                self.rows += 1
+                if before is None or before.chain != row.chain:
+                    self.chains += 1
+                    yield from self._first(row)
+                else:
+                    yield from _following(before, row)
+                yield from _alone(row)
+                before = row
 
     def _first(self, row: Row[Any]) -> Iterator[Flaw]:
         """A chain begins with its first row, or with the last of those a checkpoint let go."""
@@ -154,6 +156,17 @@ class Chains:
             yield Flaw(wrong=Wrong.CHECKPOINT_FALSE, chain=row.chain, n=row.n)
 
 
+def _alone(row: Row[Any]) -> Iterator[Flaw]:
+    """What a row says of itself, and what a head says of it."""
+    clear = header(row.chain, row.n, row.at, row.agency, row.kind, row.request, row.key, bytes(row.about))
+    if hash_of(bytes(row.prev), clear, bytes(row.sealed)) != bytes(row.hash):
+        yield Flaw(wrong=Wrong.ROW_ALTERED, chain=row.chain, n=row.n)
+    if row.leaf is not None:
+        leaf = merkle.leaf_of(bytes(row.salt), row.chain, row.n, bytes(row.hash))
+        if leaf != bytes(row.leaf):
+            yield Flaw(wrong=Wrong.CHAIN_REWRITTEN, chain=row.chain, n=row.n)
+
+
 def _following(before: Row[Any], row: Row[Any]) -> Iterator[Flaw]:
     if row.n != before.n + 1:
         yield Flaw(wrong=Wrong.ROW_MISSING, chain=row.chain, n=row.n)
@@ -161,6 +174,12 @@ def _following(before: Row[Any], row: Row[Any]) -> Iterator[Flaw]:
         yield Flaw(wrong=Wrong.ROW_DOES_NOT_FOLLOW, chain=row.chain, n=row.n)
     if row.at < before.at:
         yield Flaw(wrong=Wrong.ROW_BACK_IN_TIME, chain=row.chain, n=row.n)
+
+
+def _points(connection: Connection, site: OpaqueId, public: bytes) -> Iterator[Flaw]:
+    for each in every(connection):
+        if not is_signed(public, each.statement(site), each.signature):
+            yield Flaw(wrong=Wrong.CHECKPOINT_FALSE, chain=each.chain, n=each.n)
 
 
 def _keys(connection: Connection) -> Iterator[Flaw]:
@@ -187,24 +206,24 @@ def _heads(connection: Connection, site: OpaqueId, public: bytes) -> Iterator[Fl
     heads = connection.execute(select(audit_head).order_by(audit_head.c.n)).all()
     wanted = select(audit_leaf.c.head, audit_leaf.c.place, audit_leaf.c.leaf)
     wanted = wanted.order_by(audit_leaf.c.head, audit_leaf.c.place).execution_options(yield_per=AT_ONCE)
-    leaves = iter(connection.execute(wanted))
-    tree, leaf = merkle.Tree(), next(leaves, None)
-    number, previous = 0, FIRST
-    for head in map(head_of, heads):
-        if head.n != number + 1:
-            yield Flaw(wrong=Wrong.HEAD_MISSING, n=number + 1)
-        whole = head.n != number + 1 or head.previous == previous
-        while leaf is not None and leaf.head <= head.n:
-            if leaf.place > len(tree):
-                whole = False
-            else:
-                tree.put(leaf.place, bytes(leaf.leaf))
-            leaf = next(leaves, None)
-        if not whole or tree.root() != head.root or not head.is_signed_by(public, site):
-            yield Flaw(wrong=Wrong.HEAD_ALTERED, n=head.n)
-        number, previous = head.n, head.digest(site)
-    if leaf is not None:
-        yield Flaw(wrong=Wrong.HEAD_MISSING, n=leaf.head)
+    tree, number, previous = merkle.Tree(), 0, FIRST
+    with connection.execute(wanted) as found:
+        leaves = iter(found)
+        leaf = next(leaves, None)
+        for head in map(head_of, heads):
+            if head.n != number + 1:
+                yield Flaw(wrong=Wrong.HEAD_MISSING, n=number + 1)
+            whole = head.n != number + 1 or head.previous == previous
+            while leaf is not None and leaf.head <= head.n:
+                whole = whole and leaf.head == head.n and 0 <= leaf.place <= len(tree)
+                if 0 <= leaf.place <= len(tree):
+                    tree.put(leaf.place, bytes(leaf.leaf))
+                leaf = next(leaves, None)
+            if not whole or tree.root() != head.root or not head.is_signed_by(public, site):
+                yield Flaw(wrong=Wrong.HEAD_ALTERED, n=head.n)
+            number, previous = head.n, head.digest(site)
+        if leaf is not None:
+            yield Flaw(wrong=Wrong.HEAD_MISSING, n=leaf.head)
 
 
 def _compared(connection: Connection, site: OpaqueId, kept: Sequence[Head]) -> Iterator[Flaw]:

@@ -15,7 +15,7 @@ from api.app import create_app
 from api.deps import Services
 from protocol.messages import Fact, SlotFilled, TakeUp
 from runtime.settings import load
-from store import demonstration, people, vault
+from store import demonstration, vault
 from store.audit.tables import audit_row
 from store.custodian.local import CustodianProcess
 from store.plain import Plain
@@ -40,9 +40,8 @@ class Site:
         vault.learn_cards(database, process.custodian, advocacy())
         with database.write() as connection:
             made = demonstration.seed(connection, advocacy())
-            steward = people.add_person(connection, name="Steward One", agency_id="advocacy", roles=("steward",))
             self.tokens = {each.roles[0]: each.token for each in made if each.kind is SubjectKind.PERSON}
-            self.tokens["steward"] = people.issue_token(connection, steward.id)
+            self.tokens["steward"] = next(e.token for e in made if (e.agency, e.roles) == ("advocacy", ("steward",)))
         self._case()
         self.app = create_app(load({"data": data}))
         self.app.state.services = Services(
