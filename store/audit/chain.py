@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, insert, select, text
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
@@ -19,6 +19,17 @@ from store.session import Database
 
 MARK = 8
 """Bytes by which a page of several cases remembers each."""
+
+# Made once: making a statement costs as much as running it.
+_INSERT = insert(audit_row)
+_LAST = (
+    select(audit_row.c.n, audit_row.c.at, audit_row.c.hash)
+    .where(audit_row.c.chain == bindparam("of"))
+    .order_by(audit_row.c.n.desc())
+    .limit(1)
+)
+_LOCKED = text("SELECT n, at, hash FROM audit_tip(:of, :lock)")
+"""One round trip: a function of migration 0004 waits for the chain's lock and then reads."""
 
 
 def append(connection: Connection, entries: Sequence[Entry]) -> None:
@@ -38,7 +49,7 @@ def append(connection: Connection, entries: Sequence[Entry]) -> None:
     for chain in sorted(by_chain):
         rows.extend(_linked(connection, chain, by_chain[chain]))
     if rows:
-        connection.execute(insert(audit_row), rows)
+        connection.execute(_INSERT, rows)
 
 
 def write_down(database: Database, entries: Sequence[Entry]) -> None:
@@ -58,15 +69,7 @@ def write_down(database: Database, entries: Sequence[Entry]) -> None:
 
 
 def _linked(connection: Connection, chain: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    if connection.dialect.name != "sqlite":
-        # On SQLite a writing transaction is alone from its beginning.
-        connection.execute(select(func.pg_advisory_xact_lock(lock_of(chain))))
-    tip = connection.execute(
-        select(audit_row.c.n, audit_row.c.at, audit_row.c.hash)
-        .where(audit_row.c.chain == chain)
-        .order_by(audit_row.c.n.desc())
-        .limit(1)
-    ).first()
+    tip = _tip(connection, chain)
     if tip is None:
         n, at, prev = 0, 0, beginning(ids.site_of(connection)[0], chain)
     else:
@@ -85,6 +88,14 @@ def _linked(connection: Connection, chain: str, entries: Sequence[Entry]) -> lis
         })  # fmt: skip
         prev = hash_
     return rows
+
+
+def _tip(connection: Connection, chain: str) -> Row[Any, Any, Any] | None:
+    """A chain's last row, which nobody else adds to until this transaction ends."""
+    if connection.dialect.name == "sqlite":
+        # A writing transaction is alone from its beginning.
+        return connection.execute(_LAST, {"of": chain}).first()
+    return connection.execute(_LOCKED, {"of": chain, "lock": lock_of(chain)}).first()
 
 
 def beginning(site: OpaqueId, chain: str) -> bytes:

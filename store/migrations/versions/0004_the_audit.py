@@ -126,6 +126,13 @@ def _keep_on_postgres() -> None:
         "CREATE FUNCTION audit_row_is_kept() RETURNS trigger LANGUAGE plpgsql AS $$ "
         f"BEGIN IF {DROPPABLE} THEN RETURN OLD; END IF; {raises}; END $$"
     )
+    # Volatile, so that each statement in it sees what was committed while it waited.
+    op.execute(
+        "CREATE FUNCTION audit_tip(of_chain text, lock bigint) RETURNS TABLE (n integer, at bigint, hash bytea) "
+        "LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_advisory_xact_lock(lock); "
+        "RETURN QUERY SELECT r.n, r.at, r.hash FROM audit_row r WHERE r.chain = of_chain "
+        "ORDER BY r.n DESC LIMIT 1; END $$"
+    )
     for table in KEPT:
         deleted = "audit_row_is_kept" if table == "audit_row" else "audit_is_kept"
         op.execute(
@@ -146,6 +153,7 @@ def downgrade() -> None:
     if op.get_bind().dialect.name != "sqlite":
         op.execute("DROP FUNCTION audit_is_kept()")
         op.execute("DROP FUNCTION audit_row_is_kept()")
+        op.execute("DROP FUNCTION audit_tip(text, bigint)")
     op.create_table(
         "read_audit",
         sa.Column("id", sa.String(length=64), nullable=False),
