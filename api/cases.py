@@ -233,23 +233,26 @@ def _data(protocol: Protocol, row: timeline.TimelineRow) -> dict[str, JsonValue]
 @router.get("/cases/{case}/protected/{slot}")
 async def opened(case: str, slot: Slug, here: Here, who: Who, why: Slug = "case-page") -> JSONResponse:
     """Open a protected value for a person of the agency that keeps it; written down before it is opened."""
-    found = await here.read(lambda connection: _openable(connection, who, case, slot))
+    found, ground = await here.read(lambda connection: _openable(connection, who, case, slot))
     refs = [each.ref for each in found.slots if each.slot == slot]
+    case_id = found.case.case_id
     values = await run_in_threadpool(
-        lambda: vault.open_values(here.database, here.custodian, who, found.case.case_id, refs[-1:], why=why, now=now())
+        lambda: vault.open_values(
+            here.database, here.custodian, who, case_id, refs[-1:], why=why, now=now(), ground=ground
+        )
     )
     headers = {"Cache-Control": "no-store"}
     return JSONResponse({"slot": slot, "value": values[refs[-1]].reveal()}, headers=headers)
 
 
-def _openable(connection: Connection, who: Subject, case: str, slot: Slug) -> cases.CaseView:
-    """The case, if its reader may open this value of it."""
+def _openable(connection: Connection, who: Subject, case: str, slot: Slug) -> tuple[cases.CaseView, str]:
+    """The case, if its reader may open this value of it, and by what right."""
     found = cases.one(connection, who, case)
     protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
     decision = may_open(connection, who, protocol, found.case.case_id, slot)
     if not decision.allowed or not any(each.slot == slot for each in found.slots):
         raise unknown("value")
-    return found
+    return found, decision.ground
 
 
 @router.get("/handoffs")

@@ -98,6 +98,7 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
     *,
     why: Slug,
     now: Instant,
+    ground: str = "owner",
 ) -> dict[OpaqueId, Plain]:
     """Open protected values of a case for a person of the agency that keeps them: all of them, or none.
 
@@ -111,6 +112,7 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
         refs: the references.
         why: what they are opened for, as one word of the program (``task``, ``case-page``).
         now: the present instant.
+        ground: by what right, for the audit: ``Decision.ground`` of the policy that allowed it.
 
     Raises:
         HandoffError: ``NOT_FOUND`` when a reference is unknown, of another case, not accepted yet, or kept for
@@ -124,7 +126,9 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
         return {}
     with database.read() as connection:
         items = _items(connection, subject, case_id, wanted)
-    audit.write_down(database, [_opening(subject, case_id, items, why, now)])
+    entry = audit.by(subject, case_id, audit.Kind.OPEN, why, now)
+    fields = tuple(sorted({f"slot:{each.place.field}" for each in items}))
+    audit.write_down(database, [replace(entry, fields=fields, ground=ground)])
     values = custodian.open(Grant(person=subject.person_id, agency=subject.agency), why, items)
     return {item.place.ref: Plain(value.decode()) for item, value in zip(items, values, strict=True)}
 
@@ -247,11 +251,6 @@ def _item(site: OpaqueId, row: Row[Any]) -> Item:
         sealed=Sealed(commitment=bytes(row.commitment), nonce=bytes(row.nonce), ciphertext=bytes(row.ciphertext)),
         wrap=Wrap(epoch=row.epoch, suite=row.suite, wrapped=bytes(row.wrapped)),
     )
-
-
-def _opening(subject: Subject, case_id: OpaqueId, items: Sequence[Item], why: Slug, now: Instant) -> audit.Entry:
-    entry = audit.by(subject, case_id, audit.Kind.OPEN, why, now)
-    return replace(entry, fields=tuple(sorted({each.place.field for each in items})), ground="owner")
 
 
 def _drop_empty_records(connection: Connection, case_id: OpaqueId) -> None:

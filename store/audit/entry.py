@@ -18,7 +18,7 @@ from protocol.state import Instant
 SITE = "site"
 """The chain of what belongs to no case: sign-ins, keys, people."""
 
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9_:./{}-]{0,119}")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_:./{}+-]{0,119}")
 """What a detail may hold: names of the program and of a protocol. Nothing a person typed has to fit."""
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, event, select, text, update
@@ -172,7 +173,7 @@ def test_an_opening_that_no_row_matches_is_a_breach(database: Database) -> None:
     ],
     ids=str,
 )
-def test_no_value_gets_into_the_audit(wrong: dict[str, object]) -> None:
+def test_no_value_gets_into_the_audit(wrong: dict[str, Any]) -> None:
     """An entry takes names of the program and ids; anything somebody could have said is refused, and not repeated."""
     with pytest.raises(HandoffError, match="AUDIT_ENTRY") as caught:
         replace(ADVOCATE, **wrong)
