@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, not_, or_, select
+from sqlalchemy import Connection, and_, func, not_, or_, select
 from sqlalchemy.sql import exists
 
 from protocol.kernel import OpaqueId
@@ -26,6 +25,11 @@ from store.audit.tables import audit_checkpoint, audit_head, audit_key, audit_le
 from store.session import Database
 
 AT_ONCE = 5_000
+COLUMNS = ("chain", "n", "at", "agency", "kind", "request", "about", "key", "sealed", "prev", "hash")
+Link = tuple[str, int, int, bytes]
+"""Chain, number, instant and hash of a row."""
+
+NONE: Link = ("", 0, 0, b"")
 
 
 class Wrong(StrEnum):
@@ -126,54 +130,52 @@ class Chains:
     def flaws(self, connection: Connection, only: str | None = None) -> Iterator[Flaw]:
         """What is wrong with every chain, or with one; leaves are compared with the rows they are of."""
         wanted = (
-            select(audit_row, audit_leaf.c.salt, audit_leaf.c.leaf)
+            select(*(audit_row.c[name] for name in COLUMNS), audit_leaf.c.salt, audit_leaf.c.leaf)
             .outerjoin(audit_leaf, and_(audit_leaf.c.chain == audit_row.c.chain, audit_leaf.c.length == audit_row.c.n))
             .order_by(audit_row.c.chain, audit_row.c.n)
         )
         if only is not None:
             wanted = wanted.where(audit_row.c.chain == only)
-        before: Row[Any] | None = None
+        before = NONE
         with connection.execute(wanted.execution_options(yield_per=AT_ONCE)) as found:
             for row in found:
+                # Unpacked once: there may be millions.
+                chain, n, at, agency, kind, request, about, key, sealed, prev, hash_, salt, leaf = row
                 self.rows += 1
-                if before is None or before.chain != row.chain:
+                this = (chain, n, at, hash_)
+                if before[0] != chain:
                     self.chains += 1
-                    yield from self._first(row)
-                else:
-                    yield from _following(before, row)
-                yield from _alone(row)
-                before = row
+                    yield from self._first(this, prev)
+                elif n != before[1] + 1 or prev != before[3] or at < before[2]:
+                    yield from _following(before, this, prev)
+                clear = header(chain, n, at, agency, kind, request, key, about)
+                if hash_of(prev, clear, sealed) != hash_:
+                    yield Flaw(wrong=Wrong.ROW_ALTERED, chain=chain, n=n)
+                if leaf is not None and merkle.leaf_of(salt, chain, n, hash_) != leaf:
+                    yield Flaw(wrong=Wrong.CHAIN_REWRITTEN, chain=chain, n=n)
+                before = this
 
-    def _first(self, row: Row[Any]) -> Iterator[Flaw]:
+    def _first(self, this: Link, prev: bytes) -> Iterator[Flaw]:
         """A chain begins with its first row, or with the last of those a checkpoint let go."""
-        point = self._known.get(row.chain)
-        if row.n == 1:
-            if bytes(row.prev) != beginning(self._site, row.chain):
-                yield Flaw(wrong=Wrong.ROW_DOES_NOT_FOLLOW, chain=row.chain, n=1)
-        elif point is None or point.n < row.n:
-            yield Flaw(wrong=Wrong.ROW_MISSING, chain=row.chain, n=row.n)
-        elif point.n > row.n or not point.lets_go(self._site, self._public, row.at, bytes(row.hash)):
-            yield Flaw(wrong=Wrong.CHECKPOINT_FALSE, chain=row.chain, n=row.n)
+        chain, n, at, hash_ = this
+        point = self._known.get(chain)
+        if n == 1:
+            if prev != beginning(self._site, chain):
+                yield Flaw(wrong=Wrong.ROW_DOES_NOT_FOLLOW, chain=chain, n=1)
+        elif point is None or point.n < n:
+            yield Flaw(wrong=Wrong.ROW_MISSING, chain=chain, n=n)
+        elif point.n > n or not point.lets_go(self._site, self._public, at, hash_):
+            yield Flaw(wrong=Wrong.CHECKPOINT_FALSE, chain=chain, n=n)
 
 
-def _alone(row: Row[Any]) -> Iterator[Flaw]:
-    """What a row says of itself, and what a head says of it."""
-    clear = header(row.chain, row.n, row.at, row.agency, row.kind, row.request, row.key, bytes(row.about))
-    if hash_of(bytes(row.prev), clear, bytes(row.sealed)) != bytes(row.hash):
-        yield Flaw(wrong=Wrong.ROW_ALTERED, chain=row.chain, n=row.n)
-    if row.leaf is not None:
-        leaf = merkle.leaf_of(bytes(row.salt), row.chain, row.n, bytes(row.hash))
-        if leaf != bytes(row.leaf):
-            yield Flaw(wrong=Wrong.CHAIN_REWRITTEN, chain=row.chain, n=row.n)
-
-
-def _following(before: Row[Any], row: Row[Any]) -> Iterator[Flaw]:
-    if row.n != before.n + 1:
-        yield Flaw(wrong=Wrong.ROW_MISSING, chain=row.chain, n=row.n)
-    elif bytes(row.prev) != bytes(before.hash):
-        yield Flaw(wrong=Wrong.ROW_DOES_NOT_FOLLOW, chain=row.chain, n=row.n)
-    if row.at < before.at:
-        yield Flaw(wrong=Wrong.ROW_BACK_IN_TIME, chain=row.chain, n=row.n)
+def _following(before: Link, this: Link, prev: bytes) -> Iterator[Flaw]:
+    chain, n, at, _ = this
+    if n != before[1] + 1:
+        yield Flaw(wrong=Wrong.ROW_MISSING, chain=chain, n=n)
+    elif prev != before[3]:
+        yield Flaw(wrong=Wrong.ROW_DOES_NOT_FOLLOW, chain=chain, n=n)
+    if at < before[2]:
+        yield Flaw(wrong=Wrong.ROW_BACK_IN_TIME, chain=chain, n=n)
 
 
 def _points(connection: Connection, site: OpaqueId, public: bytes) -> Iterator[Flaw]:
