@@ -12,7 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from api import cases, errors, incidents, once, protocols, tasks
+from api import audit, cases, errors, incidents, once, protocols, tasks
 from api.deps import Services, Who
 from api.edge import Edge
 from api.views import Closed
@@ -21,6 +21,7 @@ from runtime.codec import site_secret
 from runtime.settings import Settings
 from runtime.temporal import connect
 from store import schema
+from store.audit import asking, site_key
 from store.custodian.local import LocalCustodian
 from store.keyring.opening import open_keyring, payload_keys, unlock
 from store.session import Database
@@ -63,6 +64,7 @@ async def open_services(settings: Settings) -> Services:
         client=await connect(address, settings.temporal_namespace, payload_keys(settings, ring)),
         case_key=site_secret(settings.engine_keys, "cases.key"),
         page_key=site_secret(settings.engine_keys, "pages.key"),
+        site_key=site_key.of_folder(settings.engine_keys),
     )
 
 
@@ -72,11 +74,15 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.services = await open_services(settings)
-        sweeper = asyncio.create_task(once.forget_keys(app.state.services))
+        loops = [
+            asyncio.create_task(loop(app.state.services))
+            for loop in (once.forget_keys, audit.sign_heads, audit.look_after)
+        ]
         yield
-        sweeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeper
+        for each in loops:
+            each.cancel()
+            with suppress(asyncio.CancelledError):
+                await each
         app.state.services.database.close()
         app.state.services.ring.close()
 
@@ -88,7 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for module in (incidents, tasks, cases, protocols):
+    for module in (incidents, tasks, cases, protocols, audit):
         app.include_router(module.router, prefix="/api/v1")
     errors.install(app)
     _health(app)
@@ -149,7 +155,8 @@ def _measure(app: FastAPI) -> None:
     @app.middleware("http")
     async def measured(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
         began = time.perf_counter()
-        response = await call(request)
+        with asking() as id_:
+            response = await call(request)
         took = time.perf_counter() - began
         # The route's pattern, never the path: a path holds a case's id.
         route = getattr(request.scope.get("route"), "path", "unknown")
@@ -157,8 +164,10 @@ def _measure(app: FastAPI) -> None:
         seconds.labels(route).observe(took)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        response.headers["X-Request-Id"] = id_
         log.info(
             "request",
+            request=id_,
             route=route,
             method=request.method,
             status=response.status_code,

@@ -12,13 +12,16 @@ from pydantic import JsonValue
 
 from api.deps import Here, Services, Who, actors, command_id, now
 from api.once import Once
+from api.recording import seen
 from api.records import columns_of, item_shown, shown
 from api.views import Closed, Spoken, TaskOut, page, tasks_out, when
 from protocol import clocks
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import Input, PageRead
 from store import cases, escalations, handoffs, notices, protocols, timeline, vault
+from store.labels import agency_owner, field_owner, step_owner
 from store.linked import LinkView
+from store.paging import Page
 from store.policy import Subject, unknown
 from store.policy.values import may_open
 from store.session import Connection
@@ -131,9 +134,15 @@ async def recent(
 ) -> JSONResponse:
     """Cases in which my agency has a part, newest first."""
     position = here.open_cursor(who, cursor)
-    found = await here.read(
-        lambda connection: cases.recent(connection, who, slug=protocol, cursor=position, limit=limit)
-    )
+
+    def ask(connection: Connection) -> Page[cases.CaseSummary]:
+        found = cases.recent(connection, who, slug=protocol, cursor=position, limit=limit)
+        for each in found.rows:
+            known = protocols.by_hash(connection, each.protocol_hash).protocol
+            seen(who, each.case_id, ["part"] if agency_owner(known, who.agency) else [])
+        return found
+
+    found = await here.read(ask)
     return page(here, who, [_row(each) for each in found.rows], found.next)
 
 
@@ -145,6 +154,8 @@ async def one(case: str, here: Here, who: Who, tongue: Spoken) -> CaseOut:
         found = cases.one(connection, who, case)
         protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
         fields: dict[Slug, JsonValue] = {}
+        inside = [f"field:{e.field}" for e in found.fields if field_owner(protocol, e.field) == who.agency]
+        seen(who, found.case.case_id, [*inside, *(f"slot:{each.slot}" for each in found.slots)])
         for each in found.fields:
             fields[each.field] = shown(protocol.field.get(each.field), each.value)
         return CaseOut(
@@ -199,7 +210,10 @@ async def happened(case: str, here: Here, who: Who) -> list[Moment]:
 def _timeline(connection: Connection, who: Subject, case: str) -> tuple[tuple[timeline.TimelineRow, ...], Protocol]:
     found = cases.seen(connection, who, case)
     rows = timeline.timeline(connection, who, found.case_id)
-    return rows, protocols.by_hash(connection, found.protocol_hash).protocol
+    protocol = protocols.by_hash(connection, found.protocol_hash).protocol
+    steps = {each.step for each in rows if each.full and each.step in protocol.step}
+    seen(who, found.case_id, [f"step:{each}" for each in steps if each and step_owner(protocol, each) == who.agency])
+    return rows, protocol
 
 
 def _data(protocol: Protocol, row: timeline.TimelineRow) -> dict[str, JsonValue]:
@@ -219,23 +233,26 @@ def _data(protocol: Protocol, row: timeline.TimelineRow) -> dict[str, JsonValue]
 @router.get("/cases/{case}/protected/{slot}")
 async def opened(case: str, slot: Slug, here: Here, who: Who, why: Slug = "case-page") -> JSONResponse:
     """Open a protected value for a person of the agency that keeps it; written down before it is opened."""
-    found = await here.read(lambda connection: _openable(connection, who, case, slot))
+    found, ground = await here.read(lambda connection: _openable(connection, who, case, slot))
     refs = [each.ref for each in found.slots if each.slot == slot]
+    case_id = found.case.case_id
     values = await run_in_threadpool(
-        lambda: vault.open_values(here.database, here.custodian, who, found.case.case_id, refs[-1:], why=why, now=now())
+        lambda: vault.open_values(
+            here.database, here.custodian, who, case_id, refs[-1:], why=why, now=now(), ground=ground
+        )
     )
     headers = {"Cache-Control": "no-store"}
     return JSONResponse({"slot": slot, "value": values[refs[-1]].reveal()}, headers=headers)
 
 
-def _openable(connection: Connection, who: Subject, case: str, slot: Slug) -> cases.CaseView:
-    """The case, if its reader may open this value of it."""
+def _openable(connection: Connection, who: Subject, case: str, slot: Slug) -> tuple[cases.CaseView, str]:
+    """The case, if its reader may open this value of it, and by what right."""
     found = cases.one(connection, who, case)
     protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
     decision = may_open(connection, who, protocol, found.case.case_id, slot)
     if not decision.allowed or not any(each.slot == slot for each in found.slots):
         raise unknown("value")
-    return found
+    return found, decision.ground
 
 
 @router.get("/handoffs")
@@ -268,10 +285,22 @@ async def told(
 ) -> JSONResponse:
     """Who was told what, when and why, newest first."""
     position = here.open_cursor(who, cursor)
-    found = await here.read(
-        lambda connection: escalations.escalations(connection, who, case_id=case, cursor=position, limit=limit)
-    )
+
+    def ask(connection: Connection) -> Page[escalations.NoticeView]:
+        found = escalations.escalations(connection, who, case_id=case, cursor=position, limit=limit)
+        for each in found.rows:
+            _seen(connection, who, each)
+        return found
+
+    found = await here.read(ask)
     return page(here, who, [_told(each) for each in found.rows], found.next)
+
+
+def _seen(connection: Connection, who: Subject, each: escalations.NoticeView) -> escalations.NoticeView:
+    protocol = protocols.by_hash(connection, each.protocol_hash).protocol
+    inside = each.full and step_owner(protocol, each.step) == who.agency
+    seen(who, each.case_id, [f"step:{each.step}"] if inside else [])
+    return each
 
 
 @router.post("/escalations/{notice}/read")
@@ -281,7 +310,7 @@ async def read(notice: str, here: Here, who: Who) -> NoticeOut:
     if found.page is not None and not found.stopped:
         await _stop(here, who, found, found.page)
     await here.write(lambda connection: notices.mark_read(connection, who, notice, now()))
-    return _told(await here.read(lambda connection: escalations.one(connection, who, notice)))
+    return _told(await here.read(lambda connection: _seen(connection, who, escalations.one(connection, who, notice))))
 
 
 async def _stop(here: Services, who: Subject, found: notices.NoticeTarget, number: int) -> None:

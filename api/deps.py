@@ -28,6 +28,7 @@ from protocol.messages import Actor
 from protocol.state import Instant
 from runtime.settings import Settings
 from store import cases, people
+from store.audit.site_key import SiteKey
 from store.custodian.port import Custodian
 from store.keyring import Keyring
 from store.paging import Cursor
@@ -50,6 +51,7 @@ class Services:
     client: Client
     case_key: bytes
     page_key: bytes
+    site_key: SiteKey
 
     async def read(self, ask: Callable[[Connection], T]) -> T:
         """Ask the database without holding up other requests."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -67,7 +67,11 @@ def install(app: FastAPI) -> None:
         return problem(422, "PROTOCOL_REFUSED", f"The text has {len(found)} findings.", findings=found)
 
     @app.exception_handler(HandoffError)
-    async def refused(_: Request, error: HandoffError) -> JSONResponse:
+    async def refused(_: Request, error: HandoffError) -> Response:
+        if error.code == "AUDIT_DOWN":
+            # What was not written down is not shown, and neither is anything about it.
+            log.error("not written into the audit, so not shown", exc_info=error)
+            return Response(status_code=503)
         return problem(STATUSES.get(error.code, 409), error.code, error.message)
 
     @app.exception_handler(RequestValidationError)

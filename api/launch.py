@@ -29,7 +29,7 @@ READY_WITHIN = 60.0
 OURS = (sys.executable, "-P", "-m")
 """Runs a module of ours: without -P, a file of that name in the folder where a person stands would be run instead."""
 
-KEYS = ("engine.key", CASE_KEY, "pages.key")
+KEYS = ("engine.key", CASE_KEY, "pages.key", "audit.key")
 
 
 async def up(settings: Settings, report: Report, began: float) -> None:

@@ -20,6 +20,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.deps import Services, bearer, now, services, subject
+from api.recording import recorded, repeated
 from protocol.errors import HandoffError
 from store import idempotency, sweeping
 from store.idempotency import Asked, Stored
@@ -32,11 +33,11 @@ SWEPT_EVERY = 3_600
 
 
 class Once(APIRoute):
-    """A route whose POSTs are done once for each idempotency key of a person."""
+    """A route whose answers leave once written down, and whose POSTs are done once for each key of a person."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The route's handler, asked only for what was not answered before."""
-        handle = super().get_route_handler()
+        handle = recorded(super().get_route_handler(), self.path)
 
         async def once(request: Request) -> Response:
             key = request.headers.get(HEADER)
@@ -51,6 +52,8 @@ class Once(APIRoute):
                 response = await handle(request)
                 given = Stored(status=response.status_code, response=bytes(response.body))
                 before = await here.write(lambda connection: idempotency.remember(connection, asked, given))
+            else:
+                await repeated(request, self.path)
             return Response(before.response, status_code=before.status, media_type="application/json")
 
         return once

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from api.deps import Services, now
+from api.recording import seen
 from api.records import columns_of, item_shown
 from protocol import clocks
 from protocol.explain import explain
@@ -19,6 +20,7 @@ from protocol.state import Instant, PauseReason, Value
 from protocol.telling import Clock
 from store import cases, escalations, protocols
 from store.escalations import NoticeView
+from store.labels import step_owner
 from store.policy import Subject
 from store.session import Connection
 from store.task_view import TaskView
@@ -115,6 +117,8 @@ def page(here: Services, who: Subject, rows: list[Any], cursor: tuple[int | str,
 def task_out(protocol: Protocol, view: TaskView, who: Subject, clock: Clock, language: Tongue) -> TaskOut:
     """A task with its clock explained."""
     at = now()
+    inside = view.full and step_owner(protocol, view.step) == who.agency
+    seen(who, view.case_id, [f"step:{view.step}"] if inside else [])
     said = explain(protocol, clock, at, language)
     votes = protocol.step[view.step].votes
     left = None if view.due_at is None or view.status != "open" else (view.due_at - at) // 1_000_000

@@ -27,8 +27,9 @@ import structlog
 from protocol.errors import HandoffError
 
 SHOWN = frozenset({
-    "address", "attempt", "case", "code", "command", "count", "duration_ms", "hash", "level", "logger", "method",
-    "name", "pid", "port", "route", "seq", "service", "signal", "slug", "status", "step", "timestamp", "version",
+    "address", "attempt", "case", "code", "command", "count", "duration_ms", "hash", "level", "logger",
+    "method", "name", "pid", "port", "request", "route", "seq", "service", "signal", "slug", "status", "step",
+    "timestamp", "version",
 })  # fmt: skip
 WITHHELD = "[withheld]"
 SHAPE = re.compile(r"[A-Za-z0-9_./:{}\[\]+-]{1,200}")

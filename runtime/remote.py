@@ -44,6 +44,15 @@ class Remote:
         """What a route answers to a request with a body. Raises as ``ask``."""
         return self._call(method, path, content=body, headers={"Content-Type": kind})
 
+    def all_items(self, path: str, **query: str | int) -> list[Any]:
+        """The rows of every page of a list. Raises as ``ask``."""
+        found = self.ask(path, **query)
+        rows = items_of(found)
+        while found.get("next"):
+            found = self.ask(path, **query, cursor=found["next"])
+            rows += items_of(found)
+        return rows
+
     def await_items(self, path: str, within: float, at_least: int = 1, **query: str | int) -> Any:  # noqa: ANN401
         """As ``ask``, for a list: asked again until it has so many rows, for so many seconds at most."""
         until = time.monotonic() + within
@@ -82,6 +91,9 @@ def answer(response: httpx2.Response) -> Any:  # noqa: ANN401 - JSON of any rout
         SpecError: a protocol text was refused; with its findings.
         HandoffError: any other problem, with its code and sentence.
     """
+    if response.status_code == httpx2.codes.SERVICE_UNAVAILABLE and not response.content:
+        says = "What was asked for could not be written into the audit, so nothing was shown. Try again."
+        raise HandoffError("AUDIT_DOWN", says)
     try:
         said = response.json()
     except ValueError:

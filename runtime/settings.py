@@ -113,6 +113,9 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "run in the data folder"},
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    audit_years: int = Field(
+        6, ge=1, le=100, description="For how many years it is kept who saw what; a year is the least."
+    )
     demonstration: bool = Field(
         default=True, description="Whether the first start makes one placeholder person for each role."
     )

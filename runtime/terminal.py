@@ -94,6 +94,12 @@ ESCALATIONS = Columns(
     empty="Nobody had to be told of anything.",
 )
 
+READERS = Columns(
+    titles=("at", "agency", "who", "what", "did", "saw", "allowed", "because"),
+    cells=("at", "agency", "name", "kind", "action", "fields", "allowed", "reason"),
+    empty="Nobody, as far as your agency is to know.",
+)
+
 
 def played(telling: Telling, *, covered: bool) -> None:
     """The stories of one protocol, and where one does not hold; ``covered``: and what they leave out."""
@@ -136,6 +142,10 @@ def _at(item: dict[str, Any], path: str) -> Any:  # noqa: ANN401 - JSON
 def _said(value: Any) -> str:  # noqa: ANN401 - JSON
     if isinstance(value, dict):
         return ", ".join(f"{name} {_said(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_said, value)) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "-" if value is None or value == "" else str(value)
 
 

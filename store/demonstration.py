@@ -1,4 +1,4 @@
-"""Placeholder people for trying a protocol out: one for each role, named after it, never after anybody."""
+"""Placeholder people for trying a protocol out: one for each role and a steward, never named after anybody."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from protocol.kernel import OpaqueId, Protocol, Slug
 from store import people
+from store.audit.seen import STEWARD
 from store.policy import SubjectKind
 
 
@@ -24,7 +25,7 @@ class Credential:
 
 
 def seed(connection: Connection, protocol: Protocol) -> tuple[Credential, ...]:
-    """Make one person for each role of a protocol that nobody has yet, and a records system for each agency.
+    """Make one person for each role that nobody has yet, and for each agency a steward and a records system.
 
     Idempotent: what is there stays, and only those made now are returned.
     """
@@ -35,7 +36,7 @@ def seed(connection: Connection, protocol: Protocol) -> tuple[Credential, ...]:
         if not any(known.kind is SubjectKind.SYSTEM for known in present):
             made.append(_make(connection, f"{_words(each.id)} Records System", each.id, (), SubjectKind.SYSTEM))
         held = {role for known in present for role in known.roles}
-        roles = (*each.leads, *each.roles, *(role.id for role in protocol.roles if role.agency == each.id))
+        roles = (STEWARD, *each.leads, *each.roles, *(role.id for role in protocol.roles if role.agency == each.id))
         made.extend(
             _make(connection, f"{_words(role)} One", each.id, (role,), SubjectKind.PERSON)
             for role in dict.fromkeys(roles)

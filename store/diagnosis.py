@@ -6,6 +6,7 @@ import platform
 import shutil
 import socket
 import sqlite3
+import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -13,11 +14,13 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from protocol import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from runtime.settings import OTHERS, Settings
 from runtime.temporal_binary import VERSION, Kind, present
 from store import linked, protocols, schema
+from store.audit import breaches, heads
 from store.custodian.local import LocalCustodian
 from store.session import Database
 
@@ -133,10 +136,33 @@ def _database(settings: Settings, today: date) -> Iterator[Check]:
         yield Check(name=name, state=State.BAD, says=error.message)
         return
     yield Check(name=name, state=State.OK, says=f"Up to date, with {len(newest)} protocols.")
+    yield from _audit(database_url=settings.database_url)
     for each in newest.values():
         yield _horizon(each.protocol, today)
         yield from _agreements(each.protocol, today)
         yield from _links(each.protocol, newest, unopened)
+
+
+def _audit(database_url: str) -> Iterator[Check]:
+    """What was found broken and nobody has seen to, and whether heads are signed."""
+    database = Database(database_url)
+    try:
+        with database.read() as connection:
+            broken, last = breaches.unanswered(connection), heads.newest(connection)
+    finally:
+        database.close()
+    for each in broken:
+        about = f"{each.says} Row {each.n} of {each.chain or '-'}."
+        due = f"{clocks.moment(each.due_at):%Y-%m-%d %H:%M} UTC"
+        says = f"{about} Tell the stewards, and whoever must hear of a breach, by {due}."
+        yield Check(name="audit", state=State.BAD, says=says)
+    if last is None:
+        yield Check(name="audit", state=State.OK, says="No head is signed yet: the first start signs one.")
+        return
+    silent = time.time_ns() // 1_000 - last.at > heads.SILENT_AFTER * 1_000_000
+    says = f"Its last head was signed at {clocks.moment(last.at):%Y-%m-%d %H:%M} UTC."
+    state = State.SOON if silent else State.OK
+    yield Check(name="audit", state=state, says=says + (" Heads are signed while Handoff runs." if silent else ""))
 
 
 def _horizon(protocol: Protocol, today: date) -> Check:

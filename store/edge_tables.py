@@ -27,7 +27,6 @@ __all__ = [
     "notice_receipt",
     "person",
     "person_role",
-    "read_audit",
     "rota",
     "source_key",
     "vault_record",
@@ -152,18 +151,3 @@ vault_value = Table(
     Index(None, "record_id"),
     Index(None, "state", "created_at"),
 )
-
-read_audit = Table(
-    "read_audit",
-    metadata,
-    Column("id", OPAQUE, primary_key=True),
-    Column("at", BigInteger, nullable=False),
-    Column("person_id", OPAQUE, nullable=False),
-    Column("agency", SLUG, nullable=False),
-    Column("case_id", OPAQUE, nullable=False),
-    Column("field", SLUG, nullable=False),
-    Column("ref", OPAQUE, nullable=False),
-    Column("why", SLUG, nullable=False),
-    Index(None, "case_id", "at"),
-)
-"""One row per protected value asked for, committed before the value is opened."""

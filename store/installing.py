@@ -12,6 +12,7 @@ from protocol.compiling import compile_text
 from runtime import texts
 from runtime.settings import Settings
 from store import demonstration, protocols, schema, vault
+from store.audit import site_key
 from store.custodian.port import Custodian
 from store.session import Database
 
@@ -28,6 +29,8 @@ def prepare(settings: Settings, report: Report) -> None:
     """
     schema.upgrade(settings.database_url)
     database = Database(settings.database_url)
+    with database.write() as connection:
+        site_key.learn(connection, site_key.of_folder(settings.engine_keys))
     for slug, versions in sorted(texts.bundled().items()):
         for number, path in sorted(versions.items()):
             _publish(database, slug, number, path, report)

@@ -1,13 +1,13 @@
 """Protected values: sealed on the way in without asking anybody, opened through the custodian on the way out.
 
-A value comes in as ``pending`` under the command that brings it, and stays once a fact names it. Every opening writes
-its audit row first, in a transaction of its own; what cannot be audited is not opened.
+A value comes in as ``pending`` under the command that brings it, and stays once a fact names it. Every opening is
+written into the audit first, in a transaction of its own; what cannot be written down is not opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, not_, select
@@ -16,10 +16,10 @@ from sqlalchemy.sql import exists
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.state import Instant
-from store import ids
+from store import audit, ids
 from store.custodian import suite
 from store.custodian.port import Custodian, Grant, Item, KeyCard, Order, Place, Receipt, Sealed, Wrap
-from store.edge_tables import key_card, read_audit, vault_record, vault_value
+from store.edge_tables import key_card, vault_record, vault_value
 from store.plain import Plain
 from store.policy import Subject, SubjectKind, unknown
 from store.session import Database, add_new
@@ -38,8 +38,8 @@ class Sealing:
 
 
 def learn_cards(database: Database, custodian: Custodian, protocol: Protocol) -> None:
-    """Keep the public cards of every agency that keeps values under a protocol: afterwards sealing asks nobody."""
-    cards = [custodian.describe(each) for each in sorted({slot.keeper for slot in protocol.vault})]
+    """Keep the public cards of every agency of a protocol: afterwards sealing values and audits asks nobody."""
+    cards = [custodian.describe(each.id) for each in protocol.agencies]
     with database.write() as connection:
         add_new(
             connection,
@@ -98,10 +98,11 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
     *,
     why: Slug,
     now: Instant,
+    ground: str = "owner",
 ) -> dict[OpaqueId, Plain]:
     """Open protected values of a case for a person of the agency that keeps them: all of them, or none.
 
-    The audit rows are committed before the custodian is asked.
+    The audit's row is committed before the custodian is asked.
 
     Args:
         database: where the values lie.
@@ -111,10 +112,12 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
         refs: the references.
         why: what they are opened for, as one word of the program (``task``, ``case-page``).
         now: the present instant.
+        ground: by what right, for the audit: ``Decision.ground`` of the policy that allowed it.
 
     Raises:
         HandoffError: ``NOT_FOUND`` when a reference is unknown, of another case, not accepted yet, or kept for
-            another agency; otherwise as ``port.Custodian`` says. Nothing is returned then.
+            another agency; ``AUDIT_DOWN`` when it cannot be written down; otherwise as ``port.Custodian`` says.
+            Nothing is returned then.
     """
     if subject.kind is not SubjectKind.PERSON:
         raise unknown("value")
@@ -123,8 +126,9 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
         return {}
     with database.read() as connection:
         items = _items(connection, subject, case_id, wanted)
-    with database.write() as connection:
-        _audit(connection, subject, items, why, now)
+    entry = audit.by(subject, case_id, audit.Kind.OPEN, why, now)
+    fields = tuple(sorted({f"slot:{each.place.field}" for each in items}))
+    audit.write_down(database, [replace(entry, fields=fields, ground=ground)])
     values = custodian.open(Grant(person=subject.person_id, agency=subject.agency), why, items)
     return {item.place.ref: Plain(value.decode()) for item, value in zip(items, values, strict=True)}
 
@@ -246,25 +250,6 @@ def _item(site: OpaqueId, row: Row[Any]) -> Item:
         ),
         sealed=Sealed(commitment=bytes(row.commitment), nonce=bytes(row.nonce), ciphertext=bytes(row.ciphertext)),
         wrap=Wrap(epoch=row.epoch, suite=row.suite, wrapped=bytes(row.wrapped)),
-    )
-
-
-def _audit(connection: Connection, subject: Subject, items: Sequence[Item], why: Slug, now: Instant) -> None:
-    connection.execute(
-        insert(read_audit),
-        [
-            {
-                "id": ids.random_id(),
-                "at": now,
-                "person_id": subject.person_id,
-                "agency": subject.agency,
-                "case_id": each.place.case_id,
-                "field": each.place.field,
-                "ref": each.place.ref,
-                "why": why,
-            }
-            for each in items
-        ],
     )
 
 

@@ -68,8 +68,11 @@ def postgres_programs() -> Path:
 
 
 @contextlib.contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A running PostgreSQL on a new folder; gives a URL of its first database, as SQLAlchemy writes it."""
+def postgres(folder: Path, *, fsync: bool = False) -> Iterator[str]:
+    """A running PostgreSQL on a new folder; gives a URL of its first database, as SQLAlchemy writes it.
+
+    Nothing of a test outlives the machine's power, so ``fsync`` is for what is measured.
+    """
     programs, (port,) = postgres_programs(), free_ports(1)
     data = folder / "data"
     user: str | None = None
@@ -86,10 +89,10 @@ def postgres(folder: Path) -> Iterator[str]:
     )  # fmt: skip
     rules = data / "pg_hba.conf"
     rules.write_text(f"host all {WITH_PASSWORD} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+    safe = f"fsync={'on' if fsync else 'off'}"
     with (folder / "postgres.log").open("ab") as log:
         process = subprocess.Popen(
-            # Nothing here outlives the machine's power.
-            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, "-c", "fsync=off"],
+            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, "-c", safe],
             stdout=log, stderr=log, user=user, cwd="/", start_new_session=True,
         )  # fmt: skip
     try:

@@ -10,10 +10,20 @@ import pytest
 from sqlalchemy import update
 
 from store import schema, tables
+from store.audit import site_key
 from store.session import Database
 
 KEY = b"k" * 32
 """Both databases of a comparison derive public ids with the same key."""
+
+SITE_KEY = site_key.SiteKey(KEY)
+"""What signs heads, and stands in for agencies without a card."""
+
+
+def learn_site_card(database: Database) -> None:
+    """As the first start does: the audit can be sealed from then on."""
+    with database.write() as connection:
+        site_key.learn(connection, SITE_KEY)
 
 
 @pytest.fixture
@@ -21,6 +31,7 @@ def database(database_url: str) -> Iterator[Database]:
     """A new database, once on SQLite and once on PostgreSQL."""
     schema.upgrade(database_url)
     made = Database(database_url)
+    learn_site_card(made)
     yield made
     made.close()
 
@@ -33,6 +44,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Database(f"sqlite:///{path}")
     with made.write() as connection:
         connection.execute(update(tables.site).values(site_id="site", id_key=KEY))
+    learn_site_card(made)
     with made.engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")
     made.close()

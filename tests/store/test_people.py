@@ -28,11 +28,12 @@ def seeded(database: Database) -> tuple[demonstration.Credential, ...]:
 
 
 def test_each_role_has_one_placeholder_named_after_it(database: Database) -> None:
-    """Every role of every agency gets one person, every agency one records system; a second run makes nobody."""
+    """Every role gets one person, every agency a steward and a records system; a second run makes nobody."""
     made = seeded(database)
     roles = [each.roles[0] for each in made if each.kind is SubjectKind.PERSON]
     systems = {each.agency for each in made if each.kind is SubjectKind.SYSTEM}
-    assert sorted(roles) == sorted(each.id for each in advocacy().roles)
+    stewards = ["steward"] * len(advocacy().agencies)
+    assert sorted(roles) == sorted([*(each.id for each in advocacy().roles), *stewards])
     assert systems == {each.id for each in advocacy().agencies}
     assert {each.name for each in made if each.roles == ("legal-advocate",)} == {"Legal Advocate One"}
     assert seeded(database) == ()
