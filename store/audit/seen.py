@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, literal, or_, select, union_all
+from sqlalchemy import Connection, Row, Select, and_, func, literal, or_, select, union_all
 
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.state import Instant
 from store import ids, protocols
 from store.audit import sealing
 from store.audit.chain import header, mark
-from store.audit.entry import of_agency
+from store.audit.entry import Kind, of_agency
 from store.audit.sealing import NOBODY, Detail
 from store.audit.site_key import SiteKey
 from store.audit.tables import audit_key, audit_row
@@ -96,7 +96,9 @@ def who_saw(  # noqa: PLR0913 - who asks, about what, which page
 
 def _rows(connection: Connection, agency: Slug, case_id: OpaqueId) -> Any:  # noqa: ANN401 - a subquery
     """Rows an agency may be told of: of the case's chain, and of the agency's own pages of several cases."""
-    mine = or_(audit_row.c.agency == agency, audit_key.c.agency == agency)
+    # What its people were denied is told to whom it belongs: to them it would tell that what they guessed is there.
+    done = and_(audit_row.c.agency == agency, audit_row.c.kind != Kind.DENIED.value)
+    mine = or_(done, audit_key.c.agency == agency)
     columns = select(audit_row).join_from(audit_row, audit_key, audit_row.c.key == audit_key.c.id).where(mine)
     own = columns.where(audit_row.c.chain == case_id)
     listed = columns.where(audit_row.c.chain == of_agency(agency), _holds(connection, mark(case_id)))
@@ -134,7 +136,7 @@ def _named(connection: Connection, readings: list[Reading]) -> list[Reading]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
-    """The case an id of a request leads to, and who keeps the protected value it names; for the audit alone."""
+    """The case an id of a request leads to, and whose the task, notice or value is; for the audit alone."""
 
     case_id: OpaqueId
     keeper: Slug | None
@@ -148,17 +150,18 @@ def behind(connection: Connection, named: dict[str, str]) -> Behind | None:
         named: the path's parts: ``case`` (id or code), ``task`` or ``notice``, and perhaps ``slot``.
     """
     statements: dict[str, Select[Any]] = {
-        "task": select(task.c.case_id).where(task.c.id == named.get("task")),
-        "notice": select(notice.c.case_id).where(notice.c.id == named.get("notice")),
+        "task": select(task.c.case_id, task.c.agency).where(task.c.id == named.get("task")),
+        "notice": select(notice.c.case_id, notice.c.agency).where(notice.c.id == named.get("notice")),
     }
     case_id: OpaqueId | None = None
+    keeper: Slug | None = None
     for each, statement in statements.items():
         if each in named:
-            case_id = connection.execute(statement).scalar()
+            case_id, keeper = connection.execute(statement).first() or (None, None)
     if "case" in named:
         case_id = ids.case_of_code(connection, named["case"]) or named["case"]
     hash_ = connection.execute(select(case_file.c.protocol_hash).where(case_file.c.case_id == case_id)).scalar()
     if case_id is None or hash_ is None:
         return None
     slot = protocols.by_hash(connection, hash_).protocol.slot.get(named.get("slot", ""))
-    return Behind(case_id=case_id, keeper=None if slot is None else slot.keeper)
+    return Behind(case_id=case_id, keeper=keeper if slot is None else slot.keeper)

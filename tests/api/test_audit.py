@@ -23,6 +23,7 @@ from store.policy import SubjectKind
 from store.session import Database
 from tests.store.conftest import SITE_KEY
 from tests.store.conftest import database as database  # noqa: PLC0414 - a fixture
+from tests.store.rings import ring_in
 from tests.store.streams import HOUR, MINUTE, START, actor, advocacy, answer, opened, publish, store
 
 CANARY = "Canary Placeholder, +1-555-0100"
@@ -46,7 +47,7 @@ class Site:
         self.app = create_app(load({"data": data}))
         self.app.state.services = Services(
             settings=load({"data": data}), database=database, custodian=process.custodian, client=None,  # type: ignore[arg-type]
-            case_key=b"c" * 32, page_key=b"p" * 32, site_key=SITE_KEY,
+            case_key=b"c" * 32, page_key=b"p" * 32, site_key=SITE_KEY, ring=ring_in(data),
         )  # fmt: skip
 
     def _case(self) -> None:
