@@ -23,6 +23,7 @@ from store.policy import SubjectKind
 from store.session import Database
 from tests.store.conftest import SITE_KEY
 from tests.store.conftest import database as database  # noqa: PLC0414 - a fixture
+from tests.store.rings import ring_in
 from tests.store.streams import HOUR, MINUTE, START, actor, advocacy, answer, opened, publish, store
 
 CANARY = "Canary Placeholder, +1-555-0100"
@@ -43,9 +44,11 @@ class Site:
             self.tokens = {each.roles[0]: each.token for each in made if each.kind is SubjectKind.PERSON}
             self.tokens["steward"] = next(e.token for e in made if (e.agency, e.roles) == ("advocacy", ("steward",)))
         self._case()
+        data.mkdir()
         self.app = create_app(load({"data": data}))
         self.app.state.services = Services(
             settings=load({"data": data}), database=database, custodian=process.custodian, client=None,  # type: ignore[arg-type]
+            ring=ring_in(data),
             case_key=b"c" * 32, page_key=b"p" * 32, site_key=SITE_KEY,
         )  # fmt: skip
 
