@@ -53,12 +53,11 @@ class HeadsOut(Closed):
 
 
 class ReadingOut(Closed):
-    """One thing somebody did with a case; empty below ``request`` where it is another agency's to know."""
+    """One thing somebody did with a case; empty below ``kind`` where it is another agency's to know."""
 
     at: datetime | None
     agency: Slug | None
     kind: str
-    request: str
     person: str | None = None
     name: str | None = None
     roles: tuple[Slug, ...] = ()
@@ -131,7 +130,7 @@ async def readers(
 
 
 def _reading(each: readings.Reading) -> ReadingOut:
-    known = ReadingOut(at=when(each.at), agency=each.agency, kind=each.kind, request=each.request)
+    known = ReadingOut(at=when(each.at), agency=each.agency, kind=each.kind)
     if each.detail is None:
         return known
     said = each.detail

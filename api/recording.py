@@ -120,12 +120,12 @@ def _some(fields: set[str]) -> tuple[str, ...]:
 
 
 async def _denial(request: Request, here: Services, action: str, code: str) -> audit.Entry:
-    """What somebody was denied: in the chain of the case it is about, sealed to who keeps the value, if it is one."""
+    """What somebody was denied: in the chain of the case it is about, sealed to whoever it belongs to."""
     who = await subject(here, await bearer(request))
     found = await here.read(lambda connection: behind(connection, request.path_params))
     chain = audit.of_agency(who.agency) if found is None else found.case_id
     entry = audit.by(who, chain, audit.Kind.DENIED, action, now())
-    slot = request.path_params.get("slot", "") if found is not None and found.keeper is not None else ""
+    slot = "" if found is None or found.keeper is None else request.path_params.get("slot", "")
     return replace(
         entry,
         allowed=False,

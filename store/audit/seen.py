@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, literal, or_, select, union_all
+from sqlalchemy import Connection, Row, and_, func, literal, or_, select, union_all
 
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.state import Instant
@@ -35,15 +35,13 @@ STEWARD = "steward"
 class Reading:
     """One thing somebody did with a case. ``detail`` is None where it is another agency's to know, or was altered.
 
-    ``name`` is the person's, as they are called today.
+    ``number`` counts only what its reader is told of. ``name`` is the person's, as they are called today.
     """
 
+    number: int
     at: Instant
-    chain: str
-    n: int
     agency: Slug | None
     kind: str
-    request: OpaqueId
     detail: Detail | None = None
     name: str | None = None
 
@@ -82,8 +80,7 @@ def who_saw(  # noqa: PLR0913 - who asks, about what, which page
     with database.read() as connection:
         site, _ = ids.site_of(connection)
         found = _rows(connection, subject.agency, case_id)
-        order = (-found.c.at, found.c.chain, -found.c.n)
-        rows = connection.execute(after(select(found), order, cursor, limit)).all()
+        rows = connection.execute(after(select(found), (-found.c.number,), cursor, limit)).all()
         keys = connection.execute(select(audit_key).where(audit_key.c.id.in_({row.key for row in rows}))).all()
     grant = Grant(person=subject.person_id, agency=subject.agency)
     opened = sealing.open_keys(custodian, grant, site, [row for row in keys if row.agency == subject.agency])
@@ -91,18 +88,24 @@ def who_saw(  # noqa: PLR0913 - who asks, about what, which page
     readings = [_reading(row, opened.get(row.key)) for row in rows]
     with database.read() as connection:
         named = _named(connection, readings)
-    return page(named, limit, lambda each: (-each.at, each.chain, -each.n))
+    return page(named, limit, lambda each: (-each.number,))
 
 
 def _rows(connection: Connection, agency: Slug, case_id: OpaqueId) -> Any:  # noqa: ANN401 - a subquery
-    """Rows an agency may be told of: of the case's chain, and of the agency's own pages of several cases."""
-    # What its people were denied is told to whom it belongs: to them it would tell that what they guessed is there.
-    done = and_(audit_row.c.agency == agency, audit_row.c.kind != Kind.DENIED.value)
-    mine = or_(done, audit_key.c.agency == agency)
+    """Rows an agency may be told of: of the case's chain, and of the agency's own pages of several cases.
+
+    What its people were denied is told to whoever it belongs to: that it stands in this case's chain, and not among
+    what leads nowhere, would say that something is there.
+    """
+    own = and_(audit_row.c.agency == agency, audit_row.c.kind != Kind.DENIED.value)
+    mine = or_(own, audit_key.c.agency == agency)
     columns = select(audit_row).join_from(audit_row, audit_key, audit_row.c.key == audit_key.c.id).where(mine)
-    own = columns.where(audit_row.c.chain == case_id)
+    single = columns.where(audit_row.c.chain == case_id)
     listed = columns.where(audit_row.c.chain == of_agency(agency), _holds(connection, mark(case_id)))
-    return union_all(own, listed).subquery("seen")
+    rows = union_all(single, listed).subquery("rows")
+    # A chain's own numbers count what others did.
+    number = func.row_number().over(order_by=(rows.c.at, rows.c.chain, rows.c.n)).label("number")
+    return select(rows, number).subquery("seen")
 
 
 def _holds(connection: Connection, sought: bytes) -> Any:  # noqa: ANN401 - a clause
@@ -115,12 +118,10 @@ def _holds(connection: Connection, sought: bytes) -> Any:  # noqa: ANN401 - a cl
 def _reading(row: Row[Any], key: bytes | None) -> Reading:
     clear = header(row.chain, row.n, row.at, row.agency, row.kind, row.request, row.key, bytes(row.about))
     return Reading(
+        number=row.number,
         at=row.at,
-        chain=row.chain,
-        n=row.n,
         agency=row.agency,
         kind=row.kind,
-        request=row.request,
         detail=None if key is None else sealing.open_detail(key, bytes(row.sealed), clear),
     )
 
@@ -136,7 +137,7 @@ def _named(connection: Connection, readings: list[Reading]) -> list[Reading]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behind:
-    """The case an id of a request leads to, and whose the task, notice or value is; for the audit alone."""
+    """The case an id of a request leads to, and whose what it names is, if anybody's; for the audit alone."""
 
     case_id: OpaqueId
     keeper: Slug | None
@@ -149,19 +150,16 @@ def behind(connection: Connection, named: dict[str, str]) -> Behind | None:
         connection: from ``Database.read()``.
         named: the path's parts: ``case`` (id or code), ``task`` or ``notice``, and perhaps ``slot``.
     """
-    statements: dict[str, Select[Any]] = {
-        "task": select(task.c.case_id, task.c.agency).where(task.c.id == named.get("task")),
-        "notice": select(notice.c.case_id, notice.c.agency).where(notice.c.id == named.get("notice")),
-    }
-    case_id: OpaqueId | None = None
-    keeper: Slug | None = None
-    for each, statement in statements.items():
+    for each, table in (("task", task), ("notice", notice)):
         if each in named:
-            case_id, keeper = connection.execute(statement).first() or (None, None)
-    if "case" in named:
-        case_id = ids.case_of_code(connection, named["case"]) or named["case"]
+            owner = func.coalesce(table.c.owner, table.c.agency)
+            row = connection.execute(select(table.c.case_id, owner).where(table.c.id == named[each])).first()
+            return None if row is None else Behind(case_id=row[0], keeper=row[1])
+    if "case" not in named:
+        return None
+    case_id = ids.case_of_code(connection, named["case"]) or named["case"]
     hash_ = connection.execute(select(case_file.c.protocol_hash).where(case_file.c.case_id == case_id)).scalar()
-    if case_id is None or hash_ is None:
+    if hash_ is None:
         return None
     slot = protocols.by_hash(connection, hash_).protocol.slot.get(named.get("slot", ""))
-    return Behind(case_id=case_id, keeper=keeper if slot is None else slot.keeper)
+    return Behind(case_id=case_id, keeper=None if slot is None else slot.keeper)

@@ -44,10 +44,12 @@ class Site:
             self.tokens = {each.roles[0]: each.token for each in made if each.kind is SubjectKind.PERSON}
             self.tokens["steward"] = next(e.token for e in made if (e.agency, e.roles) == ("advocacy", ("steward",)))
         self._case()
+        data.mkdir()
         self.app = create_app(load({"data": data}))
         self.app.state.services = Services(
             settings=load({"data": data}), database=database, custodian=process.custodian, client=None,  # type: ignore[arg-type]
-            case_key=b"c" * 32, page_key=b"p" * 32, site_key=SITE_KEY, ring=ring_in(data),
+            ring=ring_in(data),
+            case_key=b"c" * 32, page_key=b"p" * 32, site_key=SITE_KEY,
         )  # fmt: skip
 
     def _case(self) -> None:
