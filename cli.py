@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 import time
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -190,14 +191,17 @@ def doctor(*, as_json: AsJson = False) -> None:
 @store_app.command()
 def rebuild(*, as_json: AsJson = False) -> None:
     """Build every screen's data again from the recorded facts, and say whether anything was different."""
+    from store.keyring.opening import custodian_of, open_keyring  # noqa: PLC0415 - as above
     from store.rebuild import rebuild as rebuild_read_model  # noqa: PLC0415 - as above
     from store.session import Database  # noqa: PLC0415 - as above
 
-    database = Database(load().database_url)
-    try:
+    settings = load()
+    with (
+        custodian_of(settings) as custodian,
+        closing(open_keyring(settings, custodian)) as ring,
+        closing(Database(settings.database_url, ring)) as database,
+    ):
         report = rebuild_read_model(database)
-    finally:
-        database.close()
     same = report.before == report.after
     if as_json:
         terminal.print_json({**asdict(report), "same": same})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from protocol.kernel import Guard, OpaqueId, Protocol, Ref, RungId, Slug
 from protocol.messages import Fact, OwnersChanged, Told
 from store import ids, labels
@@ -9,20 +11,23 @@ from store.rows import CaseRow, FieldRow, Label, NoticeRow, SlotRow, TaskRow
 
 
 class CaseFold:
-    """The rows of one case while facts are folded in, and which of them changed."""
+    """The rows of one case while facts are folded in, and which of them changed.
+
+    ``id_key`` gives the key that ids are made with, of what is an agency's alone a key of that agency.
+    """
 
     def __init__(
         self,
         *,
         protocol: Protocol,
-        key: bytes,
+        id_key: Callable[[Slug | None], bytes],
         case: CaseRow,
         tasks: dict[int, TaskRow],
         owners: dict[int, tuple[Slug, ...]],
         notices: list[NoticeRow],
     ) -> None:
         self.protocol = protocol
-        self.key = key
+        self._id_key = id_key
         self.case = case
         self.tasks = tasks
         self.owners = owners
@@ -44,16 +49,19 @@ class CaseFold:
             return self.task(instance)
         known = self.protocol.step[step]
         ordinal = sum(each.step == step and each.round == round_ for each in self.tasks.values())
+        owner = labels.step_owner(self.protocol, step)
+        # A later round comes by the agency's own doing: outsiders see the first one only.
+        outside = known.outside and round_ == 0
+        key = self._id_key(None if outside else owner)
         self.tasks[instance] = TaskRow(
             case_id=self.case.case_id,
             instance=instance,
-            id=ids.task_id(self.key, self.case.case_id, step, round_, ordinal),
+            id=ids.task_id(key, self.case.case_id, step, round_, ordinal),
             step=step,
             lane=known.lane,
             agency=agency or known.agency,
-            owner=labels.step_owner(self.protocol, step),
-            # A later round comes by the agency's own doing: outsiders see the first one only.
-            outside=known.outside and round_ == 0,
+            owner=owner,
+            outside=outside,
             status="waiting",
             cause=cause,
             round=round_,
@@ -99,7 +107,9 @@ class CaseFold:
             case_id=self.case.case_id,
             seq=fact.seq,
             role=role,
-            id=ids.notice_id(self.key, self.case.case_id, about, body.rung, role, ordinal),
+            id=ids.notice_id(
+                self._id_key(None if outside else owner), self.case.case_id, about, body.rung, role, ordinal
+            ),
             ordinal=ordinal,
             agency=agency,
             how=how,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exist
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant, Value
 from store import ids
+from store.keyring.sealing import opened
 from store.linked import LanePauseView, LinkView, lane_pauses, links
-from store.paging import Cursor, Page, after, page
+from store.paging import NEVER, Cursor, Page, after, page
 from store.policy import Subject, is_party, unknown
 from store.tables import case_file, field_value, slot_ref, task
 from store.task_view import TaskView, tasks_seen, views
@@ -104,16 +105,14 @@ def one(connection: Connection, subject: Subject, id_or_code: str) -> CaseView:
         HandoffError: ``NOT_FOUND``.
     """
     found = seen(connection, subject, id_or_code)
-    tasks = connection.execute(
-        tasks_seen(subject)
-        .where(task.c.case_id == found.case_id)
-        .order_by(task.c.delivered_at.is_(None), task.c.delivered_at, task.c.step, task.c.id)
-    ).all()
+    tasks = connection.execute(tasks_seen(subject).where(task.c.case_id == found.case_id)).all()
+    # Put in order here: what a confidential agency's tasks are ordered by is sealed.
+    in_order = sorted(views(connection, tasks), key=lambda each: (each.delivered_at or NEVER, each.step, each.id))
     return CaseView(
         case=found,
         fields=_fields(connection, subject, found.case_id),
         slots=_slots(connection, subject, found.case_id),
-        tasks=tuple(views(connection, tasks)),
+        tasks=tuple(in_order),
         links=links(connection, subject, found.case_id),
         pauses=lane_pauses(connection, subject, found.case_id),
     )
@@ -144,22 +143,25 @@ def _summary(row: Row[Any]) -> CaseSummary:
 
 
 def _fields(connection: Connection, subject: Subject, case_id: OpaqueId) -> tuple[FieldView, ...]:
+    rows = sorted(_field_rows(connection, subject, (case_id,)), key=lambda row: str(row["field"]))
+    return tuple(FieldView(field=row["field"], value=json.loads(row["value"]), at=row["at"]) for row in rows)
+
+
+def _field_rows(connection: Connection, subject: Subject, case_ids: Collection[OpaqueId]) -> list[dict[str, Any]]:
     rows = connection.execute(
-        select(field_value.c.field, field_value.c.value, field_value.c.at)
-        .where(field_value.c.case_id == case_id)
+        select(field_value)
+        .where(field_value.c.case_id.in_(case_ids))
         .where(or_(field_value.c.owner.is_(None), field_value.c.owner == subject.agency))
-        .order_by(field_value.c.field)
-    )
-    return tuple(FieldView(field=row.field, value=json.loads(row.value), at=row.at) for row in rows)
+    ).all()
+    return opened("field_value", connection, rows)
 
 
 def _slots(connection: Connection, subject: Subject, case_id: OpaqueId) -> tuple[SlotView, ...]:
     rows = connection.execute(
-        select(slot_ref.c.slot, slot_ref.c.ref, slot_ref.c.at)
-        .where(slot_ref.c.case_id == case_id, slot_ref.c.keeper == subject.agency)
-        .order_by(slot_ref.c.slot, slot_ref.c.seq)
-    )
-    return tuple(SlotView(slot=row.slot, ref=row.ref, at=row.at) for row in rows)
+        select(slot_ref).where(slot_ref.c.case_id == case_id, slot_ref.c.keeper == subject.agency)
+    ).all()
+    found = sorted(opened("slot_ref", connection, rows), key=lambda row: (row["slot"], row["seq"]))
+    return tuple(SlotView(slot=row["slot"], ref=row["ref"], at=row["at"]) for row in found)
 
 
 def fields_of(
@@ -169,13 +171,8 @@ def fields_of(
     found: dict[OpaqueId, dict[Slug, Value]] = {each: {} for each in case_ids}
     if not found:
         return found
-    rows = connection.execute(
-        select(field_value.c.case_id, field_value.c.field, field_value.c.value)
-        .where(field_value.c.case_id.in_(found))
-        .where(or_(field_value.c.owner.is_(None), field_value.c.owner == subject.agency))
-    )
-    for row in rows:
-        found[row.case_id][row.field] = json.loads(row.value)
+    for row in _field_rows(connection, subject, found):
+        found[row["case_id"]][row["field"]] = json.loads(row["value"])
     return found
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from protocol.kernel import OpaqueId, RungId, Slug
 from protocol.state import Instant
 from store.edge_tables import notice_receipt
+from store.keyring.sealing import opened, sealer
 from store.paging import Cursor, Page, after, page
 from store.policy import Subject, notice_visible, only_if, unknown
 from store.tables import case_file, notice, task
@@ -76,7 +78,7 @@ def escalations(
     if since is not None:
         statement = statement.where(notice.c.recorded >= since)
     rows = connection.execute(after(statement, NEWEST, cursor, limit)).all()
-    return page([NoticeView(**row._mapping) for row in rows], limit, position)
+    return page(notice_views(connection, rows), limit, position)
 
 
 def one(connection: Connection, subject: Subject, notice_id: str) -> NoticeView:
@@ -88,9 +90,10 @@ def one(connection: Connection, subject: Subject, notice_id: str) -> NoticeView:
     row = connection.execute(notices_seen(subject).where(notice.c.id == notice_id)).first()
     if row is None:
         raise unknown("notice")
-    return NoticeView(**row._mapping)
+    return notice_views(connection, (row,))[0]
 
 
+OF_THE_TASK = ("delivered_at", "taken_at", "due_at", "missed_at")
 NEWEST: tuple[ColumnElement[Any], ...] = (-notice.c.recorded, notice.c.id)
 
 
@@ -107,6 +110,10 @@ def notices_seen(subject: Subject) -> Select[Any]:
         select(
             notice.c.id,
             full.label("full"),
+            notice.c.seq,
+            notice.c.instance,
+            only_if(full, notice.c.sealed),
+            only_if(full, task.c.sealed).label("task_sealed"),
             notice.c.case_id,
             case_file.c.code,
             case_file.c.slug,
@@ -135,3 +142,16 @@ def notices_seen(subject: Subject) -> Select[Any]:
         .outerjoin(notice_receipt, notice_receipt.c.notice_id == notice.c.id)
         .where(notice_visible(notice, subject, case_file.c.protocol_hash))
     )
+
+
+def notice_views(connection: Connection, rows: Sequence[Row[Any]]) -> list[NoticeView]:
+    """Rows of ``notices_seen`` as values, with what is sealed of them and of their tasks opened."""
+    seals = sealer(connection)
+    found = opened("notice", connection, rows)
+    for each in found:
+        sealed = each.pop("task_sealed")
+        if sealed is not None:
+            place = {"case_id": each["case_id"], "instance": each["instance"], "sealed": sealed}
+            its = seals.opened("task", place)
+            each.update({name: its[name] for name in OF_THE_TASK if name in its})
+    return [NoticeView(**{name: each[name] for name in NoticeView.__dataclass_fields__}) for each in found]

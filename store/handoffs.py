@@ -61,16 +61,17 @@ def handoffs(  # noqa: PLR0913 - filters and paging, by name
         func.coalesce(progress, task.c.taken_at, task.c.delivered_at, NEVER),
         task.c.id,
     )
-    rows = connection.execute(after(statement, order, cursor, limit)).all()
-    return page(views(connection, rows), limit, _position)
+    rank, since, _ = order
+    statement = statement.add_columns(rank.label("rank"), since.label("since"))
+    found = page(
+        connection.execute(after(statement, order, cursor, limit)).all(),
+        limit,
+        lambda row: (row.rank, row.since, row.id),
+    )
+    return Page(rows=tuple(views(connection, found.rows)), next=found.next)
 
 
 def stalled_since(view: TaskView) -> Instant:
     """When something last happened to a handoff, as far as the subject may know."""
     known = (view.last_progress_at, view.taken_at, view.delivered_at, NEVER)
     return next(each for each in known if each is not None)
-
-
-def _position(view: TaskView) -> Cursor:
-    rank = 0 if view.taken_at is None else 1 if view.missed_at is not None else 2
-    return (rank, stalled_since(view), view.id)

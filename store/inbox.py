@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, case, exists, func, or_
+from collections.abc import Sequence
+from typing import Any
 
+from sqlalchemy import Connection, Row, and_, case, exists, func, or_
+
+from protocol.state import Instant
 from store.paging import NEVER, Cursor, Page, after, page
 from store.policy import Subject, votes_on
 from store.tables import case_file, task, task_owner
@@ -46,17 +50,34 @@ def inbox(
     own = task.c.agency == subject.agency
     if not whole_agency:
         own = and_(own, owned)
-    if mine:
-        own = and_(own, or_(task.c.person.is_(None), task.c.person == subject.person_id))
-    statement = tasks_seen(subject).where(task.c.status == "open", or_(own, votes))
-    rows = connection.execute(after(statement, order, cursor, limit)).all()
-    return page(views(connection, rows), limit, _position)
-
-
-def _position(view: TaskView) -> Cursor:
-    return (
-        0 if view.missed_at is not None else 1,
-        0 if view.taken_at is None else 1,
-        NEVER if view.due_at is None else view.due_at,
-        view.id,
+    late, untaken, due, _ = order
+    statement = (
+        tasks_seen(subject)
+        .where(task.c.status == "open", or_(own, votes))
+        .add_columns(late.label("late"), untaken.label("untaken"), due.label("due"), votes.label("votes_on"))
     )
+
+    def ask(behind: Cursor | None) -> Sequence[Row[Any]]:
+        return connection.execute(after(statement, order, behind, limit)).all()
+
+    found: list[tuple[TaskView, Cursor]] = []
+    rows = ask(cursor)
+    while rows:
+        for row, view in zip(rows, views(connection, rows), strict=True):
+            # Whose a confidential agency's task is, is sealed: what is a colleague's is left out here.
+            if not mine or row.votes_on or view.person in (None, subject.person_id):
+                found.append((view, _position(row)))
+        if len(found) > limit or len(rows) <= limit:
+            break
+        rows = ask(_position(rows[-1]))
+    kept = page(found, limit, lambda each: each[1])
+    return Page(rows=tuple(sorted((view for view, _ in kept.rows), key=_urgency)), next=kept.next)
+
+
+def _position(row: Row[Any]) -> Cursor:
+    return (row.late, row.untaken, row.due, row.id)
+
+
+def _urgency(view: TaskView) -> tuple[bool, bool, Instant, str]:
+    """The order of a page, once what is sealed is open; across pages whether a task was taken up may not count."""
+    return (view.missed_at is None, view.taken_at is not None, view.due_at or NEVER, view.id)

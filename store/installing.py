@@ -14,6 +14,8 @@ from runtime.settings import Settings
 from store import demonstration, protocols, schema, vault
 from store.audit import site_key
 from store.custodian.port import Custodian
+from store.keyring.opening import open_keyring
+from store.keyring.resealing import seal_what_is_there
 from store.session import Database
 
 INSTALLER = "installation"
@@ -56,11 +58,12 @@ def _publish(database: Database, slug: str, number: int, path: Path, report: Rep
 
 
 def meet(settings: Settings, custodian: Custodian, report: Report) -> None:
-    """Learn the keepers' cards and, on the first start, make placeholder people.
+    """Learn the keepers' cards, seal what is in clear and, on the first start, make placeholder people.
 
     Their tokens are written to a file only its owner can read; they are kept nowhere else.
     """
-    database = Database(settings.database_url)
+    ring = open_keyring(settings, custodian)
+    database = Database(settings.database_url, ring)
     with database.read() as connection:
         found = [each.protocol for each in protocols.versions(connection)]
     made: list[demonstration.Credential] = []
@@ -69,7 +72,9 @@ def meet(settings: Settings, custodian: Custodian, report: Report) -> None:
         if settings.demonstration:
             with database.write() as connection:
                 made.extend(demonstration.seed(connection, protocol))
+    seal_what_is_there(database, ring, report)
     database.close()
+    ring.close()
     if made:
         _write(settings.credentials_file, made)
         report(

@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
 from store.edge_tables import source_key
 from store.ids import source_hash
+from store.keyring.sealing import opened
 from store.session import add_new
 from store.tables import case_file, fact
 
@@ -66,10 +67,10 @@ def recorded(connection: Connection, case_id: OpaqueId) -> Recorded | None:
     row = connection.execute(select(case_file.c.seq, case_file.c.status).where(case_file.c.case_id == case_id)).first()
     if row is None or row.seq == 0:
         return None
-    bodies = connection.execute(
-        select(fact.c.body).where(fact.c.case_id == case_id, fact.c.kind == "event-recorded")
-    ).scalars()
-    events = [json.loads(each) for each in bodies]
+    maybe = or_(fact.c.kind == "event-recorded", fact.c.sealed.is_not(None))
+    rows = connection.execute(select(fact).where(fact.c.case_id == case_id, maybe)).all()
+    found = opened("fact", connection, rows)
+    events = [json.loads(each["body"]) for each in found if each["kind"] == "event-recorded"]
     return Recorded(
         seq=row.seq,
         ended=row.status == "ended",

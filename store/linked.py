@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, not_, select
+from sqlalchemy import Connection, exists, func, not_, or_, select
 
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
+from store.keyring.sealing import opened
 from store.policy import Subject, wholly
 from store.tables import case_file, fact
 
@@ -46,19 +47,22 @@ def links(connection: Connection, subject: Subject, case_id: OpaqueId) -> tuple[
     """The linked cases a case began, as far as the subject may know, first to last."""
     found: list[LinkView] = []
     for row, body in _facts(connection, subject, case_id, LINKS):
-        if row.kind != "link-noticed":
+        if row["kind"] != "link-noticed":
             link = body.get("link")
-            found.append(LinkView(seq=row.seq, link=link, event=body["event"], started_at=row.at))
+            found.append(LinkView(seq=row["seq"], link=link, event=body["event"], started_at=row["at"]))
             continue
         # One linked case of a link at a time: a notice is about the last.
         place = max(number for number, each in enumerate(found) if each.link == body["link"])
-        told = {"ended_at": row.at} if body["ended"] else {"opened_at": row.at}
+        told = {"ended_at": row["at"]} if body["ended"] else {"opened_at": row["at"]}
         found[place] = replace(found[place], **told)
     return tuple(found)
 
 
 def unopened(connection: Connection) -> dict[tuple[Slug, Slug], int]:
-    """How many linked cases of open cases have not opened yet, by the protocol and the link that began them."""
+    """How many linked cases of open cases have not opened yet, by the protocol and the link that began them.
+
+    Those that a confidential agency's act began are not counted: that is not the operator's to know.
+    """
     started, noticed = fact.alias("started"), fact.alias("noticed")
     since = exists().where(
         noticed.c.case_id == started.c.case_id,
@@ -81,17 +85,18 @@ def lane_pauses(connection: Connection, subject: Subject, case_id: OpaqueId) -> 
     for row, body in _facts(connection, subject, case_id, PAUSES):
         lane = body["lane"]
         found.pop(lane, None)
-        if row.kind == "lane-paused":
-            found[lane] = LanePauseView(lane=lane, since=row.at, until=body["until"])
+        if row["kind"] == "lane-paused":
+            found[lane] = LanePauseView(lane=lane, since=row["at"], until=body["until"])
     return tuple(found.values())
 
 
 def _facts(
     connection: Connection, subject: Subject, case_id: OpaqueId, kinds: tuple[str, ...]
-) -> list[tuple[Any, dict[str, Any]]]:
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    # Of what is sealed the kind is, too.
+    maybe = or_(fact.c.kind.in_(kinds), fact.c.sealed.is_not(None))
     rows = connection.execute(
-        select(fact.c.seq, fact.c.at, fact.c.kind, fact.c.body)
-        .where(fact.c.case_id == case_id, fact.c.kind.in_(kinds), wholly(fact, subject))
-        .order_by(fact.c.seq)
-    )
-    return [(row, json.loads(row.body)) for row in rows]
+        select(fact).where(fact.c.case_id == case_id, maybe, wholly(fact, subject)).order_by(fact.c.seq)
+    ).all()
+    found = [row for row in opened("fact", connection, rows) if row["kind"] in kinds]
+    return [(row, json.loads(row["body"])) for row in found]

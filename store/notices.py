@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, select
+from sqlalchemy import ColumnElement, Connection, Select, case, select
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
 from store.edge_tables import notice_receipt
-from store.escalations import NEWEST, NoticeView, notices_seen, position
+from store.escalations import NEWEST, NoticeView, notice_views, notices_seen, position
+from store.keyring.sealing import opened
 from store.paging import Cursor, Page, after, page
 from store.policy import Subject, notice_visible, unknown
 from store.session import add_new
@@ -50,7 +51,7 @@ def notices(
     read = case((notice_receipt.c.read_at.is_(None), 0), else_=1)
     order: tuple[ColumnElement[Any], ...] = (read, *NEWEST)
     rows = connection.execute(after(statement, order, cursor, limit)).all()
-    return page([NoticeView(**row._mapping) for row in rows], limit, _position)
+    return page(notice_views(connection, rows), limit, _position)
 
 
 def target(connection: Connection, subject: Subject, notice_id: str) -> NoticeTarget:
@@ -62,11 +63,13 @@ def target(connection: Connection, subject: Subject, notice_id: str) -> NoticeTa
     row = connection.execute(
         select(
             notice.c.case_id,
+            notice.c.seq,
             case_file.c.slug,
             notice.c.page,
             notice.c.role,
-            notice.c.stopped_at.is_not(None).label("stopped"),
+            notice.c.stopped_at,
             notice.c.agency,
+            notice.c.sealed,
         )
         .join_from(notice, case_file, notice.c.case_id == case_file.c.case_id)
         .where(notice.c.id == notice_id, notice_visible(notice, subject, case_file.c.protocol_hash))
@@ -75,7 +78,14 @@ def target(connection: Connection, subject: Subject, notice_id: str) -> NoticeTa
         raise unknown("notice")
     if row.agency != subject.agency or row.role not in subject.roles:
         raise HandoffError("NOT_YOURS", "this went to another role or agency, and only they can say that it was read")
-    return NoticeTarget(case_id=row.case_id, slug=row.slug, page=row.page, role=row.role, stopped=bool(row.stopped))
+    (found,) = opened("notice", connection, (row,))
+    return NoticeTarget(
+        case_id=row.case_id,
+        slug=row.slug,
+        page=found["page"],
+        role=row.role,
+        stopped=found["stopped_at"] is not None,
+    )
 
 
 def mark_read(connection: Connection, subject: Subject, notice_id: str, now: Instant) -> NoticeTarget:
@@ -89,10 +99,11 @@ def mark_read(connection: Connection, subject: Subject, notice_id: str, now: Ins
     found = target(connection, subject, notice_id)
     read = [notice_id]
     if found.page is not None:
-        same = and_(notice.c.case_id == found.case_id, notice.c.page == found.page, notice.c.role == found.role)
-        read = list(connection.execute(select(notice.c.id).where(same)).scalars())
-    rows = [{"notice_id": each, "person_id": subject.person_id, "read_at": now} for each in read]
-    add_new(connection, notice_receipt, rows)
+        told = select(notice).where(notice.c.case_id == found.case_id, notice.c.role == found.role)
+        rows = opened("notice", connection, connection.execute(told).all())
+        read = [each["id"] for each in rows if each["page"] == found.page]
+    reads = [{"notice_id": each, "person_id": subject.person_id, "read_at": now} for each in read]
+    add_new(connection, notice_receipt, reads)
     return found
 
 

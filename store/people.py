@@ -40,6 +40,11 @@ def add_agency(connection: Connection, id_: Slug, name: str, *, confidential: bo
     add_new(connection, agency, [{"id": id_, "name": name, "confidential": confidential}])
 
 
+def is_confidential(connection: Connection, agency_id: Slug) -> bool:
+    """Whether what an agency's people do is theirs alone to know."""
+    return bool(connection.execute(select(agency.c.confidential).where(agency.c.id == agency_id)).scalar())
+
+
 def add_person(  # noqa: PLR0913 - a person's columns, by name
     connection: Connection,
     *,

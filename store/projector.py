@@ -6,12 +6,13 @@ Safe to run any number of times and with any cutting of the same facts into batc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import takewhile
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row, Table, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Table, delete, insert, select, tuple_, update
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
@@ -22,14 +23,15 @@ from store import ids, labels, tables
 from store.case_fold import CaseFold, empty_case
 from store.edge_tables import vault_value
 from store.fold import fold
-from store.rows import CaseRow, Label, NoticeRow, TaskRow, columns
+from store.keyring.sealing import Sealer, opened, sealer
+from store.rows import CaseRow, FieldRow, Label, NoticeRow, SlotRow, TaskRow, columns
 from store.session import add_new, put
 
 BODY: TypeAdapter[FactBody] = TypeAdapter(FactBody)
 HEARD = (Told, OwnersChanged, PageStopped)
 """The facts whose folding reads what was told before."""
 
-Kind = TypeVar("Kind", CaseRow, TaskRow, NoticeRow)
+Kind = TypeVar("Kind", TaskRow, NoticeRow)
 
 
 class Batch(NamedTuple):
@@ -84,7 +86,8 @@ def _project_turn(connection: Connection, key: bytes, batches: Sequence[Batch]) 
     work = [each for each in fresh if each.facts]
     if work:
         foldings = _open(connection, key, [(each, cases[each.case_id]) for each in work])
-        rows = [row for folding, each in zip(foldings, work, strict=True) for row in _fact_rows(folding, each)]
+        seals = sealer(connection)
+        rows = [row for folding, each in zip(foldings, work, strict=True) for row in _fact_rows(seals, folding, each)]
         connection.execute(insert(tables.fact), rows)
         for each in work:
             _commit_values(connection, each.case_id, each.facts)
@@ -92,15 +95,17 @@ def _project_turn(connection: Connection, key: bytes, batches: Sequence[Batch]) 
     return [cases[each.case_id].seq for each in batches]
 
 
-def refold(connection: Connection, key: bytes, protocol: Protocol, case: CaseRow, facts: Sequence[Fact]) -> None:
+def refold(
+    connection: Connection, key: bytes, protocol: Protocol, protocol_hash: str, case: CaseRow, facts: Sequence[Fact]
+) -> None:
     """Fold facts that are already in ``fact``, all under one protocol, into an emptied read model."""
-    (folding,) = _open(connection, key, [(Batch(case.case_id, protocol, case.protocol_hash, facts), case)])
-    for each in facts:
-        label = _fold(folding, each)
+    batch = Batch(case.case_id, protocol, protocol_hash, facts)
+    (folding,) = _open(connection, key, [(batch, case)])
+    for each in _fact_rows(sealer(connection), folding, batch):
         connection.execute(
             update(tables.fact)
-            .where(tables.fact.c.case_id == case.case_id, tables.fact.c.seq == each.seq)
-            .values(columns(label))
+            .where(tables.fact.c.case_id == case.case_id, tables.fact.c.seq == each["seq"])
+            .values(each)
         )
     _save(connection, [folding])
 
@@ -115,23 +120,22 @@ def _fresh(facts: Sequence[Fact], known: int) -> list[Fact]:
     return fresh
 
 
-def _fact_rows(folding: CaseFold, batch: Batch) -> list[Mapping[str, object]]:
+def _fact_rows(seals: Sealer, folding: CaseFold, batch: Batch) -> list[dict[str, Any]]:
     """Fold a batch's facts; gives them as they are kept."""
-    rows: list[Mapping[str, object]] = []
+    rows = []
     for each in batch.facts:
         label = _fold(folding, each)
-        rows.append(
-            {
-                "case_id": batch.case_id,
-                "seq": each.seq,
-                "at": each.at,
-                "recorded": each.recorded,
-                "kind": each.body.kind,
-                "protocol_hash": batch.protocol_hash,
-                "body": canonical(BODY.dump_python(each.body, mode="json")).decode(),
-                **columns(label),
-            }
-        )
+        row = {
+            "case_id": batch.case_id,
+            "seq": each.seq,
+            "at": each.at,
+            "recorded": each.recorded,
+            "kind": each.body.kind,
+            "protocol_hash": batch.protocol_hash,
+            "body": canonical(BODY.dump_python(each.body, mode="json")).decode(),
+            **columns(label),
+        }
+        rows.append(seals.sealed("fact", row, batch.protocol))
     return rows
 
 
@@ -172,7 +176,7 @@ def _locked(connection: Connection, case_ids: Sequence[OpaqueId]) -> dict[Opaque
     # In one order for everybody, so that two writers cannot wait for one another.
     case = tables.case_file
     wanted = select(case).where(case.c.case_id.in_(case_ids)).order_by(case.c.case_id).with_for_update()
-    return {each.case_id: _row(CaseRow, each) for each in connection.execute(wanted)}
+    return {each.case_id: CaseRow(**each._mapping) for each in connection.execute(wanted)}
 
 
 def add_parties(connection: Connection, protocol: Protocol, protocol_hash: str) -> None:
@@ -190,6 +194,7 @@ def add_parties(connection: Connection, protocol: Protocol, protocol_hash: str) 
 
 def _open(connection: Connection, key: bytes, work: Sequence[tuple[Batch, CaseRow]]) -> list[CaseFold]:
     """Load what folding these batches of different cases may read."""
+    seals = sealer(connection)
     known = [batch for batch, case in work if case.seq > 0]
     ask = [each.case_id for each in known]
     heard = [each.case_id for each in known if any(isinstance(fact.body, HEARD) for fact in each.facts)]
@@ -203,7 +208,7 @@ def _open(connection: Connection, key: bytes, work: Sequence[tuple[Batch, CaseRo
     return [
         CaseFold(
             protocol=batch.protocol,
-            key=key,
+            id_key=partial(_id_key, seals, key, batch),
             case=case,
             tasks=tasks[batch.case_id],
             owners=owners[batch.case_id],
@@ -211,6 +216,10 @@ def _open(connection: Connection, key: bytes, work: Sequence[tuple[Batch, CaseRo
         )
         for batch, case in work
     ]
+
+
+def _id_key(seals: Sealer, key: bytes, batch: Batch, owner: Slug | None) -> bytes:
+    return seals.id_key(key, batch.case_id, owner, batch.protocol)
 
 
 def _owners(connection: Connection, case_ids: Sequence[OpaqueId]) -> dict[OpaqueId, dict[int, tuple[Slug, ...]]]:
@@ -228,21 +237,30 @@ def _owners(connection: Connection, case_ids: Sequence[OpaqueId]) -> dict[Opaque
 def _all(connection: Connection, table: Table, kind: type[Kind], case_ids: Sequence[OpaqueId]) -> list[Kind]:
     if not case_ids:
         return []
-    return [_row(kind, each) for each in connection.execute(select(table).where(table.c.case_id.in_(case_ids)))]
-
-
-def _row(kind: type[Kind], row: Row[tuple[object, ...]]) -> Kind:
-    return kind(**row._mapping)
+    rows = connection.execute(select(table).where(table.c.case_id.in_(case_ids))).all()
+    return [kind(**each) for each in opened(table.name, connection, rows)]
 
 
 def _save(connection: Connection, foldings: Sequence[CaseFold]) -> None:
     """Write every row that changed."""
     put(connection, tables.case_file, [columns(each.case) for each in foldings])
-    put(connection, tables.task, [columns(each.tasks[task]) for each in foldings for task in sorted(each.touched)])
-    put(connection, tables.notice, [columns(row) for each in foldings for row in each.told])
-    put(connection, tables.field_value, [columns(row) for each in foldings for row in each.fields.values()])
-    put(connection, tables.slot_ref, [columns(row) for each in foldings for row in each.slots])
+    put(connection, tables.task, _sealed(connection, "task", foldings))
+    put(connection, tables.notice, _sealed(connection, "notice", foldings))
+    put(connection, tables.field_value, _sealed(connection, "field_value", foldings))
+    put(connection, tables.slot_ref, _sealed(connection, "slot_ref", foldings))
     _save_owners(connection, foldings)
+
+
+def _sealed(connection: Connection, table: str, foldings: Sequence[CaseFold]) -> list[dict[str, Any]]:
+    """The rows of a table that changed, as they are kept."""
+    changed: dict[str, Callable[[CaseFold], Iterable[TaskRow | NoticeRow | FieldRow | SlotRow]]] = {
+        "task": lambda each: (each.tasks[task] for task in sorted(each.touched)),
+        "notice": lambda each: each.told,
+        "field_value": lambda each: each.fields.values(),
+        "slot_ref": lambda each: each.slots,
+    }
+    seals, of = sealer(connection), changed[table]
+    return [seals.sealed(table, columns(row), each.protocol) for each in foldings for row in of(each)]
 
 
 def _save_owners(connection: Connection, foldings: Sequence[CaseFold]) -> None:

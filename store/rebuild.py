@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from sqlalchemy import Connection, delete, func, select
 
+from protocol.kernel import OpaqueId
 from protocol.messages import Fact
 from store import ids, protocols, tables
 from store.case_fold import empty_case
+from store.keyring.sealing import opened
 from store.projector import BODY, add_parties, refold
 from store.rows import columns
 from store.session import Database, add_new
@@ -55,13 +57,22 @@ def rebuild(database: Database, progress: Progress = lambda _done, _all: None) -
         return RebuildReport(cases=total, facts=folded, before=before, after=fingerprint(connection))
 
 
+def rebuild_cases(connection: Connection, case_ids: Sequence[OpaqueId]) -> None:
+    """Fold these cases' facts again, in the caller's transaction; their facts are sealed as they are now to be."""
+    for table in (tables.case_file, tables.task, tables.task_owner, tables.notice, tables.field_value, tables.slot_ref):
+        connection.execute(delete(table).where(table.c.case_id.in_(case_ids)))
+    _, key = ids.site_of(connection)
+    for case_id, facts in _facts_of(connection, case_ids):
+        _refold_case(connection, key, case_id, facts)
+
+
 def fingerprint(connection: Connection) -> str:
     """The SHA-256 of every row of the read model, in key order, and of the labels facts carry."""
     digest = hashlib.sha256()
     for table in (*tables.READ_MODEL, tables.fact):
         digest.update(f"{table.name}\n".encode())
         for row in connection.execute(select(table).order_by(*table.primary_key)):
-            digest.update(json.dumps(list(row), separators=(",", ":")).encode() + b"\n")
+            digest.update(json.dumps(list(row), separators=(",", ":"), default=bytes.hex).encode() + b"\n")
     return digest.hexdigest()
 
 
@@ -76,21 +87,26 @@ def _cases(connection: Connection) -> Iterator[tuple[str, list[tuple[str, Fact]]
         found = list(chunk)
         if not found:
             return
-        rows = connection.execute(
-            select(fact).where(fact.c.case_id.in_(found)).order_by(fact.c.case_id, fact.c.seq)
-        ).all()
-        for case_id, group in groupby(rows, key=lambda row: str(row.case_id)):
-            yield (
-                case_id,
-                [
-                    (
-                        row.protocol_hash,
-                        Fact(seq=row.seq, at=row.at, recorded=row.recorded, body=BODY.validate_json(row.body)),
-                    )
-                    for row in group
-                ],
-            )
+        yield from _facts_of(connection, found)
         last = found[-1]
+
+
+def _facts_of(connection: Connection, case_ids: Sequence[OpaqueId]) -> Iterator[tuple[str, list[tuple[str, Fact]]]]:
+    fact = tables.fact
+    rows = connection.execute(
+        select(fact).where(fact.c.case_id.in_(case_ids)).order_by(fact.c.case_id, fact.c.seq)
+    ).all()
+    for case_id, group in groupby(opened("fact", connection, rows), key=lambda row: str(row["case_id"])):
+        yield (
+            case_id,
+            [
+                (
+                    row["protocol_hash"],
+                    Fact(seq=row["seq"], at=row["at"], recorded=row["recorded"], body=BODY.validate_json(row["body"])),
+                )
+                for row in group
+            ],
+        )
 
 
 def _refold_case(connection: Connection, key: bytes, case_id: str, facts: list[tuple[str, Fact]]) -> None:
@@ -101,4 +117,4 @@ def _refold_case(connection: Connection, key: bytes, case_id: str, facts: list[t
             row = empty_case(protocol, protocol_hash, case_id, ids.give_code(connection, key, case_id))
             add_new(connection, tables.case_file, [columns(row)])
         add_parties(connection, protocol, protocol_hash)
-        refold(connection, key, protocol, row, [fact for _, fact in group])
+        refold(connection, key, protocol, protocol_hash, row, [fact for _, fact in group])

@@ -1,7 +1,9 @@
 """Facts, protocol versions, and the read model, for SQLite and PostgreSQL alike; the rest is in ``edge_tables``.
 
 Instants are microseconds UTC in BIGINT columns; JSON is kept as text, so what was written is what is read.
-``READ_MODEL`` names the tables that are a fold over ``fact`` and may be dropped and built again; nothing else is.
+``sealed`` holds what is a confidential agency's alone (``store.keyring.sealing``); words that say nothing stand in
+the columns it replaces. ``READ_MODEL`` names the tables that are a fold over ``fact`` and may be dropped and built
+again; nothing else is.
 """
 
 from __future__ import annotations
@@ -82,6 +84,7 @@ fact = Table(
     Column("outside", Boolean, nullable=False),
     Column("step", SLUG),
     Column("task_id", String(26)),
+    Column("sealed", LargeBinary),
     PrimaryKeyConstraint("case_id", "seq"),
 )
 """``owner`` is the agency whose people alone see the fact (NULL: every party); ``outside`` lets others see its bare
@@ -165,6 +168,7 @@ task = Table(
     Column("last_progress_at", BigInteger),
     Column("item", Text),
     Column("votes", Text),
+    Column("sealed", LargeBinary),
     PrimaryKeyConstraint("case_id", "instance"),
     Index(None, "agency", "status", "due_at"),
     Index(None, "outside", "delivered_at"),
@@ -206,6 +210,7 @@ notice = Table(
     Column("page", Integer),
     Column("repeat", Integer, nullable=False),
     Column("stopped_at", BigInteger),
+    Column("sealed", LargeBinary),
     PrimaryKeyConstraint("case_id", "seq", "role"),
     Index(None, "agency", "role", "recorded"),
     Index(None, "recorded", "id"),
@@ -221,6 +226,7 @@ field_value = Table(
     Column("owner", SLUG),
     Column("seq", Integer, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("sealed", LargeBinary),
     PrimaryKeyConstraint("case_id", "field"),
 )
 
@@ -233,6 +239,7 @@ slot_ref = Table(
     Column("ref", OPAQUE, nullable=False),
     Column("keeper", SLUG, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("sealed", LargeBinary),
     PrimaryKeyConstraint("case_id", "seq"),
 )
 

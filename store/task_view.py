@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, or_, 
 
 from protocol.kernel import OpaqueId, Ref, Slug
 from protocol.state import Instant, Item
+from store.keyring.sealing import opened
 from store.policy import Subject, inside, only_if, unknown, visible, votes_on, wholly
 from store.tables import case_file, task, task_owner
 
@@ -120,6 +121,7 @@ def tasks_seen(subject: Subject, *extra: ColumnElement[Any]) -> Select[Any]:
             case_file.c.protocol_hash,
             full.label("full"),
             instance,
+            only_if(full, task.c.sealed),
             case((full, task.c.status), else_=outsiders).label("status"),
             *(only_if(full, column) for column in MASKED),
             *extra,
@@ -134,10 +136,10 @@ def views(connection: Connection, rows: Sequence[Row[Any]]) -> list[TaskView]:
     """Rows of ``tasks_seen`` as values, with the owners of those seen in full."""
     names = TaskView.__dataclass_fields__
     made = []
-    for row in rows:
-        found = {name: value for name, value in row._mapping.items() if name in names and name not in WRITTEN}
-        written = {name: None if row._mapping[name] is None else json.loads(row._mapping[name]) for name in WRITTEN}
-        made.append(TaskView(**{**found, **written, "full": bool(row.full)}))
+    for row in opened("task", connection, rows):
+        found = {name: value for name, value in row.items() if name in names and name not in WRITTEN}
+        written = {name: None if row[name] is None else json.loads(row[name]) for name in WRITTEN}
+        made.append(TaskView(**{**found, **written, "full": bool(row["full"])}))
     owners = _owners(connection, [(row.case_id, row.instance) for row in rows if row.full])
     return [
         replace(view, owners=owners.get((row.case_id, row.instance), ())) if view.full else view
@@ -160,13 +162,15 @@ def target(connection: Connection, subject: Subject, id_: str) -> TaskTarget:
             task.c.step,
             task.c.agency,
             task.c.from_agency,
+            task.c.sealed,
         )
         .join_from(task, case_file, task.c.case_id == case_file.c.case_id)
         .where(task.c.id == id_, or_(inside(task, subject), votes_on(task, subject, case_file.c.protocol_hash)))
     ).first()
     if row is None:
         raise unknown("task")
-    return TaskTarget(**row._mapping)
+    (found,) = opened("task", connection, (row,))
+    return TaskTarget(**{name: found[name] for name in TaskTarget.__dataclass_fields__})
 
 
 def one(connection: Connection, subject: Subject, id_: str) -> TaskView:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
 from store.cases import seen
+from store.keyring.sealing import opened
 from store.policy import Subject, only_if, visible, wholly
 from store.tables import case_file, fact
 
@@ -48,6 +49,9 @@ def timeline(connection: Connection, subject: Subject, case_id: OpaqueId) -> tup
     rows = connection.execute(
         select(
             full.label("full"),
+            fact.c.case_id,
+            fact.c.seq,
+            only_if(full, fact.c.sealed),
             only_if(full, fact.c.at),
             fact.c.recorded,
             fact.c.kind,
@@ -60,21 +64,21 @@ def timeline(connection: Connection, subject: Subject, case_id: OpaqueId) -> tup
         .join_from(fact, case_file, fact.c.case_id == case_file.c.case_id)
         .where(fact.c.case_id == known.case_id, visible(fact, subject, case_file.c.protocol_hash))
         .order_by(fact.c.seq)
-    )
+    ).all()
     return tuple(
         TimelineRow(
             number=number,
-            full=bool(row.full),
-            at=row.at if row.full else row.recorded,
-            recorded=row.recorded,
-            kind=row.kind if row.full else OUTSIDE_WORDS[row.kind],
-            lane=row.lane,
-            agency=row.agency,
-            step=row.step,
-            task_id=row.task_id,
-            data=_data(row.body) if row.full else {},
+            full=bool(row["full"]),
+            at=row["at"] if row["full"] else row["recorded"],
+            recorded=row["recorded"],
+            kind=row["kind"] if row["full"] else OUTSIDE_WORDS[row["kind"]],
+            lane=row["lane"],
+            agency=row["agency"],
+            step=row["step"],
+            task_id=row["task_id"],
+            data=_data(row["body"]) if row["full"] else {},
         )
-        for number, row in enumerate(rows, start=1)
+        for number, row in enumerate(opened("fact", connection, rows), start=1)
     )
 
 

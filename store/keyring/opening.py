@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -9,6 +12,7 @@ from protocol.kernel import Slug
 from runtime.codec import DerivedCaseKeys, site_secret
 from runtime.settings import Settings
 from store import protocols
+from store.custodian.local import CustodianProcess, LocalCustodian
 from store.custodian.port import Custodian
 from store.keyring import tables
 from store.keyring.payloads import PayloadKeys
@@ -36,6 +40,21 @@ def open_keyring(settings: Settings, custodian: Custodian) -> Keyring:
 def payload_keys(settings: Settings, ring: Keyring) -> PayloadKeys:
     """The keys of what Temporal stores."""
     return PayloadKeys(ring, DerivedCaseKeys(settings.engine_keys))
+
+
+@contextmanager
+def custodian_of(settings: Settings) -> Iterator[Custodian]:
+    """The custodian that runs, or one of this program's own for as long as it takes.
+
+    Raises:
+        HandoffError: ``CUSTODIAN_DOWN`` when none runs and none can be started.
+    """
+    running = LocalCustodian(settings.custodian_dir)
+    if running.answers():
+        yield running
+        return
+    with CustodianProcess(settings.custodian_keys, settings.custodian_dir) as started:
+        yield started.custodian
 
 
 def unlock(ring: Keyring, database: Database) -> tuple[Slug, ...]:

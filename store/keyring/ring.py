@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import threading
 import time
@@ -106,6 +107,22 @@ class Keyring:
         """The key, if it is in memory: asks no database and no custodian."""
         found = self._kept.get((case_id, purpose))
         return found.key if found is not None and found.until > time.monotonic() else None
+
+    def begun(self) -> frozenset[OpaqueId]:
+        """Every case that has a key for what Temporal stores, or had one."""
+        with self._database.read() as connection:
+            return frozenset(
+                connection.execute(select(case_key.c.case_id).where(case_key.c.purpose == CODEC)).scalars()
+            )
+
+    def agency_key(self, agency: Slug) -> bytes:
+        """A key for what belongs to an agency and to no case of its own: what is kept of its people's requests.
+
+        Raises:
+            HandoffError: ``ENGINE_LOCKED``.
+        """
+        _, wrapping = self.shares.wrapping((agency,))
+        return hmac.digest(wrapping, b"handoff/1|agency", "sha256")
 
     def warm(self, places: Collection[Place]) -> None:
         """Read the keys of many cases in one go; those that are missing, destroyed or locked are left out."""

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from store import schema, tables
 from store.audit import site_key
 from store.session import Database
+from tests.store import rings
 
 KEY = b"k" * 32
 """Both databases of a comparison derive public ids with the same key."""
@@ -27,10 +28,10 @@ def learn_site_card(database: Database) -> None:
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
+def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
     """A new database, once on SQLite and once on PostgreSQL."""
     schema.upgrade(database_url)
-    made = Database(database_url)
+    made = Database(database_url, rings.ring_in(tmp_path))
     learn_site_card(made)
     yield made
     made.close()
@@ -55,11 +56,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fresh(template: Path, tmp_path: Path) -> Iterator[Callable[[], Database]]:
     """Makes as many new SQLite databases as asked for."""
     made: list[Database] = []
+    # One for all of them, so that the same facts make the same rows.
+    ring = rings.ring_in(tmp_path)
 
     def make() -> Database:
         path = tmp_path / f"{len(made)}.db"
         shutil.copy(template, path)
-        made.append(Database(f"sqlite:///{path}"))
+        made.append(Database(f"sqlite:///{path}", ring))
         return made[-1]
 
     yield make

@@ -46,11 +46,16 @@ class Steady:
         raise NotImplementedError
 
 
-def ring(url: str, custodian: Steady | None = None) -> Keyring:
-    """A keyring on a database of keys, which is made if need be."""
+def lasting(url: str, custodian: Steady | None = None) -> Keyring:
+    """A keyring on a database of keys, which is made if need be; whoever asked closes it."""
     database = Database(url)
     tables.make(database)
-    MADE.append(Keyring(database, Shares(custodian or Steady(), SITE)))
+    return Keyring(database, Shares(custodian or Steady(), SITE))
+
+
+def ring(url: str, custodian: Steady | None = None) -> Keyring:
+    """A keyring that is closed at the end of the test."""
+    MADE.append(lasting(url, custodian))
     return MADE[-1]
 
 

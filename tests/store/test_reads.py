@@ -14,6 +14,7 @@ from protocol.compiling import compile_text
 from protocol.errors import HandoffError
 from protocol.messages import EventHappened, TakeUp
 from store import cases, escalations, handoffs, inbox, notices, tables, task_view, timeline
+from store.keyring import sealing
 from store.paging import Cursor, Page
 from store.policy import Subject
 from store.session import Database
@@ -303,8 +304,8 @@ def test_a_notice_is_read_once_by_whom_it_was_for(database: Database) -> None:
             with pytest.raises(HandoffError) as caught:
                 notices.mark_read(connection, who(stranger), first.id, START + HOUR)
             assert caught.value.code == code
-        same = select(tables.notice.c.id).where(tables.notice.c.page == target.page)
-        repeats = set(connection.execute(same).scalars())
+        told = sealing.opened("notice", connection, connection.execute(select(tables.notice)).all())
+        repeats = {each["id"] for each in told if each["page"] == target.page}
     assert (target.case_id, target.role, target.stopped, target.page in {1, 2}) == ("case-1", "supervisor", False, True)
     with database.read() as connection:
         after = notices.notices(connection, supervisor).rows

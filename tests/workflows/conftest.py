@@ -13,6 +13,7 @@ from temporalio.worker import Worker
 
 from store import protocols, schema
 from store.session import Database
+from tests.store import rings
 from tests.workflows.drivers import TemporalDriver
 from tests.workflows.texts import (
     BUNDLED,
@@ -45,12 +46,15 @@ def publish_all(database: Database) -> None:
 @pytest.fixture(scope="session")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """One database for every test that does not break it."""
-    url = f"sqlite:///{tmp_path_factory.mktemp('store') / 'handoff.db'}"
+    folder = tmp_path_factory.mktemp("store")
+    url = f"sqlite:///{folder / 'handoff.db'}"
     schema.upgrade(url)
-    database = Database(url)
+    ring = rings.lasting(f"sqlite:///{folder / 'keys.db'}")
+    database = Database(url, ring)
     publish_all(database)
     yield database
     database.close()
+    ring.close()
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +84,7 @@ async def task_queue(make_worker: Callable[[str], Worker]) -> AsyncIterator[str]
 @pytest.fixture(scope="session")
 def reader(database: Database) -> Iterator[Database]:
     """The same database, as another process would read it."""
-    reader = Database(database.url)
+    reader = Database(database.url, database.keys)
     yield reader
     reader.close()
 

@@ -29,6 +29,7 @@ from protocol.serial import dump_protocol
 from protocol.state import Instant, Status
 from protocol.stories import Scenario
 from protocol.verdicts import Problem
+from store.keyring.sealing import opened
 from store.projector import BODY
 from store.session import Database
 from store.tables import fact
@@ -179,8 +180,10 @@ def read_facts(database: Database, case_id: str) -> tuple[Fact, ...]:
     """The facts of a case that were projected, in order."""
     with database.read() as connection:
         rows = connection.execute(select(fact).where(fact.c.case_id == case_id).order_by(fact.c.seq)).all()
+        found = opened("fact", connection, rows)
     return tuple(
-        Fact(seq=each.seq, at=each.at, recorded=each.recorded, body=BODY.validate_json(each.body)) for each in rows
+        Fact(seq=each["seq"], at=each["at"], recorded=each["recorded"], body=BODY.validate_json(each["body"]))
+        for each in found
     )
 
 

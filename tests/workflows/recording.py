@@ -24,6 +24,7 @@ from protocol.scenario import read_scenarios
 from store import schema
 from store.session import Database
 from tests import servers
+from tests.store import rings
 from tests.workflows.acts import begin, booked, end, filed, given, new_id, note, reported, runs, second
 from tests.workflows.conftest import KEY, publish_all
 from tests.workflows.drivers import SECOND, TemporalDriver, eventually, play
@@ -187,10 +188,10 @@ async def studio() -> AsyncIterator[Studio]:
             )
             url = f"sqlite:///{folder / 'handoff.db'}"
             schema.upgrade(url)
-            database = Database(url)
+            database = Database(url, rings.lasting(f"sqlite:///{folder / 'keys.db'}"))
             publish_all(database)
             async with build(client, database, key=KEY, task_queue=QUEUE, cached=100):
-                yield Studio(client, TimeSkipper(client), Database(url))
+                yield Studio(client, TimeSkipper(client), Database(url, database.keys))
 
 
 async def record(version: int) -> None:

@@ -7,15 +7,19 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
 from protocol.serial import dump_protocol
 from runtime.codec import DerivedCaseKeys, site_secret
+from runtime.settings import Settings
 from runtime.temporal import connect
 from store import schema
+from store.custodian.local import LocalCustodian
+from store.keyring.opening import open_keyring, payload_keys
 from store.session import Database
 from tests.servers import NAMESPACE
 from tests.workflows.acts import booked, end, given, new_id, note, reported
@@ -94,7 +98,13 @@ async def test_a_linked_case_outlives_a_killed_worker(env: dict[str, str]) -> No
     """A worker killed as soon as a case had begun another leaves nothing half done: it is opened, and told of, once."""
     folder, queue, case_id = Path(env["HANDOFF_DATA"]), env["HANDOFF_TASK_QUEUE"], new_id()
     engine_keys = folder / "keys" / "engine"
-    client = await connect(env["HANDOFF_TEMPORAL_ADDRESS"], NAMESPACE, DerivedCaseKeys(engine_keys))
+    chosen = Settings(data=folder)
+    with closing(open_keyring(chosen, LocalCustodian(chosen.custodian_dir))) as ring:
+        client = await connect(env["HANDOFF_TEMPORAL_ADDRESS"], NAMESPACE, payload_keys(chosen, ring))
+        await _outlives(env, client, engine_keys, queue, case_id)
+
+
+async def _outlives(env: dict[str, str], client: Client, engine_keys: Path, queue: str, case_id: str) -> None:
     async with worker(env) as first:
         await cases.open_or_join(client, case_id, dump_protocol(errand()), reported("begun"), task_queue=queue)
         first.kill()

@@ -1,0 +1,1 @@
+"""What whoever has everything of the operator can find out: tried with the program's own source."""
