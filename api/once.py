@@ -60,7 +60,7 @@ class Once(APIRoute):
 
 
 async def _asked(request: Request, here: Services, key: str) -> Asked:
-    who = await subject(here, await bearer(request))
+    who = await subject(request, here, await bearer(request))
     where = [request.method, request.url.path, request.url.query]
     return Asked(
         scope=who.person_id,

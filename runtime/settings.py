@@ -34,6 +34,7 @@ FOR_CLIENTS = frozenset({"HANDOFF_TOKEN"})
 OF_THE_SUPERVISOR = frozenset({"temporal_database_url", "temporal_database_password_file"})
 """Settings that no child process is told."""
 
+LOOPBACK = ("127.0.0.1", "::1", "[::1]", "localhost")
 PRIVATE = 0o700
 OTHERS = 0o077
 LOCK = "handoff.lock"
@@ -64,6 +65,20 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", min_length=1, description="The address the API listens on.")
     port: int = Field(8080, ge=1, le=65535, description="The port the API listens on.")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https://[A-Za-z0-9.-]+(:\d{1,5})?$|^http://(localhost|127\.0\.0\.1)(:\d{1,5})?$",
+        description="The address people open in their browser, behind the reverse proxy: https://handoff.example.org. "
+        "Passkeys belong to it, and cookies are for HTTPS only once it is set.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        pattern=r"^[0-9A-Fa-f:./, ]+$",
+        description="Addresses or networks, with commas, of reverse proxies whose word about the caller's address counts.",
+    )
+    oidc_file: Path | None = Field(
+        None, description="A file (YAML) naming the agencies' own sign-in services: see docs/sign-in.md."
+    )
     database_password_file: Path | None = Field(
         None, description="A file holding the database's password, so that it need not stand in the address."
     )
@@ -87,6 +102,18 @@ class Settings(BaseSettings):
         None,
         pattern=r"^[^\s/:]+:\d{1,5}$|^\[[0-9A-Fa-f:]+\]:\d{1,5}$",
         description="host:port of a Temporal server to use. If it is set, none is started here.",
+    )
+    temporal_tls_ca_file: Path | None = Field(
+        None, description="The certificate authority of that server (PEM); set, it is spoken to over TLS only."
+    )
+    temporal_tls_cert_file: Path | None = Field(
+        None, description="Our own certificate for that server (PEM), if it asks for one: mutual TLS."
+    )
+    temporal_tls_key_file: Path | None = Field(
+        None, description="The private key of that certificate (PEM), readable by its owner only."
+    )
+    temporal_tls_name: str | None = Field(
+        None, description="The name on that server's certificate, if it is not the host of its address."
     )
     temporal_database_password_file: Path | None = Field(
         None, description="A file holding that database's password, so that it need not stand in the address."
@@ -124,8 +151,12 @@ class Settings(BaseSettings):
         "data",
         "key_dir",
         "custodian_dir",
+        "oidc_file",
         "database_password_file",
         "keys_database_password_file",
+        "temporal_tls_ca_file",
+        "temporal_tls_cert_file",
+        "temporal_tls_key_file",
         "temporal_database_password_file",
         mode="after",
     )
@@ -195,6 +226,18 @@ class Settings(BaseSettings):
     def lock_file(self) -> Path:
         """Held while ``handoff up`` runs on this data folder."""
         return self.data / LOCK
+
+    @property
+    def is_public(self) -> bool:
+        """Whether browsers reach it over HTTPS; otherwise it is for this machine alone."""
+        if self.public_url is not None:
+            return self.public_url.startswith("https:")
+        return self.host not in LOOPBACK
+
+    @property
+    def origin(self) -> str:
+        """Where browsers find it. On this machine that is localhost by name: passkeys belong to names."""
+        return self.public_url or f"http://localhost:{self.port}"
 
     @property
     def url(self) -> str:
