@@ -68,8 +68,8 @@ class Guard:
             return
         try:
             await self._app(scope, receive, guarded)
-        except Exception as error:
-            log.error("unexpected failure", exc_info=error)
+        except Exception:
+            log.exception("unexpected failure")
             if begun:
                 raise
             says = "Something went wrong here. Nothing more is known to have changed."

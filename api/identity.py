@@ -138,5 +138,3 @@ def must_cover(who: Subject, protocol: str, event: str) -> None:
 def out_of_scope() -> HandoffError:
     """The one answer to what a machine key is not for."""
     return HandoffError("OUT_OF_SCOPE", "this machine key is not for that; ask for one with another scope")
-
-

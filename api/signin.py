@@ -219,4 +219,3 @@ async def _not_too_often(request: Request, here: Services, login: str, device: s
     here.limits.take(("sign-in", agency, address(request), "known" if known else ""), limits.TRIES, at)
     if not known:
         here.limits.take(("unknown-device", agency, address(request)), limits.SIGN_IN, at)
-

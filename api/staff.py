@@ -16,7 +16,7 @@ from store import people, protocols
 from store.accounts import enrolling, lockout, sessions
 from store.accounts.decisions import decided
 from store.people import Person
-from store.policy import Subject, unknown
+from store.policy import Subject, SubjectKind, unknown
 from store.session import Connection
 
 router = APIRouter(prefix="/people")
@@ -54,7 +54,7 @@ async def mine(here: Here, who: Who) -> list[PersonOut]:
     def ask(connection: Connection) -> list[PersonOut]:
         _must_lead(connection, who)
         found = people.people(connection, agency_id=who.agency)
-        return [_out(connection, each, now()) for each in found if each.kind is people.SubjectKind.PERSON]
+        return [_out(connection, each, now()) for each in found if each.kind is SubjectKind.PERSON]
 
     return await here.read(ask)
 
@@ -123,9 +123,7 @@ async def end(person: str, here: Here, who: StepUp) -> dict[str, bool]:
     """Somebody leaves: nothing they had opens anything from the next request."""
     _must_steward(who)
     await here.write(
-        lambda connection: enrolling.deactivate(
-            connection, _own(connection, who, person).id, now(), by=who.person_id
-        )
+        lambda connection: enrolling.deactivate(connection, _own(connection, who, person).id, now(), by=who.person_id)
     )
     return {"ended": True}
 

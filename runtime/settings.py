@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "127.0.0.1",
         pattern=r"^[0-9A-Fa-f:./, ]+$",
-        description="Addresses or networks, with commas, of reverse proxies whose word about the caller's address counts.",
+        description="Addresses or networks, with commas, of reverse proxies that are believed about who calls.",
     )
     oidc_file: Path | None = Field(
         None, description="A file (YAML) naming the agencies' own sign-in services: see docs/sign-in.md."

@@ -33,8 +33,9 @@ def add_duty(connection: Connection, role: Slug, person_id: OpaqueId, starts_at:
 def on_duty(connection: Connection, protocol: Protocol, role: Slug, at: Instant) -> tuple[Person, ...]:
     """The people who answer for a role at an instant, by name.
 
-    Those on its rota, unless they are locked out of signing in; if nobody is, those who answer for its deputy; if nobody does, all who have the role. A role
-    without a rota is everybody who has it. Empty only when neither the role nor its deputies have anybody.
+    Those on its rota who can sign in (who is locked out cannot answer); if nobody is, those who answer for its
+    deputy; if nobody does, all who have the role. A role without a rota is everybody who has it. Empty only when
+    neither the role nor its deputies have anybody.
     """
     chain: list[Slug] = []
     wanted: Slug | None = role

@@ -34,6 +34,7 @@ TOP_LEVEL = {
 
 LONGEST = 500
 LONGER = {
+    "cli.py": "a function for each command, and nothing in it but wiring",
     "protocol/kernel.py": "the closed types of the kernel, which refer to each other",
     "tests/protocol/mutants.py": "one function for each kind of mutant",
     "protocol/messages.py": "the closed types of what goes into the engine and what comes out",

@@ -43,7 +43,7 @@ class MachineKey:
     ends_at: Instant
 
 
-def make(  # noqa: PLR0913 - the parts of a key
+def make(
     connection: Connection, person_id: OpaqueId, scope: Scope, now: Instant, *, days: int, by: OpaqueId | None = None
 ) -> str:
     """A new key of a records system, shown once.

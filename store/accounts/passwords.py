@@ -76,9 +76,10 @@ def hashed(password: str) -> str:
 def fits(kept: str | None, password: str) -> bool:
     """Whether a password is the one that was kept; as slow when none was."""
     try:
-        return HASHER.verify(kept or nobodys(), password) and kept is not None
+        HASHER.verify(kept or nobodys(), password)
     except (VerificationError, InvalidHashError):
         return False
+    return kept is not None
 
 
 @lru_cache(maxsize=1)

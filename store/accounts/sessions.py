@@ -38,14 +38,16 @@ class Session:
         return min(self.seen_at + IDLE, self.began_at + LONGEST)
 
 
-def begin(connection: Connection, person_id: OpaqueId, how: Slug, now: Instant) -> str:
-    """A new session, for a person who has just shown two factors; its token, for the cookie and nothing else."""
-    token = secrets.new()
-    connection.execute(
-        insert(signed_in).values(
-            hash=secrets.kept(token), person_id=person_id, how=how, began_at=now, seen_at=now, stepped_up_at=now
-        )
-    )
+def begin(
+    connection: Connection, person_id: OpaqueId, how: Slug, now: Instant, *, stepped_up_at: Instant | None = None
+) -> str:
+    """A new session, for a person who has shown two factors; its token, for the cookie and nothing else.
+
+    ``stepped_up_at``: when they were shown, if not just now.
+    """
+    token, shown_at = secrets.new(), now if stepped_up_at is None else stepped_up_at
+    row = {"hash": secrets.kept(token), "person_id": person_id, "how": how}
+    connection.execute(insert(signed_in).values(**row, began_at=now, seen_at=now, stepped_up_at=shown_at))
     return token
 
 
