@@ -70,7 +70,9 @@ async def open_services(settings: Settings) -> Services:
         database=database,
         ring=ring,
         custodian=custodian,
-        client=await connect(address, settings.temporal_namespace, payload_keys(settings, ring)),
+        client=await connect(
+            address, settings.temporal_namespace, payload_keys(settings, ring), tls=settings.temporal_tls
+        ),
         case_key=site_secret(settings.engine_keys, "cases.key"),
         page_key=site_secret(settings.engine_keys, "pages.key"),
         site_key=site_key.of_folder(settings.engine_keys),

@@ -88,7 +88,7 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
     address = settings.temporal_address
     if address is None:
         address = await _start_temporal(settings, supervisor, report)
-    await ensure_namespace(address, settings.temporal_namespace)
+    await ensure_namespace(address, settings.temporal_namespace, tls=settings.temporal_tls)
     environment = {**settings.environment(), "HANDOFF_TEMPORAL_ADDRESS": address}
     custodian = LocalCustodian(settings.custodian_dir)
 

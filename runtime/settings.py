@@ -12,14 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from protocol.errors import HandoffError
 from runtime.temporal_config import Postgres, postgres_of
+from runtime.temporal_tls import Tls
 
 PREFIX = "HANDOFF_"
 FOR_TESTS = "HANDOFF_TEST_"
@@ -33,6 +34,13 @@ FOR_CLIENTS = frozenset({"HANDOFF_TOKEN"})
 
 OF_THE_SUPERVISOR = frozenset({"temporal_database_url", "temporal_database_password_file"})
 """Settings that no child process is told."""
+
+SECRETS = {
+    "HANDOFF_DATABASE_URL": "HANDOFF_DATABASE_PASSWORD_FILE",
+    "HANDOFF_KEYS_DATABASE_URL": "HANDOFF_KEYS_DATABASE_PASSWORD_FILE",
+    "HANDOFF_TEMPORAL_DATABASE_URL": "HANDOFF_TEMPORAL_DATABASE_PASSWORD_FILE",
+}
+"""Settings that could hold a secret, and where it belongs instead."""
 
 LOOPBACK = ("127.0.0.1", "::1", "[::1]", "localhost")
 PRIVATE = 0o700
@@ -192,10 +200,28 @@ class Settings(BaseSettings):
         postgres_of(whole)
         return whole
 
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        if (self.temporal_tls_cert_file is None) is not (self.temporal_tls_key_file is None):
+            raise ValueError("of HANDOFF_TEMPORAL_TLS_CERT_FILE and _KEY_FILE, set both or none")
+        if self.temporal_tls_ca_file is None and (self.temporal_tls_cert_file or self.temporal_tls_name):
+            raise ValueError("HANDOFF_TEMPORAL_TLS_CA_FILE says whom to believe; set it as well")
+        if self.temporal_tls_ca_file is not None and self.temporal_address is None:
+            raise ValueError("with HANDOFF_TEMPORAL_TLS_CA_FILE, set HANDOFF_TEMPORAL_ADDRESS as well")
+        return self
+
     @property
     def temporal_postgres(self) -> Postgres | None:
         """Where the embedded Temporal server keeps its cases, if not in its folder."""
         return None if self.temporal_database_url is None else postgres_of(self.temporal_database_url)
+
+    @property
+    def temporal_tls(self) -> Tls | None:
+        """How to speak to a Temporal server of somebody else's; None for one started here, which is on loopback."""
+        if self.temporal_tls_ca_file is None or self.temporal_address is None:
+            return None
+        cert, key = self.temporal_tls_cert_file, self.temporal_tls_key_file
+        return Tls(ca=self.temporal_tls_ca_file, cert=cert, key=key, name=self.temporal_tls_name)
 
     @property
     def logs(self) -> Path:
@@ -258,13 +284,13 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """What a child process needs to read these same settings, on top of what it inherits.
 
-        The password files are already read, so they are left out: the addresses hold the passwords. Temporal's own
-        database is left out as well: of the children only its server may enter it, and that reads its own
-        configuration.
+        No password is in it: a child reads the passwords' files itself. Temporal's own database is left out: of the
+        children only its server may enter it, and that reads its own configuration.
         """
-        chosen = self.model_dump(
-            mode="json", exclude={"database_password_file", "keys_database_password_file", *OF_THE_SUPERVISOR}
-        )
+        chosen = self.model_dump(mode="json", exclude=set(OF_THE_SUPERVISOR))
+        for name in ("database", "keys_database"):
+            if chosen[f"{name}_password_file"] is not None:
+                chosen[f"{name}_url"] = _without_password(chosen[f"{name}_url"])
         told = {PREFIX + name.upper(): str(value) for name, value in chosen.items() if value is not None}
         return {**{name: os.environ[name] for name in os.environ if not name.startswith(PREFIX)}, **told}
 
@@ -288,6 +314,7 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
         HandoffError: ``SETTING_UNKNOWN`` or ``SETTING_WRONG``, naming the variable and never repeating its value.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
+    _no_secret_in_the_environment()
     for name in sorted(os.environ):
         if not name.upper().startswith(PREFIX) or name.startswith(FOR_TESTS) or name in FOR_CLIENTS:
             continue
@@ -298,8 +325,32 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
     try:
         return Settings(**{name: value for name, value in (given or {}).items() if value is not None})
     except ValidationError as error:
-        wrong = [f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+        wrong = [
+            f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" if each["loc"] else each["msg"]
+            for each in error.errors()
+        ]
         raise HandoffError("SETTING_WRONG", "; ".join(wrong)) from None
+
+
+def _no_secret_in_the_environment() -> None:
+    """An environment is read by every child, and shown by many tools: passwords come from files.
+
+    Raises:
+        HandoffError: ``SETTING_SECRET``, naming the file's setting.
+    """
+    for name, file in SECRETS.items():
+        try:
+            secret = urlsplit(os.environ.get(name, "")).password
+        except ValueError:
+            continue
+        if secret:
+            raise HandoffError("SETTING_SECRET", f"{name} holds a password. Put it into a file and set {file}.")
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}"))
 
 
 def _user_data() -> Path:
