@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 FRESH = 5 * 60 * 1_000_000
 """Microseconds for which both factors count as just shown."""
 
-FOR_ANY_KEY = {("GET", "/api/v1/me"), ("GET", "/api/v1/protocols"), ("GET", "/api/v1/protocols/{slug}")}
+LIST = "/cases"
+FOR_ANY_KEY = {("GET", "/api/v1/me"), ("GET", "/protocols"), ("GET", "/protocols/{slug}")}
 FOR_A_KEY = {
-    "submit": {*FOR_ANY_KEY, ("POST", "/api/v1/incidents"), ("POST", "/api/v1/cases/{case}/events")},
-    "read": {*FOR_ANY_KEY, ("GET", "/api/v1/cases")},
+    "submit": {*FOR_ANY_KEY, ("POST", "/incidents"), ("POST", "/cases/{case}/events")},
+    "read": {*FOR_ANY_KEY, ("GET", LIST)},
 }
-"""Routes a machine key reaches."""
+"""Routes a machine key reaches, by method and the path that their own router gives them."""
 
 
 async def ask(request: Request, here: Services, token: str | None, now: Instant) -> Subject:
@@ -119,7 +120,7 @@ def _must_be_in_scope(request: Request, who: Subject) -> None:
         return
     path = getattr(request.scope.get("route"), "path", "")
     fits = (request.method, path) in FOR_A_KEY[who.scope.may]
-    if path == "/api/v1/cases":
+    if path == LIST:
         fits = fits and request.query_params.get("protocol") == who.scope.protocol
     if not fits:
         raise out_of_scope()
