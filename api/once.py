@@ -83,10 +83,11 @@ def _plainly(body: bytes) -> str:
 
 
 async def forget_keys(here: Services) -> None:
-    """Drop keys that have been kept long enough, now and then, until cancelled."""
+    """Drop keys that have been kept long enough, and sign-ins that are over, now and then, until cancelled."""
     while True:
         try:
             await run_in_threadpool(sweeping.forget_keys, here.database, now())
+            await run_in_threadpool(sweeping.forget_sign_ins, here.database, now())
         except HandoffError as error:
             log.warning("keys not swept", code=error.code)
         await asyncio.sleep(SWEPT_EVERY)

@@ -250,6 +250,8 @@ def test_containers_are_published_on_this_machine_only(compose: Any) -> None:
     """No port is open to another machine, and the database's and Temporal's are open to none."""
     published = {name: port for name, each in compose["services"].items() for port in each.get("ports", [])}
     assert {"api", "temporal-ui"} == set(published)
+    # Temporal's pages ask nobody who they are: off unless asked for.
+    assert ["ui"] == compose["services"]["temporal-ui"]["profiles"]
     assert all(port.startswith("127.0.0.1:") for port in published.values())
 
 

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from protocol.errors import HandoffError
-from store import people
-from store.accounts import enrolling, factors, passwords, sessions, signing
-from store.accounts.tables import account, one_time_code, signed_in
+from store import people, sweeping
+from store.accounts import challenges, enrolling, factors, passwords, secrets, sessions, signing
+from store.accounts.tables import account, challenge, one_time_code, signed_in, wrong_tries
 from store.policy import SubjectKind
 from store.session import Database
 from tests.store.accounts import HOUR, KEY, MINUTE, NOW, PASSWORD, SECOND, enrolled
@@ -197,3 +197,36 @@ def test_the_steps_of_a_telephone_that_is_wrong_by_half_a_minute(database: Datab
     who = enrolled(database)
     steps = {n: factors.step_of(who.secret, who.number(NOW + n * 30 * SECOND), 0, NOW) for n in (-2, -1, 0, 1, 2)}
     assert [-1, 0, 1] == [n for n, step in steps.items() if step is not None]
+
+
+def test_what_is_over_is_forgotten_and_what_holds_is_kept(database: Database) -> None:
+    """A session that holds stays; one that ended, a question nobody answered and an old count are gone."""
+    who = enrolled(database)
+    tokens = [signing.sign_in(database, KEY, who.attempt(at), at).session for at in (NOW, NOW + HOUR)]
+    with database.write() as connection:
+        question = challenges.put(connection, KEY, "passkey", {}, NOW)
+        kept = challenges.put(connection, KEY, "passkey", {}, NOW + HOUR)
+    sweeping.forget_sign_ins(database, NOW + HOUR + MINUTE)
+    with database.read() as connection:
+        held = connection.execute(select(signed_in.c.hash)).scalars().all()
+        asked = connection.execute(select(challenge.c.hash)).scalars().all()
+    assert [secrets.kept(tokens[1])] == held
+    assert [secrets.kept(kept)] == asked
+    assert question not in asked
+    sweeping.forget_sign_ins(database, NOW + 30 * HOUR)
+    with database.read() as connection:
+        assert [] == connection.execute(select(wrong_tries.c.bucket)).all()
+
+
+def test_a_limit_is_shared_by_no_two_agencies_and_tells_no_names(database: Database) -> None:
+    """A known name counts against its agency; an unknown one against one agency for good, so that both look alike."""
+    enrolled(database)
+    enrolled(database, "patrol@example.org", "patrol", "police")
+    unknown = [f"nobody-{number}@example.org" for number in range(40)]
+    with database.read() as connection:
+        names = ("advocate@example.org", " PATROL@example.org")
+        known = [signing.agency_counted(connection, KEY, each) for each in names]
+        given = [[signing.agency_counted(connection, KEY, each) for each in unknown] for _ in range(2)]
+    assert ["advocacy", "police"] == known
+    assert given[0] == given[1]
+    assert {"advocacy", "police"} == set(given[0])
