@@ -7,6 +7,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ from store.accounts import have_it
 from store.accounts.signing import Welcome
 from store.session import Database
 from tests.authenticator import Authenticator
-from tests.installation import Installation, installed
+from tests.installation import ROOT, Installation, installed
 from tests.someone import BROWSERS, Someone, enrolled, handoff
 
 OK = httpx2.codes.OK
@@ -324,3 +325,16 @@ def test_a_supervisor_sees_who_is_locked_out_and_unlocks(here: Installation, adv
     assert OK == advocate.ask("POST", f"/api/v1/people/{other.person}/unlock").status_code
     assert not locked()
     assert OK == other.sign_in().status_code
+
+
+def test_an_export_goes_in_with_a_machine_key(here: Installation, tmp_path: Path) -> None:
+    """``handoff intake`` with a key that may submit arrests and nothing else: every row opens or joins its case."""
+    made = ("keys", "machine", "make", "--agency", "police", "--protocol", P1, "--event", "arrest-booked")
+    key = handoff(here, *made).strip()
+    report, example = str(tmp_path / "refused.csv"), ROOT / "docs" / "examples"
+    mapped = ("--protocol", P1, "--map", str(example / "county.map.yaml"), "--report", report)
+    head = (example / "county.csv").read_text().splitlines()[0]
+    rows = "".join(f"27-{number:06},2026-03-07 22:40,battery,yes,ENG\n" for number in range(5))
+    (tmp_path / "export.csv").write_text(f"{head}\n{rows}")
+    said = json.loads(handoff(here, "intake", str(tmp_path / "export.csv"), *mapped, "--token", key, "--json"))
+    assert (0, 5) == (said["refused"], said["opened"])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from protocol.errors import HandoffError
 from store import rotas
@@ -139,3 +140,20 @@ def test_nothing_tells_an_unknown_name_by_its_time(database: Database) -> None:
             times.append(time.perf_counter() - began)
     known, unknown = (min(times) for times in took.values())
     assert 0.6 < unknown / known < 1.7
+
+
+def test_what_was_decided_is_written_down_and_what_was_typed_is_not(database: Database) -> None:
+    """Sign-in, denial, lockout and unlocking say who, and whether it was a known device; never a name or password."""
+    who = enrolled(database)
+    with capture_logs() as written:
+        shut(database, who, NOW)
+        code_of(database, replace(who.attempt(NOW), code=who.codes[0]), NOW + 10)
+    found = [(each["action"], each["allowed"], each["person"], each["reason"]) for each in written]
+    denied = ("sign-in", False, who.person_id, "wrong")
+    assert [
+        *[denied] * 5,
+        ("lockout", False, who.person_id, "strangers"),
+        ("unlock", True, who.person_id, "one-time-code"),
+        ("sign-in", True, who.person_id, "password"),
+    ] == found
+    assert not [each for each in (who.login, "not this one at all", *who.codes) if each in str(written)]
