@@ -15,13 +15,12 @@ from protocol.state import Instant
 from store import people, protocols
 from store.accounts import enrolling, lockout, sessions
 from store.accounts.decisions import decided
+from store.audit.seen import STEWARD
 from store.people import Person
 from store.policy import Subject, SubjectKind, unknown
 from store.session import Connection
 
 router = APIRouter(prefix="/people")
-STEWARD = "steward"
-"""The role, reserved like coordinator, that looks after an agency's people and keys."""
 
 
 class PersonIn(Closed):

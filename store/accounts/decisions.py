@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import structlog
 from sqlalchemy import Connection
 
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
+from store import audit
+from store.audit import Entry, Kind
 
-log = structlog.get_logger("accounts")
+PEOPLE = {
+    "deactivated",
+    "enrolled",
+    "enrolment-link",
+    "passkey-added",
+    "passkey-removed",
+    "person-added",
+    "service-linked",
+}
+KEYS = {"machine-key-ended", "machine-key-made"}
 
 
 def decided(  # noqa: PLR0913 - the parts of one decision, by name
@@ -21,6 +31,20 @@ def decided(  # noqa: PLR0913 - the parts of one decision, by name
     allowed: bool = True,
     reason: Slug | None = None,
 ) -> None:
-    """Write down one decision in the transaction that carries it out."""
-    _ = connection
-    log.info("decided", action=action, instant=at, person=person, agency=agency, allowed=allowed, reason=reason)
+    """Write down one decision, in the site's chain, in the transaction that carries it out.
+
+    Raises:
+        HandoffError: as ``store.audit.append``: what cannot be written down is not done.
+    """
+    kind = Kind.PERSON if action in PEOPLE else Kind.KEY if action in KEYS else Kind.SIGN_IN
+    entry = Entry(
+        chain=audit.SITE,
+        kind=kind,
+        at=at,
+        agency=agency,
+        person=person,
+        action=action,
+        allowed=allowed,
+        reason=reason,
+    )
+    audit.append(connection, [entry])

@@ -21,6 +21,7 @@ from store.policy import Subject
 from store.session import Database
 from tests.store import rings
 from tests.store.accounts import MINUTE, NOW
+from tests.store.conftest import SITE_KEY
 from tests.store.streams import advocacy
 
 
@@ -40,6 +41,7 @@ async def browsers(tmp_path: Path) -> AsyncIterator[Callable[[Settings, Database
                 client=client,
                 case_key=b"c" * 32,
                 page_key=b"p" * 16,
+                site_key=SITE_KEY,
                 account_key=b"a" * 32,
             )
             browser = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1")

@@ -42,6 +42,7 @@ from store.plain import Plain
 from store.policy import Subject
 from store.session import Database
 from store.vault import Sealing
+from tests.store.conftest import SITE_KEY
 from tests.store.rings import ring_in
 from tests.store.streams import START, Play, advocacy, publish, store
 from tests.store.worlds import OUTSIDE_ACTS, STRIDE, Script, alike, observers
@@ -142,6 +143,7 @@ class Stage:
             client=self.client,
             case_key=b"c" * 32,
             page_key=b"p" * 16,
+            site_key=SITE_KEY,
             account_key=b"a" * 32,
         )
         with database.write() as connection:

@@ -7,13 +7,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from structlog.testing import capture_logs
+from sqlalchemy import select
 
 from protocol.errors import HandoffError
-from store import rotas
+from store import ids, rotas
 from store.accounts import lockout, signing
+from store.audit import SITE
+from store.audit.chain import header
+from store.audit.sealing import Detail, open_detail, open_keys
+from store.audit.tables import audit_key, audit_row
+from store.custodian.port import Grant
 from store.session import Database
 from tests.store.accounts import HOUR, KEY, MINUTE, NOW, SECOND, Enrolled, enrolled
+from tests.store.conftest import SITE_KEY
 from tests.store.streams import advocacy
 from tests.store.test_accounts import code_of
 
@@ -145,10 +151,10 @@ def test_nothing_tells_an_unknown_name_by_its_time(database: Database) -> None:
 def test_what_was_decided_is_written_down_and_what_was_typed_is_not(database: Database) -> None:
     """Sign-in, denial, lockout and unlocking say who, and whether it was a known device; never a name or password."""
     who = enrolled(database)
-    with capture_logs() as written:
-        shut(database, who, NOW)
-        code_of(database, replace(who.attempt(NOW), code=who.codes[0]), NOW + 10)
-    found = [(each["action"], each["allowed"], each["person"], each["reason"]) for each in written]
+    before = len(written(database))
+    shut(database, who, NOW)
+    code_of(database, replace(who.attempt(NOW), code=who.codes[0]), NOW + 10)
+    found = [(each.action, each.allowed, each.person, each.reason) for each in written(database)[before:]]
     denied = ("sign-in", False, who.person_id, "wrong")
     assert [
         *[denied] * 5,
@@ -156,4 +162,21 @@ def test_what_was_decided_is_written_down_and_what_was_typed_is_not(database: Da
         ("unlock", True, who.person_id, "one-time-code"),
         ("sign-in", True, who.person_id, "password"),
     ] == found
-    assert not [each for each in (who.login, "not this one at all", *who.codes) if each in str(written)]
+    typed = (who.login, "not this one at all", *who.codes)
+    assert not [each for each in typed if each in str(written(database))]
+
+
+def written(database: Database) -> list[Detail]:
+    """What the site's chain says, opened with the site's own key."""
+    with database.read() as connection:
+        site, _ = ids.site_of(connection)
+        keys = connection.execute(select(audit_key)).all()
+        rows = connection.execute(select(audit_row).where(audit_row.c.chain == SITE).order_by(audit_row.c.n)).all()
+    opened = open_keys(SITE_KEY, Grant(person="", agency=""), site, keys)
+    found = []
+    for row in rows:
+        bound = header(row.chain, row.n, row.at, row.agency, row.kind, row.request, row.key, bytes(row.about))
+        detail = open_detail(opened[row.key], bytes(row.sealed), bound)
+        assert detail is not None
+        found.append(detail)
+    return found
