@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench lock clean
+.PHONY: help run test lint bench audit lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -47,6 +47,9 @@ lint: .venv/.dev .venv/.handoff ## ruff, mypy, import contracts
 
 bench: .venv/.dev .venv/.handoff ## measurements, printed from one run
 	@$(BIN)/python -m bench
+
+audit: .venv/.dev ## bill of materials and known faults of what Handoff runs on; not passed if a part could not be asked about
+	@$(BIN)/python -m bench.dependencies
 
 lock: .venv/.dev ## compile the lock files from requirements*.in; versions stay unless an .in file moves them
 	@$(PIP) uv

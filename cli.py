@@ -1,8 +1,9 @@
 """The command ``handoff``: check and try a protocol text, run an installation, and speak to one.
 
-``check``, ``show``, ``graph``, ``test``, ``schema``, ``doctor``, ``store`` and ``up`` work here; the others
-speak HTTP to a running installation. Exit codes: 0 done, 1 findings or refused, 2 usage. Wiring only, a page per
-command and so over 300 lines: what a command prints is in ``runtime.terminal``, what it does in the packages.
+``check``, ``show``, ``graph``, ``test``, ``schema``, ``doctor``, ``store``, ``people``, ``keys`` and ``up`` work
+here; the others speak HTTP to a running installation. Exit codes: 0 done, 1 findings or refused, 2 usage. Wiring
+only, a page per command and so over 500 lines: what a command prints is in ``runtime.terminal``, what it does in the
+packages.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import asyncio
 import json
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,13 +29,16 @@ from protocol.graph import graph
 from protocol.outline import outline
 from protocol.spec import json_schema
 from runtime import intake as taking_in
-from runtime import terminal, texts
+from runtime import logs, terminal, texts
 from runtime.checking import Checked, check_text, check_texts
 from runtime.credentials import token_of
 from runtime.mapping import read_mapping
 from runtime.remote import Remote, items_of
 from runtime.settings import load
 from runtime.telling import tell
+
+if TYPE_CHECKING:
+    from store.session import Database
 
 FOUND_SOMETHING = 1
 
@@ -49,6 +54,12 @@ store_app = typer.Typer(help="The database of this installation.", no_args_is_he
 app.add_typer(store_app, name="store")
 audit_app = typer.Typer(help="Who saw what, and whether that was changed.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
+people_app = typer.Typer(help="An agency's people, on this machine.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(people_app, name="people")
+keys_app = typer.Typer(help="Keys.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(keys_app, name="keys")
+machine_app = typer.Typer(help="Keys of records systems.", no_args_is_help=True, rich_markup_mode=None)
+keys_app.add_typer(machine_app, name="machine")
 
 Text = Annotated[Path, typer.Argument(metavar="FILE", help="A protocol text (YAML).")]
 Texts = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Protocol texts (YAML).")]
@@ -433,6 +444,169 @@ def call(  # noqa: PLR0913 - the options of a command
         else:
             said = sys.stdin.buffer.read() if body == "-" else body.encode()
             terminal.print_json(remote.tell(method.upper(), path, said))
+
+
+Agency = Annotated[str, typer.Option("--agency", metavar="SLUG", help="An agency that a published protocol names.")]
+PersonId = Annotated[str, typer.Argument(metavar="PERSON", help="The id that add and list print.")]
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="The id between hk_ and the second _.")]
+Days = Annotated[int, typer.Option("--days", min=1, max=365, help="How long it holds.")]
+
+
+@people_app.command("add")
+def add_person(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="How colleagues call them.")],
+    *,
+    agency: Agency,
+    roles: Annotated[list[str] | None, typer.Option("--role", metavar="ROLE", help="A role; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add somebody: an agency's first steward, who adds the others. Then: handoff people enrol."""
+    from store import people  # noqa: PLC0415 - as above
+    from store.accounts import starting  # noqa: PLC0415 - as above
+
+    with _database() as database, database.write() as connection:
+        starting.agency(connection, agency)
+        made = people.add_person(connection, name=name, agency_id=agency, roles=roles or ())
+    if as_json:
+        terminal.print_json({"person": made.id, "agency": made.agency, "roles": made.roles})
+    else:
+        terminal.out.print(f"{made.id}\nNext: handoff people enrol {made.id}")
+
+
+@people_app.command("list")
+def list_people(*, agency: Agency, as_json: AsJson = False) -> None:
+    """List an agency's people, and who is locked out."""
+    from store import people  # noqa: PLC0415 - as above
+    from store.accounts import lockout  # noqa: PLC0415 - as above
+
+    with _database() as database, database.read() as connection:
+        found = [
+            (each.id, each.name, ", ".join(each.roles), lockout.locked_out(connection, each.id, _now()))
+            for each in people.people(connection, agency_id=agency)
+        ]
+    titles = ("person", "name", "roles", "locked")
+    if as_json:
+        terminal.print_json([dict(zip(titles, each, strict=True)) for each in found])
+    else:
+        terminal.rows(titles, [(*said, "locked" if locked else "") for *said, locked in found])
+
+
+@people_app.command()
+def enrol(person: PersonId, *, as_json: AsJson = False) -> None:
+    """Make a one-time link with which somebody chooses a password and an authenticator; holds three days."""
+    from store.accounts import enrolling  # noqa: PLC0415 - as above
+
+    settings = load()
+    with _database() as database, database.write() as connection:
+        made = enrolling.make_link(connection, person, _now())
+    url = f"{settings.origin}/enrol#{made}"
+    if as_json:
+        terminal.print_json({"url": url, "link": made})
+    else:
+        terminal.out.print(url, soft_wrap=True)
+
+
+@people_app.command()
+def unlock(person: PersonId) -> None:
+    """Let somebody who is locked out try again at once."""
+    from store.accounts import lockout  # noqa: PLC0415 - as above
+    from store.accounts.decisions import decided  # noqa: PLC0415 - as above
+
+    with _database() as database, database.write() as connection:
+        lockout.open_all(connection, person)
+        decided(connection, "unlock", _now(), person=person, reason="operator")
+    terminal.out.print("Unlocked.")
+
+
+@people_app.command("end")
+def end_person(person: PersonId) -> None:
+    """Somebody leaves: nothing they had opens anything from the next request."""
+    from store.accounts import enrolling  # noqa: PLC0415 - as above
+
+    with _database() as database, database.write() as connection:
+        enrolling.deactivate(connection, person, _now())
+    terminal.out.print("Ended.")
+
+
+@machine_app.command("make")
+def make_key(
+    *,
+    agency: Agency,
+    protocol: Annotated[str, typer.Option("--protocol", metavar="SLUG", help="The protocol it is for.")],
+    events: Annotated[
+        list[str] | None, typer.Option("--event", metavar="SLUG", help="An event it may submit; may be repeated.")
+    ] = None,
+    reads: Annotated[bool, typer.Option("--read", help="It reads the list of cases and submits nothing.")] = False,
+    days: Days = 365,
+) -> None:
+    """Make a key of an agency's records system, shown this once. Two may hold at a time."""
+    from store.accounts import machine_keys, starting  # noqa: PLC0415 - as above
+    from store.policy import Scope  # noqa: PLC0415 - as above
+
+    scope = Scope(protocol=protocol, events=tuple(events or ()), may="read" if reads else "submit")
+    with _database() as database, database.write() as connection:
+        system = starting.records_system(connection, agency)
+        terminal.out.print(machine_keys.make(connection, system, scope, _now(), days=days), soft_wrap=True)
+
+
+@machine_app.command("rotate")
+def rotate_key(key: KeyId, *, days: Days = 365) -> None:
+    """Make a new key with the scope of an old one, which goes on holding for seven days."""
+    from store.accounts import machine_keys  # noqa: PLC0415 - as above
+
+    with _database() as database, database.write() as connection:
+        terminal.out.print(machine_keys.rotate(connection, key, _now(), days=days), soft_wrap=True)
+
+
+@machine_app.command("end")
+def end_key(key: KeyId) -> None:
+    """End a key at once."""
+    from store.accounts import machine_keys  # noqa: PLC0415 - as above
+
+    with _database() as database, database.write() as connection:
+        machine_keys.end(connection, key, _now())
+    terminal.out.print("Ended.")
+
+
+@machine_app.command("list")
+def list_keys(*, as_json: AsJson = False) -> None:
+    """List the keys that hold, the one that ends first in front."""
+    from store.accounts import machine_keys  # noqa: PLC0415 - as above
+
+    with _database() as database, database.read() as connection:
+        found = machine_keys.listed(connection, _now())
+    if as_json:
+        terminal.print_json([asdict(each) for each in found])
+    else:
+        said = [
+            (
+                e.id,
+                e.agency,
+                e.scope.protocol,
+                e.scope.may,
+                ", ".join(e.scope.events),
+                str(clocks.moment(e.ends_at).date()),
+            )
+            for e in found
+        ]
+        terminal.rows(("key", "agency", "protocol", "may", "events", "until"), said)
+
+
+@contextmanager
+def _database() -> Iterator[Database]:
+    """The database of this machine's installation; what is logged meanwhile does not mix with what is printed."""
+    from store.session import Database  # noqa: PLC0415 - as above
+
+    logs.configure("warning")
+    database = Database(load().database_url)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _now() -> int:
+    return clocks.instant(datetime.now(UTC))
 
 
 def _remote(url: str | None, token: str | None, name: str) -> Remote:

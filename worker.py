@@ -100,7 +100,7 @@ async def run(chosen: Settings) -> None:
         closing(Database(chosen.database_url, ring)) as database,
     ):
         keys = payload_keys(chosen, ring)
-        client = await connect(chosen.temporal_address, chosen.temporal_namespace, keys)
+        client = await connect(chosen.temporal_address, chosen.temporal_namespace, keys, tls=chosen.temporal_tls)
         await asyncio.to_thread(unlock, ring, database)
         worker = build(client, database, key=key, task_queue=chosen.task_queue, cached=chosen.max_cached_workflows)
         async with worker:

@@ -12,15 +12,31 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from api import audit, cases, errors, incidents, once, protocols, tasks
+from api import (
+    audit,
+    cases,
+    errors,
+    have_it,
+    incidents,
+    oidc_sign_in,
+    once,
+    passkeys,
+    protocols,
+    signin,
+    staff,
+    tasks,
+)
 from api.deps import Services, Who
 from api.edge import Edge
+from api.guard import Guard
 from api.views import Closed
 from protocol.kernel import Slug
+from runtime import oidc
 from runtime.codec import site_secret
 from runtime.settings import Settings
 from runtime.temporal import connect
 from store import schema
+from store.accounts.secrets import KEY as ACCOUNTS_KEY
 from store.audit import asking, site_key
 from store.custodian.local import LocalCustodian
 from store.keyring.opening import open_keyring, payload_keys, unlock
@@ -28,13 +44,6 @@ from store.session import Database
 
 log = structlog.get_logger("api")
 VERSION = "0.1.0"
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Handoff</title>
 <h1>Handoff</h1><p>The service runs. People and records systems speak to it under
 <a href="/api/v1/openapi.json">/api/v1</a>; the desks come later.</p></html>"""
@@ -61,10 +70,14 @@ async def open_services(settings: Settings) -> Services:
         database=database,
         ring=ring,
         custodian=custodian,
-        client=await connect(address, settings.temporal_namespace, payload_keys(settings, ring)),
+        client=await connect(
+            address, settings.temporal_namespace, payload_keys(settings, ring), tls=settings.temporal_tls
+        ),
         case_key=site_secret(settings.engine_keys, "cases.key"),
         page_key=site_secret(settings.engine_keys, "pages.key"),
         site_key=site_key.of_folder(settings.engine_keys),
+        account_key=site_secret(settings.engine_keys, ACCOUNTS_KEY),
+        services=oidc.read(settings.oidc_file),
     )
 
 
@@ -94,12 +107,15 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for module in (incidents, tasks, cases, protocols, audit):
+    for module in (incidents, tasks, cases, protocols, audit, signin, passkeys, oidc_sign_in, staff):
         app.include_router(module.router, prefix="/api/v1")
+    app.include_router(have_it.router)
     errors.install(app)
     _health(app)
     _measure(app)
     app.add_middleware(Edge)
+    # Outermost: what is answered without asking the application has the headers as well.
+    app.add_middleware(Guard, settings=settings)
     return app
 
 
@@ -162,8 +178,6 @@ def _measure(app: FastAPI) -> None:
         route = getattr(request.scope.get("route"), "path", "unknown")
         requests.labels(route, request.method, response.status_code).inc()
         seconds.labels(route).observe(took)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
         response.headers["X-Request-Id"] = id_
         log.info(
             "request",

@@ -7,7 +7,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, TypeVar
 
@@ -22,12 +22,15 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from api import identity
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
 from protocol.messages import Actor
 from protocol.state import Instant
+from runtime.limits import Limits
+from runtime.oidc import SignInService
 from runtime.settings import Settings
-from store import cases, people
+from store import cases
 from store.audit.site_key import SiteKey
 from store.custodian.port import Custodian
 from store.keyring import Keyring
@@ -52,6 +55,9 @@ class Services:
     case_key: bytes
     page_key: bytes
     site_key: SiteKey
+    account_key: bytes
+    limits: Limits = field(default_factory=Limits)
+    services: tuple[SignInService, ...] = ()
 
     async def read(self, ask: Callable[[Connection], T]) -> T:
         """Ask the database without holding up other requests."""
@@ -124,22 +130,40 @@ def services(request: Request) -> Services:
 
 
 Here = Annotated[Services, Depends(services)]
-bearer = HTTPBearer(auto_error=False, description="The token a person or records system was given.")
+bearer = HTTPBearer(auto_error=False, description="The token of a records system, or of a placeholder person.")
 
 
-async def subject(here: Here, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> Subject:
-    """Who is asking.
+async def subject(
+    request: Request, here: Here, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> Subject:
+    """Who is asking: by session cookie, or by a bearer token. Asked of the database anew by each request.
 
     Raises:
-        HandoffError: BAD_TOKEN without a token that is known.
+        HandoffError: BAD_TOKEN without a session that holds or a token that is known; TOO_MANY; OUT_OF_SCOPE for a
+            machine key that is not for this.
     """
-    if credentials is None:
-        raise HandoffError("BAD_TOKEN", "say who you are: Authorization: Bearer TOKEN")
-    token = credentials.credentials
-    return await here.read(lambda connection: people.verify(connection, token))
+    known: Subject | None = getattr(request.state, "subject", None)
+    if known is None:
+        known = await identity.ask(request, here, None if credentials is None else credentials.credentials, now())
+        request.state.subject = known
+    return known
 
 
 Who = Annotated[Subject, Depends(subject)]
+
+
+async def stepped_up(who: Who) -> Subject:
+    """Who is asking, having shown both factors within five minutes.
+
+    Raises:
+        HandoffError: STEP_UP.
+    """
+    identity.must_be_stepped_up(who, now())
+    return who
+
+
+StepUp = Annotated[Subject, Depends(stepped_up)]
+"""For releases, disclosures, exports, break-glass and keys."""
 
 
 def actors(who: Subject, owners: tuple[str, ...] = (), leads: tuple[str, ...] = ()) -> Actor:

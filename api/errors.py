@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -9,10 +11,32 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from protocol.errors import HandoffError, SpecError
+from runtime.limits import TooMany
 
 log = structlog.get_logger("api")
 STATUSES = {
     "BAD_TOKEN": 401,
+    "SIGN_IN": 401,
+    "STEP_UP": 403,
+    "CSRF": 403,
+    "OUT_OF_SCOPE": 403,
+    "LOCKED_OUT": 429,
+    "TOO_MANY": 429,
+    "LINK_OVER": 410,
+    "CODE_WRONG": 422,
+    "LOGIN_FORM": 422,
+    "PASSWORD_SHORT": 422,
+    "PASSWORD_LONG": 422,
+    "PASSWORD_COMMON": 422,
+    "PASSKEY": 422,
+    "NOT_A_PERSON": 422,
+    "UNKNOWN_AGENCY": 422,
+    "SERVICE_DOWN": 503,
+    "SERVICE_TOKEN": 401,
+    "SERVICE_FACTOR": 403,
+    "SERVICE_STRANGER": 403,
+    "CHALLENGE_OVER": 410,
+    "NO_SESSION": 403,
     "NOT_YOURS": 403,
     "NOT_YOUR_EVENT": 403,
     "NOT_FOUND": 404,
@@ -42,9 +66,11 @@ STATUSES = {
 TYPE = "application/problem+json"
 
 
-def problem(status: int, code: str, title: str, **more: object) -> JSONResponse:
-    """A problem as a response."""
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+def problem(status: int, code: str, title: str, *, after: int | None = None, **more: object) -> JSONResponse:
+    """A problem as a response; ``after``: seconds until the same may be asked again."""
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if after is not None:
+        headers["Retry-After"] = str(after)
     body = {"type": f"urn:handoff:{code.lower()}", "title": title, "status": status, "code": code, **more}
     return JSONResponse(body, status_code=status, headers=headers, media_type=TYPE)
 
@@ -66,6 +92,10 @@ def install(app: FastAPI) -> None:
         ]
         return problem(422, "PROTOCOL_REFUSED", f"The text has {len(found)} findings.", findings=found)
 
+    @app.exception_handler(TooMany)
+    async def too_many(_: Request, error: TooMany) -> JSONResponse:
+        return problem(429, error.code, error.message, after=error.after)
+
     @app.exception_handler(HandoffError)
     async def refused(_: Request, error: HandoffError) -> Response:
         if error.code == "AUDIT_DOWN":
@@ -81,9 +111,4 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def other(_: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, "HTTP", str(error.detail))
-
-    @app.exception_handler(Exception)
-    async def unexpected(_: Request, error: Exception) -> JSONResponse:
-        log.error("unexpected failure", exc_info=error)
-        return problem(500, "UNEXPECTED", "Something went wrong here. Nothing more is known to have changed.")
+        return problem(error.status_code, "HTTP", HTTPStatus(error.status_code).phrase)

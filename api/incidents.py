@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from api import edge
 from api.deps import Here, Services, Who, command_id, now
+from api.identity import must_cover
 from api.once import Once
 from api.records import Values, fields_in
 from api.views import Closed, instant
@@ -67,6 +68,7 @@ class Reported(Closed):
 async def report(request: Request, response: Response, body: IncidentIn, here: Here, who: Who) -> Reported:
     """Open a case for an incident, or join the one its number opened before. Safe to repeat."""
     _may_report(who, body.source)
+    must_cover(who, body.protocol, body.event)
     version = await here.read(lambda connection: protocols.current(connection, body.protocol))
     number = " ".join(body.key.split()).casefold()
     # The same agency may report one incident to two protocols: these are two cases.
@@ -151,6 +153,7 @@ async def happened(
     found = await here.read(lambda connection: cases.seen(connection, who, case))
     version = await here.read(lambda connection: protocols.by_hash(connection, found.protocol_hash))
     protocol = version.protocol
+    must_cover(who, protocol.id, body.event)
     agency = _reports_for(who, protocol, body.event)
     key = idempotency_key or f"{now()}"
     command = command_id("event", who.person_id, found.case_id, key)

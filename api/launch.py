@@ -19,6 +19,7 @@ from runtime.supervisor import Service, Supervisor, hold_lock
 from runtime.temporal_binary import sql_tool
 from runtime.temporal_config import ServerOptions
 from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
+from store.accounts.secrets import KEY as ACCOUNTS_KEY
 from store.custodian.local import LocalCustodian
 from store.installing import meet, prepare
 from store.temporal_tables import set_up
@@ -29,7 +30,7 @@ READY_WITHIN = 60.0
 OURS = (sys.executable, "-P", "-m")
 """Runs a module of ours: without -P, a file of that name in the folder where a person stands would be run instead."""
 
-KEYS = ("engine.key", CASE_KEY, "pages.key", "audit.key")
+KEYS = ("engine.key", CASE_KEY, "pages.key", "audit.key", ACCOUNTS_KEY)
 
 
 async def up(settings: Settings, report: Report, began: float) -> None:
@@ -87,7 +88,7 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
     address = settings.temporal_address
     if address is None:
         address = await _start_temporal(settings, supervisor, report)
-    await ensure_namespace(address, settings.temporal_namespace)
+    await ensure_namespace(address, settings.temporal_namespace, tls=settings.temporal_tls)
     environment = {**settings.environment(), "HANDOFF_TEMPORAL_ADDRESS": address}
     custodian = LocalCustodian(settings.custodian_dir)
 

@@ -66,7 +66,7 @@ class Once(APIRoute):
 
 async def _asked(request: Request, here: Services, key: str) -> tuple[Asked, bytes | None]:
     """What is kept of a request; and of a confidential agency's people the key that its answer is sealed with."""
-    who = await subject(here, await bearer(request))
+    who = await subject(request, here, await bearer(request))
     where = [request.method, request.url.path, request.url.query]
     secret = None
     if await here.read(lambda connection: people.is_confidential(connection, who.agency)):
@@ -109,10 +109,11 @@ def _plainly(body: bytes) -> str:
 
 
 async def forget_keys(here: Services) -> None:
-    """Drop keys that have been kept long enough, now and then, until cancelled."""
+    """Drop keys that have been kept long enough, and sign-ins that are over, now and then, until cancelled."""
     while True:
         try:
             await run_in_threadpool(sweeping.forget_keys, here.database, now())
+            await run_in_threadpool(sweeping.forget_sign_ins, here.database, now())
         except HandoffError as error:
             log.warning("keys not swept", code=error.code)
         await asyncio.sleep(SWEPT_EVERY)

@@ -85,7 +85,7 @@ async def repeated(request: Request, path: str) -> None:
         HandoffError: ``AUDIT_DOWN``.
     """
     here = services(request)
-    who = await subject(here, await bearer(request))
+    who = await subject(request, here, await bearer(request))
     found = await here.read(lambda connection: behind(connection, request.path_params))
     chain = audit.of_agency(who.agency) if found is None else found.case_id
     entry = audit.by(who, chain, audit.Kind.READ, _action(request, path), now())
@@ -121,7 +121,7 @@ def _some(fields: set[str]) -> tuple[str, ...]:
 
 async def _denial(request: Request, here: Services, action: str, code: str) -> audit.Entry:
     """What somebody was denied: in the chain of the case it is about, sealed to whoever it belongs to."""
-    who = await subject(here, await bearer(request))
+    who = await subject(request, here, await bearer(request))
     found = await here.read(lambda connection: behind(connection, request.path_params))
     chain = audit.of_agency(who.agency) if found is None else found.case_id
     entry = audit.by(who, chain, audit.Kind.DENIED, action, now())

@@ -170,6 +170,11 @@ def _ask(protocol: Protocol, name: Slug, *, required: bool) -> Ask:
 @router.post("/{task}/take")
 async def take(task: str, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Say "I have it"."""
+    return await take_up(here, who, task, tongue, key)
+
+
+async def take_up(here: Services, who: Subject, task: str, tongue: Tongue, key: str | None) -> TaskPage:
+    """Take a task up for somebody, who signed in or came by a link."""
     found = await _aim(here, who, task, tongue)
     return await _do(here, who, task, found, key, TakeUp(instance=found.target.instance))
 

@@ -12,14 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from protocol.errors import HandoffError
 from runtime.temporal_config import Postgres, postgres_of
+from runtime.temporal_tls import Tls
 
 PREFIX = "HANDOFF_"
 FOR_TESTS = "HANDOFF_TEST_"
@@ -34,6 +35,14 @@ FOR_CLIENTS = frozenset({"HANDOFF_TOKEN"})
 OF_THE_SUPERVISOR = frozenset({"temporal_database_url", "temporal_database_password_file"})
 """Settings that no child process is told."""
 
+SECRETS = {
+    "HANDOFF_DATABASE_URL": "HANDOFF_DATABASE_PASSWORD_FILE",
+    "HANDOFF_KEYS_DATABASE_URL": "HANDOFF_KEYS_DATABASE_PASSWORD_FILE",
+    "HANDOFF_TEMPORAL_DATABASE_URL": "HANDOFF_TEMPORAL_DATABASE_PASSWORD_FILE",
+}
+"""Settings that could hold a secret, and where it belongs instead."""
+
+LOOPBACK = ("127.0.0.1", "::1", "[::1]", "localhost")
 PRIVATE = 0o700
 OTHERS = 0o077
 LOCK = "handoff.lock"
@@ -64,6 +73,20 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", min_length=1, description="The address the API listens on.")
     port: int = Field(8080, ge=1, le=65535, description="The port the API listens on.")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https://[A-Za-z0-9.-]+(:\d{1,5})?$|^http://(localhost|127\.0\.0\.1)(:\d{1,5})?$",
+        description="The address people open in their browser, behind the reverse proxy: https://handoff.example.org. "
+        "Passkeys belong to it, and cookies are for HTTPS only once it is set.",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1",
+        pattern=r"^[0-9A-Fa-f:./, ]+$",
+        description="Addresses or networks, with commas, of reverse proxies that are believed about who calls.",
+    )
+    oidc_file: Path | None = Field(
+        None, description="A file (YAML) naming the agencies' own sign-in services: see docs/sign-in.md."
+    )
     database_password_file: Path | None = Field(
         None, description="A file holding the database's password, so that it need not stand in the address."
     )
@@ -87,6 +110,18 @@ class Settings(BaseSettings):
         None,
         pattern=r"^[^\s/:]+:\d{1,5}$|^\[[0-9A-Fa-f:]+\]:\d{1,5}$",
         description="host:port of a Temporal server to use. If it is set, none is started here.",
+    )
+    temporal_tls_ca_file: Path | None = Field(
+        None, description="The certificate authority of that server (PEM); set, it is spoken to over TLS only."
+    )
+    temporal_tls_cert_file: Path | None = Field(
+        None, description="Our own certificate for that server (PEM), if it asks for one: mutual TLS."
+    )
+    temporal_tls_key_file: Path | None = Field(
+        None, description="The private key of that certificate (PEM), readable by its owner only."
+    )
+    temporal_tls_name: str | None = Field(
+        None, description="The name on that server's certificate, if it is not the host of its address."
     )
     temporal_database_password_file: Path | None = Field(
         None, description="A file holding that database's password, so that it need not stand in the address."
@@ -124,8 +159,12 @@ class Settings(BaseSettings):
         "data",
         "key_dir",
         "custodian_dir",
+        "oidc_file",
         "database_password_file",
         "keys_database_password_file",
+        "temporal_tls_ca_file",
+        "temporal_tls_cert_file",
+        "temporal_tls_key_file",
         "temporal_database_password_file",
         mode="after",
     )
@@ -161,10 +200,28 @@ class Settings(BaseSettings):
         postgres_of(whole)
         return whole
 
+    @model_validator(mode="after")
+    def _whole_tls(self) -> Self:
+        if (self.temporal_tls_cert_file is None) is not (self.temporal_tls_key_file is None):
+            raise ValueError("of HANDOFF_TEMPORAL_TLS_CERT_FILE and _KEY_FILE, set both or none")
+        if self.temporal_tls_ca_file is None and (self.temporal_tls_cert_file or self.temporal_tls_name):
+            raise ValueError("HANDOFF_TEMPORAL_TLS_CA_FILE says whom to believe; set it as well")
+        if self.temporal_tls_ca_file is not None and self.temporal_address is None:
+            raise ValueError("with HANDOFF_TEMPORAL_TLS_CA_FILE, set HANDOFF_TEMPORAL_ADDRESS as well")
+        return self
+
     @property
     def temporal_postgres(self) -> Postgres | None:
         """Where the embedded Temporal server keeps its cases, if not in its folder."""
         return None if self.temporal_database_url is None else postgres_of(self.temporal_database_url)
+
+    @property
+    def temporal_tls(self) -> Tls | None:
+        """How to speak to a Temporal server of somebody else's; None for one started here, which is on loopback."""
+        if self.temporal_tls_ca_file is None or self.temporal_address is None:
+            return None
+        cert, key = self.temporal_tls_cert_file, self.temporal_tls_key_file
+        return Tls(ca=self.temporal_tls_ca_file, cert=cert, key=key, name=self.temporal_tls_name)
 
     @property
     def logs(self) -> Path:
@@ -197,6 +254,18 @@ class Settings(BaseSettings):
         return self.data / LOCK
 
     @property
+    def is_public(self) -> bool:
+        """Whether browsers reach it over HTTPS; otherwise it is for this machine alone."""
+        if self.public_url is not None:
+            return self.public_url.startswith("https:")
+        return self.host not in LOOPBACK
+
+    @property
+    def origin(self) -> str:
+        """Where browsers find it. On this machine that is localhost by name: passkeys belong to names."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
     def url(self) -> str:
         """Where the API answers."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
@@ -215,13 +284,13 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """What a child process needs to read these same settings, on top of what it inherits.
 
-        The password files are already read, so they are left out: the addresses hold the passwords. Temporal's own
-        database is left out as well: of the children only its server may enter it, and that reads its own
-        configuration.
+        No password is in it: a child reads the passwords' files itself. Temporal's own database is left out: of the
+        children only its server may enter it, and that reads its own configuration.
         """
-        chosen = self.model_dump(
-            mode="json", exclude={"database_password_file", "keys_database_password_file", *OF_THE_SUPERVISOR}
-        )
+        chosen = self.model_dump(mode="json", exclude=set(OF_THE_SUPERVISOR))
+        for name in ("database", "keys_database"):
+            if chosen[f"{name}_password_file"] is not None:
+                chosen[f"{name}_url"] = _without_password(chosen[f"{name}_url"])
         told = {PREFIX + name.upper(): str(value) for name, value in chosen.items() if value is not None}
         return {**{name: os.environ[name] for name in os.environ if not name.startswith(PREFIX)}, **told}
 
@@ -245,6 +314,7 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
         HandoffError: ``SETTING_UNKNOWN`` or ``SETTING_WRONG``, naming the variable and never repeating its value.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
+    _no_secret_in_the_environment()
     for name in sorted(os.environ):
         if not name.upper().startswith(PREFIX) or name.startswith(FOR_TESTS) or name in FOR_CLIENTS:
             continue
@@ -255,8 +325,32 @@ def load(given: Mapping[str, Any] | None = None) -> Settings:
     try:
         return Settings(**{name: value for name, value in (given or {}).items() if value is not None})
     except ValidationError as error:
-        wrong = [f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+        wrong = [
+            f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" if each["loc"] else each["msg"]
+            for each in error.errors()
+        ]
         raise HandoffError("SETTING_WRONG", "; ".join(wrong)) from None
+
+
+def _no_secret_in_the_environment() -> None:
+    """An environment is read by every child, and shown by many tools: passwords come from files.
+
+    Raises:
+        HandoffError: ``SETTING_SECRET``, naming the file's setting.
+    """
+    for name, file in SECRETS.items():
+        try:
+            secret = urlsplit(os.environ.get(name, "")).password
+        except ValueError:
+            continue
+        if secret:
+            raise HandoffError("SETTING_SECRET", f"{name} holds a password. Put it into a file and set {file}.")
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}"))
 
 
 def _user_data() -> Path:

@@ -13,6 +13,7 @@ from temporalio.service import GrpcCompression, RPCError
 
 from protocol.errors import HandoffError
 from runtime.codec import CaseCodec, CaseKeys
+from runtime.temporal_tls import Tls
 
 
 def data_converter(keys: CaseKeys) -> DataConverter:
@@ -24,23 +25,31 @@ def data_converter(keys: CaseKeys) -> DataConverter:
     )
 
 
-async def connect(address: str, namespace: str, keys: CaseKeys, *, within: float = 60.0) -> Client:
+async def connect(
+    address: str, namespace: str, keys: CaseKeys, *, tls: Tls | None = None, within: float = 60.0
+) -> Client:
     """Connect, trying again until the server answers.
 
     Args:
         address: host:port of the frontend.
         namespace: the installation's namespace.
         keys: where case keys come from.
+        tls: the files of an encrypted connection; None for a server of this machine.
         within: seconds to keep trying.
 
     Raises:
-        HandoffError: TEMPORAL_SILENT when the server does not answer in time.
+        HandoffError: TEMPORAL_SILENT when the server does not answer in time; as ``Tls.config``.
     """
+    secured = False if tls is None else tls.config()
     until = time.monotonic() + within
     while True:
         try:
             return await Client.connect(
-                address, namespace=namespace, data_converter=data_converter(keys), grpc_compression=GrpcCompression.NONE
+                address,
+                namespace=namespace,
+                data_converter=data_converter(keys),
+                grpc_compression=GrpcCompression.NONE,
+                tls=secured,
             )
         except (RPCError, RuntimeError) as error:
             if time.monotonic() > until:

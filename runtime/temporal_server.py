@@ -29,6 +29,7 @@ from runtime.temporal_config import (
     dynamic_values,
     write_config,
 )
+from runtime.temporal_tls import Tls
 
 RETENTION_DAYS = 3650
 """How long the history of an ended case is kept unless it is erased before (privacy: erasure deletes runs)."""
@@ -101,14 +102,14 @@ def _cli_argv(cli: Path, options: ServerOptions, address: str) -> tuple[str, ...
     return (*start, "--db-filename", str(options.folder / CLI_FILE), *dynamic, *skip)
 
 
-async def wait_ready(address: str, within: float = 60.0) -> None:
+async def wait_ready(address: str, within: float = 60.0, tls: Tls | None = None) -> None:
     """Wait until the server answers at its address.
 
     Raises:
         HandoffError: TEMPORAL_SILENT when it does not within so many seconds.
     """
     until = time.monotonic() + within
-    client = await Client.connect(address, lazy=True)
+    client = await Client.connect(address, lazy=True, tls=False if tls is None else tls.config())
     while True:
         try:
             if await client.service_client.check_health(timeout=timedelta(seconds=2)):
@@ -120,13 +121,14 @@ async def wait_ready(address: str, within: float = 60.0) -> None:
         await asyncio.sleep(0.1)
 
 
-async def ensure_namespace(address: str, namespace: str, within: float = 60.0) -> None:
+async def ensure_namespace(address: str, namespace: str, within: float = 60.0, tls: Tls | None = None) -> None:
     """Register the namespace with long retention unless it is there.
 
     Raises:
         HandoffError: TEMPORAL_SILENT when the server does not take it within so many seconds.
     """
-    client = await Client.connect(address, lazy=True)
+    await wait_ready(address, within, tls)
+    client = await Client.connect(address, lazy=True, tls=False if tls is None else tls.config())
     service = client.workflow_service
     until = time.monotonic() + within
     retention = Duration(seconds=RETENTION_DAYS * 86400)

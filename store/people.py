@@ -120,7 +120,16 @@ def verify(connection: Connection, token: str) -> Subject:
         ).first()
     if row is None:
         raise HandoffError("BAD_TOKEN", "this token is not known; ask your agency for a new one")
-    found = _person(connection, row)
+    return _subject(_person(connection, row))
+
+
+def subject_of(connection: Connection, person_id: OpaqueId) -> Subject | None:
+    """Somebody as they ask, if they still act."""
+    row = connection.execute(select(person).where(person.c.id == person_id, person.c.active)).first()
+    return None if row is None else _subject(_person(connection, row))
+
+
+def _subject(found: Person) -> Subject:
     return Subject(
         person_id=found.id,
         name=found.name,

@@ -8,6 +8,7 @@ from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.state import Instant
 from store import ids
+from store.accounts import lockout
 from store.edge_tables import person, rota
 from store.people import Person, one, people
 
@@ -32,8 +33,9 @@ def add_duty(connection: Connection, role: Slug, person_id: OpaqueId, starts_at:
 def on_duty(connection: Connection, protocol: Protocol, role: Slug, at: Instant) -> tuple[Person, ...]:
     """The people who answer for a role at an instant, by name.
 
-    Those on its rota; if nobody is, those who answer for its deputy; if nobody does, all who have the role. A role
-    without a rota is everybody who has it. Empty only when neither the role nor its deputies have anybody.
+    Those on its rota who can sign in (who is locked out cannot answer); if nobody is, those who answer for its
+    deputy; if nobody does, all who have the role. A role without a rota is everybody who has it. Empty only when
+    neither the role nor its deputies have anybody.
     """
     chain: list[Slug] = []
     wanted: Slug | None = role
@@ -55,7 +57,7 @@ def _listed(connection: Connection, role: Slug, at: Instant) -> tuple[Person, ..
         .where(rota.c.role == role, rota.c.starts_at <= at, rota.c.ends_at > at, person.c.active)
         .distinct()
     ).scalars()
-    found = [one(connection, each) for each in listed]
+    found = [one(connection, each) for each in listed.all() if not lockout.locked_out(connection, each, at)]
     return tuple(sorted((each for each in found if role in each.roles), key=lambda each: (each.name, each.id)))
 
 

@@ -1,7 +1,7 @@
 """What is kept for a time only.
 
 Values whose command's answer was never learned: asked about after ten minutes, destroyed after a day. Idempotency keys
-with their answers: forgotten after a week.
+with their answers: forgotten after a week. Sessions and the like: once they are over.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import select
 from protocol.kernel import OpaqueId
 from protocol.state import Instant
 from store import idempotency, vault
+from store.accounts import challenges, have_it, lockout, machine_keys, sessions
 from store.edge_tables import vault_value
 from store.session import Database
 
@@ -81,3 +82,10 @@ def forget_keys(database: Database, now: Instant) -> int:
     """Drop idempotency keys, with their answers, that were taken more than a week ago; how many."""
     with database.write() as connection:
         return idempotency.forget_before(connection, now - KEYS_KEPT)
+
+
+def forget_sign_ins(database: Database, now: Instant) -> None:
+    """Drop sessions, questions, links and counts of wrong tries that are over."""
+    with database.write() as connection:
+        for over in (sessions, challenges, lockout, have_it, machine_keys):
+            over.sweep(connection, now)

@@ -34,6 +34,7 @@ TOP_LEVEL = {
 
 LONGEST = 500
 LONGER = {
+    "cli.py": "a function for each command, and nothing in it but wiring",
     "protocol/kernel.py": "the closed types of the kernel, which refer to each other",
     "tests/protocol/mutants.py": "one function for each kind of mutant",
     "protocol/messages.py": "the closed types of what goes into the engine and what comes out",
@@ -249,6 +250,8 @@ def test_containers_are_published_on_this_machine_only(compose: Any) -> None:
     """No port is open to another machine, and the database's and Temporal's are open to none."""
     published = {name: port for name, each in compose["services"].items() for port in each.get("ports", [])}
     assert {"api", "temporal-ui"} == set(published)
+    # Temporal's pages ask nobody who they are: off unless asked for.
+    assert ["ui"] == compose["services"]["temporal-ui"]["profiles"]
     assert all(port.startswith("127.0.0.1:") for port in published.values())
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from alembic import context
 
+from store.accounts import tables as account_tables
 from store.audit import tables as audit_tables
 from store.edge_tables import metadata
 from store.policy import tables as _shields  # noqa: F401 - its tables are in the metadata by being imported
 
-_ = audit_tables
+_ = account_tables, audit_tables
 """Its tables are on the same metadata."""
 
 context.configure(

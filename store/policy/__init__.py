@@ -2,7 +2,7 @@
 
 from store.policy.clauses import inside, is_party, notice_visible, only_if, visible, votes_on, wholly
 from store.policy.deciding import Decision, Object, decide
-from store.policy.subject import COORDINATOR, Subject, SubjectKind, unknown
+from store.policy.subject import COORDINATOR, Scope, Subject, SubjectKind, unknown
 from store.policy.table import Action, Class, Kind
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Decision",
     "Kind",
     "Object",
+    "Scope",
     "Subject",
     "SubjectKind",
     "decide",

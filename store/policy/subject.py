@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
+from protocol.state import Instant
 
 COORDINATOR: Slug = "coordinator"
 """The role, reserved in every protocol text, that watches handoffs between agencies."""
@@ -20,8 +22,20 @@ class SubjectKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a machine key is for: one protocol, the events it may submit, ``submit`` or ``read``."""
+
+    protocol: Slug
+    events: tuple[Slug, ...]
+    may: Literal["submit", "read"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Who is asking: a person (or system) of one agency in its roles. ``sources``: agencies it may report for."""
+    """Who is asking: a person (or system) of one agency in its roles. ``sources``: agencies it may report for.
+
+    ``stepped_up_at``: when the person last showed both factors; None for machines. ``scope``: of a machine key.
+    """
 
     person_id: OpaqueId
     name: str
@@ -29,6 +43,8 @@ class Subject:
     roles: tuple[Slug, ...]
     kind: SubjectKind = SubjectKind.PERSON
     sources: tuple[Slug, ...] = ()
+    stepped_up_at: Instant | None = None
+    scope: Scope | None = None
 
     @property
     def coordinates(self) -> bool:

@@ -15,6 +15,7 @@ from tests.installation import Installation, installed
 CANARY = "+1-555-0100 canary-93d1"
 P1 = "post-arrest-advocacy"
 OPEN = {"openapi", "healthz", "readyz", "metrics"}
+SIGNING = ("/api/v1/sign-", "/api/v1/enrolment")
 
 
 @pytest.fixture(scope="module")
@@ -168,14 +169,17 @@ def test_a_bad_report_is_refused_and_opens_nothing(
 
 
 def test_nothing_is_anonymous_but_health(here: Installation) -> None:
-    """Every route of the document but health refuses to answer without a token."""
+    """Every route of the document but health and signing in refuses to answer whoever does not say who they are."""
     document = httpx2.get(f"{here.url}/api/v1/openapi.json").json()
     assert document["openapi"].startswith("3.1")
     for path, methods in document["paths"].items():
         for method in methods:
             answer = httpx2.request(method, here.url + path.replace("{", "").replace("}", ""), json={})
-            expected = 200 if path.strip("/") in OPEN else 401
-            assert answer.status_code == expected, (method, path, answer.status_code)
+            expected = {200} if path.strip("/") in OPEN else {401}
+            if path.startswith(SIGNING):
+                # A question nobody is named in, what is not there, or an empty form.
+                expected = {200, 404, 410, 422}
+            assert answer.status_code in expected, (method, path, answer.status_code)
 
 
 def test_a_malformed_protocol_never_replaces_a_good_one(here: Installation) -> None:

@@ -71,7 +71,16 @@ NOT_VISITED = {
     ("post", "/api/v1/incidents"): "opens a case, which is the same act in both worlds",
     ("post", "/api/v1/protocols"): "compiles and publishes a text, which reads no case",
     ("get", "/readyz"): "asks the servers, and reads no case",
-}
+    **{
+        ("post", f"/api/v1/{path}"): "is about people and how they sign in, and reads no case"
+        for path in (
+            "enrolment", "enrolment/finish", "passkeys", "passkeys/options", "passkeys/{passkey}/remove", "people",
+            "people/{person}/end", "people/{person}/link", "people/{person}/sign-out", "people/{person}/unlock",
+            "session/step-up", "session/step-up/passkey", "sign-in", "sign-in/passkey", "sign-in/passkey/options",
+            "sign-in/service/finish", "sign-in/service/{service}", "sign-out",
+        )
+    },
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,7 @@ class Stage:
             case_key=b"c" * 32,
             page_key=b"p" * 32,
             site_key=SITE_KEY,
+            account_key=b"a" * 32,
         )
         with database.write() as connection:
             sealing = Sealing(case_id=play.case_id, command_id=secret, now=START)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -112,13 +113,39 @@ def test_a_password_file_fills_the_address(monkeypatch: pytest.MonkeyPatch, tmp_
     assert "postgresql://handoff:***@db:5432/handoff" in shown
 
 
-def test_two_passwords_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_two_passwords_are_refused(tmp_path: Path) -> None:
     """An address that already has a password leaves no doubt which one counts."""
     secret = tmp_path / "password"
     secret.write_text("one")
-    monkeypatch.setenv("HANDOFF_DATABASE_URL", "postgresql://handoff:two@db/handoff")
-    monkeypatch.setenv("HANDOFF_DATABASE_PASSWORD_FILE", str(secret))
-    assert "SETTING_WRONG" == refused().code
+    given = {"database_url": "postgresql://handoff:two@db/handoff", "database_password_file": secret}
+    with pytest.raises(HandoffError) as caught:
+        load(given)
+    assert "SETTING_WRONG" == caught.value.code
+
+
+@pytest.mark.parametrize("name", [f"HANDOFF_{each}DATABASE_URL" for each in ("", "KEYS_", "TEMPORAL_")])
+def test_a_password_in_the_environment_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The sentence names the setting of the file it belongs into, and does not repeat the password."""
+    monkeypatch.setenv(name, "postgresql://handoff:canary@db/handoff")
+    error = refused()
+    assert ("SETTING_SECRET", False) == (error.code, "canary" in error.message)
+    assert f"{name.removesuffix('_URL')}_PASSWORD_FILE" in error.message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"temporal_tls_cert_file": "c", "temporal_tls_ca_file": "a", "temporal_address": "t:7233"},
+        {"temporal_tls_key_file": "k", "temporal_tls_ca_file": "a", "temporal_address": "t:7233"},
+        {"temporal_tls_cert_file": "c", "temporal_tls_key_file": "k", "temporal_address": "t:7233"},
+        {"temporal_tls_ca_file": "a"},
+    ],
+)
+def test_half_a_tls_connection_is_refused(given: dict[str, str]) -> None:
+    """A certificate has its key, somebody is believed, and there is a server to speak to."""
+    with pytest.raises(HandoffError) as caught:
+        load(given)
+    assert "SETTING_WRONG" == caught.value.code
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -169,7 +196,9 @@ def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=found.environment(), capture_output=True, text=True, check=True
     )
-    assert found.model_copy(update={"database_password_file": None}) == Settings.model_validate_json(done.stdout)
+    assert json.loads(found.model_dump_json()) == json.loads(done.stdout)
+    assert "ss@db" not in str(found.environment())
+    assert str(secret) == found.environment()["HANDOFF_DATABASE_PASSWORD_FILE"]
 
 
 def test_every_setting_is_documented() -> None:
@@ -214,7 +243,8 @@ def test_temporals_database_is_told_to_no_child(monkeypatch: pytest.MonkeyPatch,
         "postgresql://temporal:canary%20two@127.0.0.1/temporal",
     ],
 )
-def test_an_address_temporal_cannot_use_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_an_address_temporal_cannot_use_is_refused(url: str) -> None:
     """What Temporal would misread is refused at the start, without repeating it."""
-    monkeypatch.setenv("HANDOFF_TEMPORAL_DATABASE_URL", url)
-    assert ("SETTING_WRONG", False) == (refused().code, "canary" in refused().message)
+    with pytest.raises(HandoffError) as caught:
+        load({"temporal_database_url": url})
+    assert ("SETTING_WRONG", False) == (caught.value.code, "canary" in caught.value.message)
