@@ -109,7 +109,7 @@ def make(database: Database, key: SiteKey, now: Instant, *, every: int = EVERY) 
                 continue
             salt = os.urandom(SALT)
             leaf = merkle.leaf_of(salt, chain, length, hash_)
-            tree.put(place, leaf)
+            tree.put(place, merkle.placed(salt, chain, length, leaf))
             leaves.append(
                 {"place": place, "head": number, "chain": chain, "length": length, "salt": salt, "leaf": leaf}
             )
@@ -165,7 +165,7 @@ def _tree(connection: Connection) -> tuple[merkle.Tree, dict[str, tuple[int, int
     latest = select(audit_leaf.c.place, func.max(audit_leaf.c.head).label("head")).group_by(audit_leaf.c.place)
     newest_of = latest.subquery()
     rows = connection.execute(
-        select(audit_leaf.c.place, audit_leaf.c.chain, audit_leaf.c.length, audit_leaf.c.leaf)
+        select(audit_leaf)
         .join_from(
             newest_of,
             audit_leaf,
@@ -175,6 +175,6 @@ def _tree(connection: Connection) -> tuple[merkle.Tree, dict[str, tuple[int, int
     )
     tree, known = merkle.Tree(), {}
     for row in rows:
-        tree.put(len(tree), bytes(row.leaf))
+        tree.put(len(tree), merkle.placed(bytes(row.salt), row.chain, row.length, bytes(row.leaf)))
         known[row.chain] = (row.place, row.length)
     return tree, known

@@ -206,7 +206,7 @@ def _orphans(connection: Connection) -> Iterator[Flaw]:
 def _heads(connection: Connection, site: OpaqueId, public: bytes) -> Iterator[Flaw]:
     """Each head follows from the one before, is signed, and its root is that of the leaves up to it."""
     heads = connection.execute(select(audit_head).order_by(audit_head.c.n)).all()
-    wanted = select(audit_leaf.c.head, audit_leaf.c.place, audit_leaf.c.leaf)
+    wanted = select(audit_leaf)
     wanted = wanted.order_by(audit_leaf.c.head, audit_leaf.c.place).execution_options(yield_per=AT_ONCE)
     tree, number, previous = merkle.Tree(), 0, FIRST
     with connection.execute(wanted) as found:
@@ -219,7 +219,8 @@ def _heads(connection: Connection, site: OpaqueId, public: bytes) -> Iterator[Fl
             while leaf is not None and leaf.head <= head.n:
                 whole = whole and leaf.head == head.n and 0 <= leaf.place <= len(tree)
                 if 0 <= leaf.place <= len(tree):
-                    tree.put(leaf.place, bytes(leaf.leaf))
+                    node = merkle.placed(bytes(leaf.salt), leaf.chain, leaf.length, bytes(leaf.leaf))
+                    tree.put(leaf.place, node)
                 leaf = next(leaves, None)
             if not whole or tree.root() != head.root or not head.is_signed_by(public, site):
                 yield Flaw(wrong=Wrong.HEAD_ALTERED, n=head.n)

@@ -202,7 +202,7 @@ def forged(rows: Rows, site: str) -> None:
     for row in rows["audit_head"]:
         for each in rows["audit_leaf"]:
             if each["head"] == row["n"]:
-                tree.put(each["place"], each["leaf"])
+                tree.put(each["place"], merkle.placed(each["salt"], each["chain"], each["length"], each["leaf"]))
         made = Head(n=row["n"], at=row["at"], previous=previous, root=tree.root(), signature=b"")
         row |= {"previous": previous, "root": made.root, "signature": SITE_KEY.sign(made.statement(site))}
         previous = replace(made, signature=row["signature"]).digest(site)
