@@ -46,7 +46,6 @@ class Site:
             self.tokens = {each.roles[0]: each.token for each in made if each.kind is SubjectKind.PERSON}
             self.tokens["steward"] = next(e.token for e in made if (e.agency, e.roles) == ("advocacy", ("steward",)))
         self._case()
-        data.mkdir()
         self.app = create_app(load({"data": data}))
         self.app.state.services = Services(
             settings=load({"data": data}), database=database, custodian=process.custodian, client=None,  # type: ignore[arg-type]
