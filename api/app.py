@@ -16,6 +16,7 @@ from api import (
     audit,
     cases,
     errors,
+    figures,
     have_it,
     incidents,
     oidc_sign_in,
@@ -107,7 +108,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for module in (incidents, tasks, cases, protocols, audit, signin, passkeys, oidc_sign_in, staff):
+    for module in (incidents, tasks, cases, protocols, figures, audit, signin, passkeys, oidc_sign_in, staff):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(have_it.router)
     errors.install(app)

@@ -32,12 +32,12 @@ def test_every_row_names_a_test_or_says_why_not_yet() -> None:
 def test_every_named_test_exists() -> None:
     """Each test that the page names is a function of that file."""
     named = {(found["file"], found["name"]) for shown in rows().values() for found in TEST.finditer(shown)}
-    missing = {(file, name) for file, name in named if name not in tests_in(ROOT / file)}
+    missing = {(file, name) for file, name in named if name not in functions_of(ROOT / file)}
     assert not missing
     assert len(named) > len(EXPECTED) / 2
 
 
-def tests_in(path: Path) -> set[str]:
+def functions_of(path: Path) -> set[str]:
     """The names of the test functions of a file; none if there is no such file."""
     if not path.is_file():
         return set()

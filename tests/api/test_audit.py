@@ -28,7 +28,7 @@ from tests.store.streams import HOUR, MINUTE, START, actor, advocacy, answer, op
 
 CANARY = "Canary Placeholder, +1-555-0100"
 CASE = "case-1"
-NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug}", "/me", "/audit/heads",
+NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug}", "/me", "/figures", "/audit/heads",
            "/audit/breaches", "/audit/breaches/{breach}/answer", "/passkeys", "/people", "/session",
            "/sign-in/service"}  # fmt: skip
 """Routes whose answers show nothing protected of any case."""
