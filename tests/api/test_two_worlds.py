@@ -48,7 +48,6 @@ PLANTS = {
     "notices": forgets(tables.notice, owner=None),
     "the case's end": forgets(tables.case_file, status_owner=None),
     "what was recorded": forgets(tables.field_value, owner=None),
-    "inner tasks as handoffs": forgets(tables.task, outside=True),
     "inner facts as handoffs": forgets(tables.fact, outside=True, kind="taken-up"),
 }
 
