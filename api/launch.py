@@ -20,7 +20,8 @@ from runtime.temporal_binary import sql_tool
 from runtime.temporal_config import ServerOptions
 from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
 from store.accounts.secrets import KEY as ACCOUNTS_KEY
-from store.custodian.local import LocalCustodian
+from store.custodian.levels import judge
+from store.custodian.router import custodians
 from store.installing import meet, prepare
 from store.temporal_tables import set_up
 from workflows.messages import CASE_KEY
@@ -90,7 +91,7 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
         address = await _start_temporal(settings, supervisor, report)
     await ensure_namespace(address, settings.temporal_namespace, tls=settings.temporal_tls)
     environment = {**settings.environment(), "HANDOFF_TEMPORAL_ADDRESS": address}
-    custodian = LocalCustodian(settings.custodian_dir)
+    custodian = custodians(settings)
 
     async def keeps() -> None:
         await _until(custodian.answers, "the custodian")
@@ -100,6 +101,7 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
         Service(name="custodian", argv=(*OURS, "store.custodian", *keys), env=environment, ready=keeps)
     )
     await asyncio.to_thread(meet, settings, custodian, report)
+    await asyncio.to_thread(judge, settings, report)
     await supervisor.start(Service(name="worker", argv=(*OURS, "worker"), env=environment))
 
     async def ready() -> None:

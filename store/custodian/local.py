@@ -37,6 +37,10 @@ class LocalCustodian:
     def __init__(self, run: Path) -> None:
         self.run = run
 
+    def sign_in(self, agency: Slug, name: str, password: str, code: str) -> str:  # noqa: ARG002 - the port's
+        """See ``port.Custodian``: nobody signs in here, for the keys are on this machine."""
+        raise HandoffError("NO_KEYHOLDER", f"{agency} has no keyholder: its keys are on this machine")
+
     def describe(self, agency: Slug) -> KeyCard:
         """See ``port.Custodian``."""
         return _given(self._call(wire.Describe(agency=agency)).card)

@@ -62,6 +62,25 @@ class EngineShare(Message):
     agency: Slug
 
 
+class SignIn(Message):
+    """``Custodian.sign_in``, at a keyholder."""
+
+    method: Literal["sign-in"] = "sign-in"
+    agency: Slug
+    name: str
+    password: str
+    code: str
+
+
+class Enrol(Message):
+    """An installation's certificate, against a one-time code, and the agency's seeds so far, which go home with it."""
+
+    method: Literal["enrol"] = "enrol"
+    code: str
+    certificate: str
+    seeds: tuple[tuple[int, bytes], ...] = ()
+
+
 Call: TypeAlias = Annotated[Describe | Open | Share | Forget | EngineShare, Field(discriminator="method")]
 
 
@@ -72,6 +91,14 @@ class Request(Message):
     call: Call
 
 
+class Sent(Message):
+    """A call to a keyholder, whose caller its certificate proves: ``at`` in seconds, ``nonce`` never used before."""
+
+    at: float
+    nonce: str
+    call: Annotated[Describe | Open | Share | Forget | EngineShare | SignIn | Enrol, Field(discriminator="method")]
+
+
 class Answer(Message):
     """What a call gave: exactly one of these, or a refusal."""
 
@@ -80,10 +107,12 @@ class Answer(Message):
     wraps: tuple[Wrap, ...] | None = None
     receipt: Receipt | None = None
     engine_share: bytes | None = None
+    grant: str | None = None
     refused: tuple[str, str] | None = None
 
 
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
+SENT: TypeAdapter[Sent] = TypeAdapter(Sent)
 ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 

@@ -33,6 +33,9 @@ class Steady:
             raise HandoffError("CUSTODIAN_DOWN", "the keeper of protected values does not answer; nothing was opened")
         return suite.engine_share(agency, self.seed)
 
+    def sign_in(self, agency: Slug, name: str, password: str, code: str) -> str:
+        raise NotImplementedError
+
     def describe(self, agency: Slug) -> KeyCard:
         raise NotImplementedError
 
