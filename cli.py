@@ -62,7 +62,7 @@ keyholder_app = typer.Typer(
     help="An agency's own keyholder, on its own machine.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(keyholder_app, name="keyholder")
-Agency = Annotated[str, typer.Argument(metavar="AGENCY", help="The agency whose keys it keeps.")]
+KeptFor = Annotated[str, typer.Argument(metavar="AGENCY", help="The agency whose keys it keeps.")]
 machine_app = typer.Typer(help="Keys of records systems.", no_args_is_help=True, rich_markup_mode=None)
 keys_app.add_typer(machine_app, name="machine")
 
@@ -333,7 +333,7 @@ def join_keyholder(
 
 @keyholder_app.command("run")
 def run_keyholder(
-    agency: Agency,
+    agency: KeptFor,
     *,
     host: Annotated[str, typer.Option("--host", help="The address it listens on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", help="The port it listens on.")] = 8443,
@@ -346,7 +346,7 @@ def run_keyholder(
 
 @keyholder_app.command("enrol")
 def enrol_installation(
-    agency: Agency,
+    agency: KeptFor,
     host: Annotated[str, typer.Argument(metavar="HOST", help="The address at which Handoff reaches this keyholder.")],
     *,
     port: Annotated[int, typer.Option("--port", help="The port.")] = 8443,
@@ -358,8 +358,8 @@ def enrol_installation(
 
 
 @keyholder_app.command("person")
-def add_person(
-    agency: Agency, name: Annotated[str, typer.Argument(metavar="NAME", help="The name they sign in with.")]
+def add_keyholder_person(
+    agency: KeptFor, name: Annotated[str, typer.Argument(metavar="NAME", help="The name they sign in with.")]
 ) -> None:
     """Enrol a person of the agency; prints the secret for their authenticator, once."""
     from store.custodian import keyholding  # noqa: PLC0415 - as above
@@ -369,8 +369,8 @@ def add_person(
 
 
 @keyholder_app.command("remove")
-def remove_person(
-    agency: Agency, name: Annotated[str, typer.Argument(metavar="NAME", help="Who signs in no more.")]
+def remove_keyholder_person(
+    agency: KeptFor, name: Annotated[str, typer.Argument(metavar="NAME", help="Who signs in no more.")]
 ) -> None:
     """Let a person sign in no more; what they are signed in to ends at once."""
     from store.custodian import keyholding  # noqa: PLC0415 - as above
@@ -379,7 +379,7 @@ def remove_person(
 
 
 @keyholder_app.command("audit")
-def audit_keyholder(agency: Agency) -> None:
+def audit_keyholder(agency: KeptFor) -> None:
     """Look whether a row of the keyholder's own audit was altered; exit code 1 if one was."""
     from store.custodian import keyholding  # noqa: PLC0415 - as above
 

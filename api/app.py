@@ -145,7 +145,7 @@ def _health(app: FastAPI) -> None:
         found = await readiness(here)
         status = 200 if all(found.values()) else 503
         # A keyholder that is down keeps nothing from going on but the opening of its agency's values.
-        keyholders = await run_in_threadpool(here.custodian.keyholders)
+        keyholders = await run_in_threadpool(custodians(here.settings).keyholders)
         return JSONResponse({**found, "keyholders": keyholders} if keyholders else found, status_code=status)
 
 
@@ -158,7 +158,7 @@ async def readiness(here: Services) -> dict[str, bool]:
     temporal, worker = await here.workers()
     return {
         "database": database,
-        "custodian": await run_in_threadpool(here.custodian.answers),
+        "custodian": await run_in_threadpool(custodians(here.settings).answers),
         "temporal": temporal,
         "worker": worker,
     }

@@ -32,7 +32,7 @@ from runtime.oidc import SignInService
 from runtime.settings import Settings
 from store import cases
 from store.audit.site_key import SiteKey
-from store.custodian.router import Custodians
+from store.custodian.port import Custodian
 from store.keyring import Keyring
 from store.paging import Cursor
 from store.policy import Subject
@@ -53,7 +53,7 @@ class Services:
     settings: Settings
     database: Database
     ring: Keyring
-    custodian: Custodians
+    custodian: Custodian
     client: Client
     case_key: bytes
     page_key: bytes

@@ -260,7 +260,7 @@ def _after(row: Row[Any], step: int | None, now: int) -> dict[str, int]:
 def _within_limits(connection: Connection, act: Act, now: int) -> None:
     def opened(since: int) -> int:
         mine = (audit.c.person == act.person, audit.c.at > now - since)
-        return connection.execute(select(func.coalesce(func.sum(audit.c.records), 0)).where(*mine)).scalar_one()
+        return int(connection.execute(select(func.coalesce(func.sum(audit.c.records), 0)).where(*mine)).scalar_one())
 
     lists = select(audit.c.cases).where(audit.c.person == act.person, audit.c.at > now - HOUR, audit.c.records > 0)
     cases: set[str] = {each for row in connection.execute(lists) for each in row.cases.split(",")}

@@ -56,7 +56,9 @@ def code(settings: Settings, agency: Slug, host: str, port: int) -> str:
 def person(settings: Settings, agency: Slug, name: str, password: str) -> str:
     """Enrol a person; gives the address their authenticator reads, with the secret in it."""
     with opened(settings, agency) as book:
-        return pyotp.TOTP(book.add_person(name, password)).provisioning_uri(name, issuer_name=f"Keyholder {agency}")
+        return pyotp.TOTP(book.add_person(name, password)).provisioning_uri(
+            name=name, issuer_name=f"Keyholder {agency}"
+        )
 
 
 def remove(settings: Settings, agency: Slug, name: str) -> None:

@@ -99,7 +99,8 @@ class Custodian(Protocol):
 
     Codes: ``CUSTODIAN_DOWN`` (does not answer), ``CUSTODIAN_DENIED`` (not this agency's to open), ``VALUE_SPOILED``
     (altered, moved, or sealed to another key), ``VALUE_FORGOTTEN``, ``UNKNOWN_KEY``. A keyholder also has
-    ``GRANT_NEEDED``, ``PROOF_WRONG``, ``TOO_MANY_TRIES``, ``LIMIT_REACHED``, ``AUDIT_DOWN``, ``CLOCK_APART``, ``REPLAYED``.
+    ``GRANT_NEEDED``, ``PROOF_WRONG``, ``TOO_MANY_TRIES``, ``LIMIT_REACHED``, ``AUDIT_DOWN``, ``CLOCK_APART`` and
+    ``REPLAYED``.
     """
 
     def sign_in(self, agency: Slug, name: str, password: str, code: str) -> str:
