@@ -20,7 +20,6 @@ from runtime.temporal_binary import sql_tool
 from runtime.temporal_config import ServerOptions
 from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
 from store.accounts.secrets import KEY as ACCOUNTS_KEY
-from store.custodian.levels import judge
 from store.custodian.router import custodians
 from store.installing import meet, prepare
 from store.temporal_tables import set_up
@@ -101,7 +100,6 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
         Service(name="custodian", argv=(*OURS, "store.custodian", *keys), env=environment, ready=keeps)
     )
     await asyncio.to_thread(meet, settings, custodian, report)
-    await asyncio.to_thread(judge, settings, report)
     await supervisor.start(Service(name="worker", argv=(*OURS, "worker"), env=environment))
 
     async def ready() -> None:

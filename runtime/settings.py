@@ -252,7 +252,7 @@ class Settings(BaseSettings):
     @property
     def keyholders(self) -> Path:
         """The folder of what this installation knows of agencies' keyholders, and of its own certificate for them."""
-        return self.key_dir / "keyholders"
+        return self.engine_keys / "keyholders"
 
     @property
     def credentials_file(self) -> Path:

@@ -62,7 +62,12 @@ class Keyholder:
             return self._enrol(call)
         if client is None:
             raise HandoffError("NOT_ENROLLED", "the keyholder does not know this installation; enrol it first")
-        self.book.once(sent.nonce, sent.at)
+        try:
+            self.book.once(sent.nonce, sent.at)
+        except HandoffError as error:
+            if error.code in {"CLOCK_APART", "REPLAYED"}:
+                raise
+            raise HandoffError("AUDIT_DOWN", "the keyholder cannot write, so it opens nothing") from error
         owner = call.grant.agency if isinstance(call, wire.Open | wire.Share) else None
         owner = owner or (call.order.owner if isinstance(call, wire.Forget) else getattr(call, "agency", None))
         if owner != self.agency:
