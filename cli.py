@@ -331,6 +331,41 @@ def join_keyholder(
     terminal.out.print(f"The keys of {card.agency} are with its keyholder. Start Handoff again now.")
 
 
+@keys_app.command("rotate")
+def rotate_keys(
+    agency: Annotated[str, typer.Argument(metavar="AGENCY", help="The agency whose next key is taken into use.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Take an agency's next key into use, and wrap what was sealed before to it; safe to run again, while cases go on."""
+    from store.custodian import rotating  # noqa: PLC0415 - as above
+    from store.custodian.router import custodians  # noqa: PLC0415 - as above
+    from store.session import Database  # noqa: PLC0415 - as above
+
+    settings = load()
+    database = Database(settings.database_url)
+    try:
+        done = rotating.rotate(database, custodians(settings), agency)
+    finally:
+        database.close()
+    if as_json:
+        terminal.print_json(asdict(done))
+    else:
+        terminal.out.print(
+            f"Key {done.epoch} is in use; {done.moved:,} of {done.records:,} records were wrapped to it."
+        )
+
+
+@keyholder_app.command("rotate")
+def rotate_keyholder(agency: KeptFor) -> None:
+    """Make the agency's next key; then run handoff keys rotate where Handoff runs."""
+    from store.custodian import keyholding  # noqa: PLC0415 - as above
+
+    terminal.out.print(
+        f"Key {keyholding.rotate(load(), agency)} is made. Where Handoff runs: handoff keys rotate {agency}"
+    )
+
+
 @keyholder_app.command("run")
 def run_keyholder(
     agency: KeptFor,

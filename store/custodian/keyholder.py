@@ -83,6 +83,14 @@ class Keyholder:
             case wire.Forget():
                 cases = (call.order.case_id,)
                 self.book.write_down(Act(client=client, person="", what=call.method, cases=cases))
+            case wire.Rotate():
+                raise HandoffError("ROTATE_THERE", "the next key is made on the keyholder's own machine")
+            case wire.Rewrap():
+                if len(call.records) > MOST:
+                    raise HandoffError("TOO_LONG", f"a keyholder wraps at most {MOST} records at once")
+                self.book.write_down(
+                    Act(client=client, person="", what=call.method, why=f"{len(call.records)} records")
+                )
             case wire.EngineShare():
                 self.book.write_down(Act(client=client, person="", what=call.method))
             case wire.Describe():

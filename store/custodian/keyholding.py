@@ -19,7 +19,8 @@ from protocol.kernel import Slug
 from runtime.settings import Settings
 from store.custodian import tls
 from store.custodian.book import Book
-from store.custodian.keyholder import BOOK, CERTIFICATE, Keyholder, KeyholderServer
+from store.custodian.keyholder import BOOK, CERTIFICATE, KEYS, Keyholder, KeyholderServer
+from store.custodian.keys import KeyFolder
 from store.custodian.remote import Code
 
 
@@ -65,6 +66,12 @@ def remove(settings: Settings, agency: Slug, name: str) -> None:
     """Let a person sign in no more."""
     with opened(settings, agency) as book:
         book.remove_person(name)
+
+
+def rotate(settings: Settings, agency: Slug) -> int:
+    """Make the agency's next key; its epoch. The keyholder that runs uses it at once."""
+    with opened(settings, agency):
+        return KeyFolder(_folder(settings, agency) / KEYS).rotate(agency).epoch
 
 
 def audited(settings: Settings, agency: Slug) -> int:

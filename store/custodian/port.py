@@ -129,3 +129,14 @@ class Custodian(Protocol):
         They open outcomes and inner steps (E), never a value. Whoever asks keeps them in memory only.
         """
         ...
+
+    def rotate(self, agency: Slug) -> KeyCard:
+        """The card of a key made just now; older keys go on opening what was sealed to them.
+
+        A keyholder makes its next key on its own box alone: ``ROTATE_THERE``.
+        """
+        ...
+
+    def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
+        """The same record keys, wrapped to the agency's own newest card: each was opened once to see that it opens."""
+        ...

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from protocol.errors import HandoffError
 from protocol.kernel import Slug
 from store.custodian import tls, wire
-from store.custodian.port import Grant, Item, KeyCard, Order, Receipt, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
 
 PATIENCE = 5.0
 """Seconds a keyholder may take."""
@@ -124,6 +124,16 @@ class RemoteCustodian:
     def engine_share(self, agency: Slug) -> bytes:
         """See ``port.Custodian``."""
         return self._given(self._call(wire.EngineShare(agency=agency)).engine_share)
+
+    def rotate(self, agency: Slug) -> KeyCard:
+        """See ``port.Custodian``."""
+        raise HandoffError(
+            "ROTATE_THERE", f"the next key of {agency} is made at its keyholder: handoff keyholder rotate"
+        )
+
+    def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
+        """See ``port.Custodian``."""
+        return self._given(self._call(wire.Rewrap(agency=agency, records=tuple(records))).wraps)
 
     def answers(self) -> bool:
         """Whether the keyholder can be reached and is who it was."""

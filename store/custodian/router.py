@@ -9,7 +9,7 @@ from protocol.kernel import Slug
 from runtime.settings import Settings
 from store.custodian import remote
 from store.custodian.local import LocalCustodian
-from store.custodian.port import Custodian, Grant, Item, KeyCard, Order, Receipt, Wrap
+from store.custodian.port import Custodian, Grant, Item, KeyCard, Order, Place, Receipt, Wrap
 from store.custodian.remote import RemoteCustodian
 
 
@@ -53,6 +53,14 @@ class Custodians:
     def engine_share(self, agency: Slug) -> bytes:
         """See ``port.Custodian``."""
         return self.of(agency).engine_share(agency)
+
+    def rotate(self, agency: Slug) -> KeyCard:
+        """See ``port.Custodian``."""
+        return self.of(agency).rotate(agency)
+
+    def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
+        """See ``port.Custodian``."""
+        return self.of(agency).rewrap(agency, records)
 
     def answers(self) -> bool:
         """Whether the custodian of this machine can be reached."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from protocol.errors import HandoffError
 from protocol.kernel import Slug
-from store.custodian.port import Grant, Item, KeyCard, Order, Receipt, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
 
 AT_MOST = 64 * 1024 * 1024
 """The longest message, in bytes."""
@@ -62,6 +62,21 @@ class EngineShare(Message):
     agency: Slug
 
 
+class Rotate(Message):
+    """``Custodian.rotate``."""
+
+    method: Literal["rotate"] = "rotate"
+    agency: Slug
+
+
+class Rewrap(Message):
+    """``Custodian.rewrap``."""
+
+    method: Literal["rewrap"] = "rewrap"
+    agency: Slug
+    records: tuple[tuple[Place, Wrap], ...]
+
+
 class SignIn(Message):
     """``Custodian.sign_in``, at a keyholder."""
 
@@ -81,7 +96,9 @@ class Enrol(Message):
     seeds: tuple[tuple[int, bytes], ...] = ()
 
 
-Call: TypeAlias = Annotated[Describe | Open | Share | Forget | EngineShare, Field(discriminator="method")]
+Call: TypeAlias = Annotated[
+    Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap, Field(discriminator="method")
+]
 
 
 class Request(Message):
@@ -96,7 +113,9 @@ class Sent(Message):
 
     at: float
     nonce: str
-    call: Annotated[Describe | Open | Share | Forget | EngineShare | SignIn | Enrol, Field(discriminator="method")]
+    call: Annotated[
+        Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap | SignIn | Enrol, Field(discriminator="method")
+    ]
 
 
 class Answer(Message):

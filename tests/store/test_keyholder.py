@@ -15,13 +15,14 @@ from sqlalchemy import event, select, text, update
 from protocol.errors import HandoffError
 from runtime.settings import Settings, load
 from store import protocols, vault
-from store.custodian import joining, levels, remote, suite, tls, wire
+from store.custodian import joining, levels, remote, rotating, suite, tls, wire
 from store.custodian.book_tables import audit
 from store.custodian.keys import KeyFolder
 from store.custodian.local import CustodianProcess, LocalCustodian
 from store.custodian.port import Grant, Item, KeyCard, Order, Place
 from store.custodian.remote import Code, RemoteCustodian
 from store.custodian.router import Custodians
+from store.policy import Subject
 from store.session import Database
 from tests.store.keyholders import PASSWORD, Running, running
 from tests.store.streams import START, publish
@@ -308,6 +309,36 @@ def test_keys_come_home(held: Running, database: Database, tmp_path: Path) -> No
         held.start()
         assert router.keyholders() == {"advocacy": True}
         assert vault.open_values(database, router, who, "case-1", refs, why="task", now=START)
+
+
+def test_a_key_is_rotated_without_loss(held: Running, database: Database, tmp_path: Path) -> None:
+    """Here and at the keyholder: all records move to the next key, all open before, between and after; none is lost."""
+    known = tmp_path / "known"
+    known.mkdir()
+    with CustodianProcess(tmp_path / "keys", Path(held.folder) / "r") as process:
+        router = Custodians(process.custodian, known)
+        _, refs = arrive(database, process.custodian, safe_numbers=CANARY)
+
+        def opens(who: Subject) -> bool:
+            found = vault.open_values(database, router, who, "case-1", list(refs.values()), why="task", now=START)
+            return [each.reveal() for each in found.values()] == [CANARY]
+
+        share = router.engine_share("advocacy")
+        assert rotating.rotate(database, router, "advocacy") == rotating.Rotated(epoch=2, moved=1, records=1)
+        assert opens(ADVOCATE)
+        assert router.engine_share("advocacy") == share
+        keys = KeyFolder(tmp_path / "keys")
+        remote.enrol(known, held.code(), keys.seeds("advocacy"))
+        keys.drop("advocacy")
+        who = replace(ADVOCATE, grant=router.sign_in("advocacy", WHO, PASSWORD, held.totp(WHO)))
+        assert opens(who)
+        assert rotating.rotate(database, router, "advocacy") == rotating.Rotated(epoch=3, moved=1, records=1)
+        assert rotating.rotate(database, router, "advocacy") == rotating.Rotated(epoch=3, moved=0, records=1)
+        KeyFolder(held.folder / "keys").rotate("advocacy")
+        assert code_of(RemoteCustodian(known, "advocacy").rotate, "advocacy") == "ROTATE_THERE"
+        assert rotating.rotate(database, router, "advocacy") == rotating.Rotated(epoch=4, moved=1, records=1)
+        assert opens(who)
+        assert router.engine_share("advocacy") == share
 
 
 def play_hash(database: Database) -> str:

@@ -30,6 +30,7 @@ from tests.workflows.conftest import KEY, publish_all
 from tests.workflows.drivers import LATE_AT_MOST, MOMENT, TemporalDriver
 from tests.workflows.test_scenarios import replay
 from worker import build
+from workflows import client as cases
 
 pytestmark = pytest.mark.server
 WHO = "Advocate One"
@@ -100,7 +101,8 @@ async def test_an_hour_without_the_keyholder(
         refs = seal(place, driver.case_id, "c2")
         given = Answer(instance=1, outcome="given", refs=refs)
         await driver.advance(START + 2 * MINUTE)
-        instance = next(each for each in (await driver.facts()) if hasattr(each.body, "instance")).body.instance
+        state = (await cases.look(client, driver.case_id)).state
+        instance = next(each.n for each in state.instances if each.step == "referral")
         given = replace(given, instance=instance)
         await driver.send(Input(command="c2", actor=patrol, body=given))
         await driver.facts()
