@@ -337,7 +337,7 @@ def rotate_keys(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Take an agency's next key into use, and wrap what was sealed before to it; safe to run again, while cases go on."""
+    """Take an agency's next key into use and wrap what was sealed before to it; safe to run again."""
     from store.custodian import rotating  # noqa: PLC0415 - as above
     from store.custodian.router import custodians  # noqa: PLC0415 - as above
     from store.session import Database  # noqa: PLC0415 - as above

@@ -80,22 +80,28 @@ class Keyholder:
                 why = call.why if isinstance(call, wire.Open) else f"for {call.to.agency}"
                 self._write_down(client, person, call.method, why, call.items)
                 return self._keeper.answer(call.model_copy(update={"grant": replace(call.grant, token="")}))
-            case wire.Forget():
-                cases = (call.order.case_id,)
-                self.book.write_down(Act(client=client, person="", what=call.method, cases=cases))
+        self._of_machine(client, call)
+        return self._keeper.answer(call)
+
+    def _of_machine(
+        self, client: str, call: wire.Describe | wire.Forget | wire.EngineShare | wire.Rotate | wire.Rewrap
+    ) -> None:
+        """Write down what an installation may ask without a person: no value leaves by it."""
+        match call:
             case wire.Rotate():
                 raise HandoffError("ROTATE_THERE", "the next key is made on the keyholder's own machine")
+            case wire.Rewrap() if len(call.records) > MOST:
+                raise HandoffError("TOO_LONG", f"a keyholder wraps at most {MOST} records at once")
             case wire.Rewrap():
-                if len(call.records) > MOST:
-                    raise HandoffError("TOO_LONG", f"a keyholder wraps at most {MOST} records at once")
                 self.book.write_down(
                     Act(client=client, person="", what=call.method, why=f"{len(call.records)} records")
                 )
+            case wire.Forget():
+                self.book.write_down(Act(client=client, person="", what=call.method, cases=(call.order.case_id,)))
             case wire.EngineShare():
                 self.book.write_down(Act(client=client, person="", what=call.method))
             case wire.Describe():
                 pass
-        return self._keeper.answer(call)
 
     def _sign_in(self, client: str, call: wire.SignIn) -> str:
         token = self.book.sign_in(call.name, call.password, call.code)
