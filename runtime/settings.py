@@ -151,11 +151,9 @@ class Settings(BaseSettings):
     audit_years: int = Field(
         6, ge=1, le=100, description="For how many years it is kept who saw what; a year is the least."
     )
-    operator_agency: str = Field(
-        "",
-        pattern=r"^([a-z][a-z0-9-]{0,62})?$",
+    operator_agency: Slug | None = Field(
+        None,
         description="The agency that runs this installation: its own keys may be kept here.",
-        json_schema_extra={"shown": "none"},
     )
     demonstration: bool = Field(
         default=True, description="Whether the first start makes one placeholder person for each role."
