@@ -58,6 +58,11 @@ people_app = typer.Typer(help="An agency's people, on this machine.", no_args_is
 app.add_typer(people_app, name="people")
 keys_app = typer.Typer(help="Keys.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(keys_app, name="keys")
+keyholder_app = typer.Typer(
+    help="An agency's own keyholder, on its own machine.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(keyholder_app, name="keyholder")
+KeptFor = Annotated[str, typer.Argument(metavar="AGENCY", help="The agency whose keys it keeps.")]
 machine_app = typer.Typer(help="Keys of records systems.", no_args_is_help=True, rich_markup_mode=None)
 keys_app.add_typer(machine_app, name="machine")
 
@@ -295,6 +300,125 @@ def who_saw(
     with _remote(url, token, as_ or "steward") as remote:
         found = remote.all_items(f"/cases/{case}/readers", limit=1000)
     terminal.listed(found, terminal.READERS, as_json=as_json)
+
+
+@keys_app.command("where")
+def where_keys_are(*, as_json: AsJson = False) -> None:
+    """List each agency of the published protocols and where its keys are."""
+    from store.custodian import levels  # noqa: PLC0415 - as above
+
+    found = levels.levels(load())
+    if as_json:
+        terminal.print_json({each: {"confidential": secret, "here": here} for each, (secret, here) in found.items()})
+    else:
+        terminal.rows(
+            ("agency", "confidential", "keys"),
+            [
+                (a, "yes" if c else "no", "on this machine" if here else "with its keyholder")
+                for a, (c, here) in found.items()
+            ],
+        )
+
+
+@keys_app.command("join")
+def join_keyholder(
+    code: Annotated[str, typer.Argument(metavar="CODE", help="What handoff keyholder enrol printed.")],
+) -> None:
+    """Hand an agency's keys over to its own keyholder; afterwards they are not on this machine any more."""
+    from store.custodian import joining  # noqa: PLC0415 - as above
+
+    card = joining.join(load(), code)
+    terminal.out.print(f"The keys of {card.agency} are with its keyholder. Start Handoff again now.")
+
+
+@keys_app.command("rotate")
+def rotate_keys(
+    agency: Annotated[str, typer.Argument(metavar="AGENCY", help="The agency whose next key is taken into use.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Take an agency's next key into use and wrap what was sealed before to it; safe to run again."""
+    from store.custodian import rotating  # noqa: PLC0415 - as above
+    from store.custodian.router import custodians  # noqa: PLC0415 - as above
+    from store.session import Database  # noqa: PLC0415 - as above
+
+    settings = load()
+    database = Database(settings.database_url)
+    try:
+        done = rotating.rotate(database, custodians(settings), agency)
+    finally:
+        database.close()
+    if as_json:
+        terminal.print_json(asdict(done))
+    else:
+        terminal.out.print(
+            f"Key {done.epoch} is in use; {done.moved:,} of {done.records:,} records were wrapped to it."
+        )
+
+
+@keyholder_app.command("rotate")
+def rotate_keyholder(agency: KeptFor) -> None:
+    """Make the agency's next key; then run handoff keys rotate where Handoff runs."""
+    from store.custodian import keyholding  # noqa: PLC0415 - as above
+
+    terminal.out.print(
+        f"Key {keyholding.rotate(load(), agency)} is made. Where Handoff runs: handoff keys rotate {agency}"
+    )
+
+
+@keyholder_app.command("run")
+def run_keyholder(
+    agency: KeptFor,
+    *,
+    host: Annotated[str, typer.Option("--host", help="The address it listens on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="The port it listens on.")] = 8443,
+) -> None:
+    """Keep an agency's keys and open values for its people, until Ctrl-C."""
+    from store.custodian import keyholding  # noqa: PLC0415 - as above
+
+    keyholding.run(load(), agency, host, port, terminal.out.print)
+
+
+@keyholder_app.command("enrol")
+def enrol_installation(
+    agency: KeptFor,
+    host: Annotated[str, typer.Argument(metavar="HOST", help="The address at which Handoff reaches this keyholder.")],
+    *,
+    port: Annotated[int, typer.Option("--port", help="The port.")] = 8443,
+) -> None:
+    """Print a code, good once and for an hour, with which an installation of Handoff enrols here."""
+    from store.custodian import keyholding  # noqa: PLC0415 - as above
+
+    terminal.out.print(keyholding.code(load(), agency, host, port), soft_wrap=True)
+
+
+@keyholder_app.command("person")
+def add_keyholder_person(
+    agency: KeptFor, name: Annotated[str, typer.Argument(metavar="NAME", help="The name they sign in with.")]
+) -> None:
+    """Enrol a person of the agency; prints the secret for their authenticator, once."""
+    from store.custodian import keyholding  # noqa: PLC0415 - as above
+
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    terminal.out.print(keyholding.person(load(), agency, name, password), soft_wrap=True)
+
+
+@keyholder_app.command("remove")
+def remove_keyholder_person(
+    agency: KeptFor, name: Annotated[str, typer.Argument(metavar="NAME", help="Who signs in no more.")]
+) -> None:
+    """Let a person sign in no more; what they are signed in to ends at once."""
+    from store.custodian import keyholding  # noqa: PLC0415 - as above
+
+    keyholding.remove(load(), agency, name)
+
+
+@keyholder_app.command("audit")
+def audit_keyholder(agency: KeptFor) -> None:
+    """Look whether a row of the keyholder's own audit was altered; exit code 1 if one was."""
+    from store.custodian import keyholding  # noqa: PLC0415 - as above
+
+    terminal.out.print(f"{keyholding.audited(load(), agency):,} rows: nothing is wrong.")
 
 
 @app.command()

@@ -25,7 +25,7 @@ from runtime import logs, settings
 from runtime.codec import site_secret
 from runtime.settings import Settings
 from runtime.temporal import connect
-from store.custodian.local import LocalCustodian
+from store.custodian.router import custodians
 from store.keyring.opening import open_keyring, payload_keys, unlock
 from store.session import Database
 from workflows import client as cases
@@ -96,7 +96,7 @@ async def run(chosen: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     key = site_secret(chosen.engine_keys, CASE_KEY)
     with (
-        closing(open_keyring(chosen, LocalCustodian(chosen.custodian_dir))) as ring,
+        closing(open_keyring(chosen, custodians(chosen))) as ring,
         closing(Database(chosen.database_url, ring)) as database,
     ):
         keys = payload_keys(chosen, ring)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
@@ -19,6 +20,7 @@ from api import (
     figures,
     have_it,
     incidents,
+    keyholders,
     oidc_sign_in,
     once,
     passkeys,
@@ -39,7 +41,7 @@ from runtime.temporal import connect
 from store import schema
 from store.accounts.secrets import KEY as ACCOUNTS_KEY
 from store.audit import asking, site_key
-from store.custodian.local import LocalCustodian
+from store.custodian.router import custodians
 from store.keyring.opening import open_keyring, payload_keys, unlock
 from store.session import Database
 
@@ -62,7 +64,7 @@ class Me(Closed):
 async def open_services(settings: Settings) -> Services:
     """Connect to everything the application needs; the database is migrated by then."""
     address = settings.temporal_address or "127.0.0.1:7233"
-    custodian = LocalCustodian(settings.custodian_dir)
+    custodian = custodians(settings)
     ring = open_keyring(settings, custodian)
     database = Database(settings.database_url, ring)
     await asyncio.to_thread(unlock, ring, database)
@@ -108,7 +110,8 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for module in (incidents, tasks, cases, protocols, figures, audit, signin, passkeys, oidc_sign_in, staff):
+    routers = (incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff)
+    for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(have_it.router)
     errors.install(app)
@@ -138,8 +141,12 @@ def _health(app: FastAPI) -> None:
     @app.get("/readyz")
     async def ready(request: Request) -> JSONResponse:
         """Whether everything a report needs is there."""
-        found = await readiness(request.app.state.services)
-        return JSONResponse(found, status_code=200 if all(found.values()) else 503)
+        here: Services = request.app.state.services
+        found = await readiness(here)
+        status = 200 if all(found.values()) else 503
+        # A keyholder that is down keeps nothing from going on but the opening of its agency's values.
+        keyholders = await run_in_threadpool(custodians(here.settings).keyholders)
+        return JSONResponse({**found, "keyholders": keyholders} if keyholders else found, status_code=status)
 
 
 async def readiness(here: Services) -> dict[str, bool]:
@@ -151,7 +158,7 @@ async def readiness(here: Services) -> dict[str, bool]:
     temporal, worker = await here.workers()
     return {
         "database": database,
-        "custodian": LocalCustodian(here.settings.custodian_dir).answers(),
+        "custodian": await run_in_threadpool(custodians(here.settings).answers),
         "temporal": temporal,
         "worker": worker,
     }

@@ -7,13 +7,13 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Annotated, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from temporalio.api.enums.v1 import TaskQueueType
@@ -39,6 +39,9 @@ from store.policy import Subject
 from store.session import Connection, Database
 
 T = TypeVar("T")
+GRANT = "Handoff-Grant"
+"""The header with a person's grant of their agency's keyholder."""
+
 PROJECTED_WITHIN = 5.0
 """Seconds a command waits for the read model; after that the answer says that it was taken and is on its way."""
 
@@ -134,7 +137,10 @@ bearer = HTTPBearer(auto_error=False, description="The token of a records system
 
 
 async def subject(
-    request: Request, here: Here, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+    request: Request,
+    here: Here,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    grant: Annotated[str, Header(alias=GRANT, max_length=100, description="What POST /api/v1/keyholder gave.")] = "",
 ) -> Subject:
     """Who is asking: by session cookie, or by a bearer token. Asked of the database anew by each request.
 
@@ -146,7 +152,7 @@ async def subject(
     if known is None:
         known = await identity.ask(request, here, None if credentials is None else credentials.credentials, now())
         request.state.subject = known
-    return known
+    return replace(known, grant=grant)
 
 
 Who = Annotated[Subject, Depends(subject)]

@@ -20,7 +20,7 @@ from runtime.temporal_binary import sql_tool
 from runtime.temporal_config import ServerOptions
 from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
 from store.accounts.secrets import KEY as ACCOUNTS_KEY
-from store.custodian.local import LocalCustodian
+from store.custodian.router import custodians
 from store.installing import meet, prepare
 from store.temporal_tables import set_up
 from workflows.messages import CASE_KEY
@@ -90,7 +90,7 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
         address = await _start_temporal(settings, supervisor, report)
     await ensure_namespace(address, settings.temporal_namespace, tls=settings.temporal_tls)
     environment = {**settings.environment(), "HANDOFF_TEMPORAL_ADDRESS": address}
-    custodian = LocalCustodian(settings.custodian_dir)
+    custodian = custodians(settings)
 
     async def keeps() -> None:
         await _until(custodian.answers, "the custodian")

@@ -151,6 +151,10 @@ class Settings(BaseSettings):
     audit_years: int = Field(
         6, ge=1, le=100, description="For how many years it is kept who saw what; a year is the least."
     )
+    operator_agency: Slug | None = Field(
+        None,
+        description="The agency that runs this installation: its own keys may be kept here.",
+    )
     demonstration: bool = Field(
         default=True, description="Whether the first start makes one placeholder person for each role."
     )
@@ -242,6 +246,11 @@ class Settings(BaseSettings):
     def custodian_keys(self) -> Path:
         """The folder of the agencies' private keys; only the custodian opens it."""
         return self.key_dir / "agencies"
+
+    @property
+    def keyholders(self) -> Path:
+        """The folder of what this installation knows of agencies' keyholders, and of its own certificate for them."""
+        return self.engine_keys / "keyholders"
 
     @property
     def credentials_file(self) -> Path:

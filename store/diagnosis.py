@@ -21,7 +21,9 @@ from runtime.settings import OTHERS, Settings
 from runtime.temporal_binary import VERSION, Kind, present
 from store import linked, protocols, schema
 from store.audit import breaches, heads
+from store.custodian import levels
 from store.custodian.local import LocalCustodian
+from store.custodian.router import custodians
 from store.session import Database
 
 HORIZON_WARNING = 400
@@ -56,7 +58,7 @@ def diagnose(settings: Settings, today: date) -> tuple[Check, ...]:
         *_folders(settings),
         _temporal(settings),
         *_database(settings, today),
-        _custodian(settings),
+        *_custodian(settings),
     )
 
 
@@ -141,6 +143,7 @@ def _database(settings: Settings, today: date) -> Iterator[Check]:
         yield _horizon(each.protocol, today)
         yield from _agreements(each.protocol, today)
         yield from _links(each.protocol, newest, unopened)
+    yield from _levels(settings)
 
 
 def _audit(database_url: str) -> Iterator[Check]:
@@ -199,7 +202,24 @@ def _links(protocol: Protocol, newest: Collection[Slug], unopened: dict[tuple[Sl
         yield Check(name=f"{protocol.id}: {each.id}", state=state, says=says)
 
 
-def _custodian(settings: Settings) -> Check:
-    if LocalCustodian(settings.custodian_dir).answers():
-        return Check(name="custodian", state=State.OK, says="It answers.")
-    return Check(name="custodian", state=State.OK, says="It does not answer: it runs while Handoff does.")
+def _custodian(settings: Settings) -> Iterator[Check]:
+    answers = LocalCustodian(settings.custodian_dir).answers()
+    says = "It answers." if answers else "It does not answer: it runs while Handoff does."
+    yield Check(name="custodian", state=State.OK, says=says)
+    for agency, answers in custodians(settings).keyholders().items():
+        says = (
+            "It answers." if answers else "It does not answer: its agency's protected values do not open until it does."
+        )
+        yield Check(name=f"keyholder of {agency}", state=State.OK if answers else State.SOON, says=says)
+
+
+def _levels(settings: Settings) -> Iterator[Check]:
+    """Where the keys of each agency are, and who can therefore read what it keeps."""
+    for agency, (confidential, here) in levels.levels(settings).items():
+        if not here:
+            says = "Level 1: with its keyholder. A value is here only for one request of somebody who signed in there."
+        else:
+            says = f"Level 0. {levels.HERE}"
+        held = here and confidential and agency != settings.operator_agency
+        bad = State.SOON if settings.demonstration else State.BAD
+        yield Check(name=f"keys of {agency}", state=bad if held else State.OK, says=says)

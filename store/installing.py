@@ -13,6 +13,7 @@ from runtime import texts
 from runtime.settings import Settings
 from store import demonstration, protocols, schema, vault
 from store.audit import site_key
+from store.custodian import levels
 from store.custodian.port import Custodian
 from store.keyring.opening import open_keyring
 from store.keyring.resealing import seal_what_is_there
@@ -62,6 +63,7 @@ def meet(settings: Settings, custodian: Custodian, report: Report) -> None:
 
     Their tokens are written to a file only its owner can read; they are kept nowhere else.
     """
+    levels.judge(settings, report)
     ring = open_keyring(settings, custodian)
     database = Database(settings.database_url, ring)
     with database.read() as connection:

@@ -39,13 +39,15 @@ class Sealing:
 
 def learn_cards(database: Database, custodian: Custodian, protocol: Protocol) -> None:
     """Keep the public cards of every agency of a protocol: afterwards sealing values and audits asks nobody."""
-    cards = [custodian.describe(each.id) for each in protocol.agencies]
+    for each in protocol.agencies:
+        learn_card(database, custodian.describe(each.id))
+
+
+def learn_card(database: Database, card: KeyCard) -> None:
+    """Keep an agency's public card; the newest is the one sealed to."""
+    row = {"agency": card.agency, "epoch": card.epoch, "suite": card.suite, "public": card.public}
     with database.write() as connection:
-        add_new(
-            connection,
-            key_card,
-            [{"agency": c.agency, "epoch": c.epoch, "suite": c.suite, "public": c.public} for c in cards],
-        )
+        add_new(connection, key_card, [row])
 
 
 def seal(
@@ -129,7 +131,7 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
     entry = audit.by(subject, case_id, audit.Kind.OPEN, why, now)
     fields = tuple(sorted({f"slot:{each.place.field}" for each in items}))
     audit.write_down(database, [replace(entry, fields=fields, ground=ground)])
-    values = custodian.open(Grant(person=subject.person_id, agency=subject.agency), why, items)
+    values = custodian.open(Grant(person=subject.person_id, agency=subject.agency, token=subject.grant), why, items)
     return {item.place.ref: Plain(value.decode()) for item, value in zip(items, values, strict=True)}
 
 

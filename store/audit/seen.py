@@ -82,7 +82,7 @@ def who_saw(  # noqa: PLR0913 - who asks, about what, which page
         found = _rows(connection, subject.agency, case_id)
         rows = connection.execute(after(select(found), (-found.c.number,), cursor, limit)).all()
         keys = connection.execute(select(audit_key).where(audit_key.c.id.in_({row.key for row in rows}))).all()
-    grant = Grant(person=subject.person_id, agency=subject.agency)
+    grant = Grant(person=subject.person_id, agency=subject.agency, token=subject.grant)
     opened = sealing.open_keys(custodian, grant, site, [row for row in keys if row.agency == subject.agency])
     opened |= sealing.open_keys(key, grant, site, [row for row in keys if row.agency == NOBODY])
     readings = [_reading(row, opened.get(row.key)) for row in rows]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -60,6 +62,41 @@ class KeyFolder:
         if not path.exists():
             raise HandoffError("UNKNOWN_KEY", f"the first key of {agency} is not in this folder")
         return suite.engine_share(agency, path.read_bytes())
+
+    def seeds(self, agency: Slug) -> tuple[tuple[int, bytes], ...]:
+        """All seeds of an agency with their epochs, for taking them home to its keyholder."""
+        epochs = (each for each in range(1, (self._newest(agency) or 0) + 1) if self._path(agency, each).exists())
+        return tuple((each, self._path(agency, each).read_bytes()) for each in epochs)
+
+    def check_home(self, agency: Slug, seeds: Sequence[tuple[int, bytes]]) -> None:
+        """Look whether seeds can be taken in.
+
+        Raises:
+            HandoffError: ``OTHER_KEYS`` when another seed of that epoch is here; ``BAD_REQUEST`` for no seed.
+        """
+        for epoch, seed in seeds:
+            if len(seed) != SEED_BYTES or epoch < FIRST_EPOCH:
+                raise HandoffError("BAD_REQUEST", "this is no key of an agency")
+            path = self._path(agency, epoch)
+            if path.exists() and not hmac.compare_digest(path.read_bytes(), seed):
+                raise HandoffError("OTHER_KEYS", f"this keyholder has other keys of {agency} than the installation")
+
+    def take_home(self, agency: Slug, seeds: Sequence[tuple[int, bytes]]) -> KeyCard:
+        """Take in the seeds an agency had elsewhere; what is sealed from now on goes to a key made here."""
+        new = [each for each in seeds if not self._path(agency, each[0]).exists()]
+        for epoch, seed in new:
+            _write_new(self._path(agency, epoch), seed)
+        return self.rotate(agency) if new else self.card(agency)
+
+    def rotate(self, agency: Slug) -> KeyCard:
+        """Make the agency's next key; older ones go on opening what was sealed to them."""
+        _write_new(self._path(agency, (self._newest(agency) or 0) + 1), os.urandom(SEED_BYTES))
+        return self.card(agency)
+
+    def drop(self, agency: Slug) -> None:
+        """Delete every seed of an agency here: its keyholder has them."""
+        for epoch, _ in self.seeds(agency):
+            self._path(agency, epoch).unlink()
 
     def forget(self, order: Order) -> Receipt:
         """Write the order down for good before saying so."""

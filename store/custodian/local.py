@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from protocol.errors import HandoffError
 from protocol.kernel import Slug
 from store.custodian import wire
-from store.custodian.port import Grant, Item, KeyCard, Order, Receipt, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
 
 SOCKET = "custodian.sock"
 TOKEN = "custodian.token"  # noqa: S105 - a file's name
@@ -36,6 +36,10 @@ class LocalCustodian:
 
     def __init__(self, run: Path) -> None:
         self.run = run
+
+    def sign_in(self, agency: Slug, name: str, password: str, code: str) -> str:  # noqa: ARG002 - the port's
+        """See ``port.Custodian``: nobody signs in here, for the keys are on this machine."""
+        raise HandoffError("NO_KEYHOLDER", f"{agency} has no keyholder: its keys are on this machine")
 
     def describe(self, agency: Slug) -> KeyCard:
         """See ``port.Custodian``."""
@@ -59,6 +63,14 @@ class LocalCustodian:
     def engine_share(self, agency: Slug) -> bytes:
         """See ``port.Custodian``."""
         return _given(self._call(wire.EngineShare(agency=agency)).engine_share)
+
+    def rotate(self, agency: Slug) -> KeyCard:
+        """See ``port.Custodian``."""
+        return _given(self._call(wire.Rotate(agency=agency)).card)
+
+    def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
+        """See ``port.Custodian``."""
+        return _given(self._call(wire.Rewrap(agency=agency, records=tuple(records))).wraps)
 
     def answers(self) -> bool:
         """Whether the custodian can be reached."""

@@ -7,7 +7,7 @@ bytes and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from protocol.kernel import OpaqueId, Slug
@@ -25,10 +25,15 @@ class KeyCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """On whose behalf something is opened. The embedded custodian takes the word of whoever holds its socket token."""
+    """On whose behalf something is opened.
+
+    The embedded custodian takes the word of whoever holds its socket token. A keyholder looks at ``token`` alone: what
+    the person got when they signed in there.
+    """
 
     person: OpaqueId
     agency: Slug
+    token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +98,14 @@ class Custodian(Protocol):
     """Keeps private keys. Every method raises HandoffError and then has done nothing.
 
     Codes: ``CUSTODIAN_DOWN`` (does not answer), ``CUSTODIAN_DENIED`` (not this agency's to open), ``VALUE_SPOILED``
-    (altered, moved, or sealed to another key), ``VALUE_FORGOTTEN``, ``UNKNOWN_KEY``.
+    (altered, moved, or sealed to another key), ``VALUE_FORGOTTEN``, ``UNKNOWN_KEY``. A keyholder also has
+    ``GRANT_NEEDED``, ``PROOF_WRONG``, ``TOO_MANY_TRIES``, ``LIMIT_REACHED``, ``AUDIT_DOWN``, ``CLOCK_APART`` and
+    ``REPLAYED``.
     """
+
+    def sign_in(self, agency: Slug, name: str, password: str, code: str) -> str:
+        """The token of a new grant for a person of an agency with a keyholder; ``NO_KEYHOLDER`` without one."""
+        ...
 
     def describe(self, agency: Slug) -> KeyCard:
         """The agency's present card; its key is made on first asking."""
@@ -117,4 +128,15 @@ class Custodian(Protocol):
 
         They open outcomes and inner steps (E), never a value. Whoever asks keeps them in memory only.
         """
+        ...
+
+    def rotate(self, agency: Slug) -> KeyCard:
+        """The card of a key made just now; older keys go on opening what was sealed to them.
+
+        A keyholder makes its next key on its own box alone: ``ROTATE_THERE``.
+        """
+        ...
+
+    def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
+        """The same record keys, wrapped to the agency's own newest card: each was opened once to see that it opens."""
         ...

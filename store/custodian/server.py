@@ -12,9 +12,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from protocol.errors import HandoffError
+from protocol.kernel import Slug
 from store.custodian import suite, wire
 from store.custodian.keys import KeyFolder
-from store.custodian.port import Grant, Item, Order
+from store.custodian.port import Grant, Item, Order, Place, Wrap
 
 
 class Keeper:
@@ -45,11 +46,28 @@ class Keeper:
                     )
                 case wire.Forget():
                     return wire.Answer(receipt=self._keys.forget(call.order))
+                case wire.Rotate():
+                    return wire.Answer(card=self._keys.rotate(call.agency))
+                case wire.Rewrap():
+                    return wire.Answer(wraps=tuple(self._rewrap(call.agency, *each) for each in call.records))
                 case wire.EngineShare():
                     return wire.Answer(engine_share=self._keys.engine_share(call.agency))
 
     def _open(self, grant: Grant, item: Item) -> bytes:
         return suite.open_value(self._value_key(grant, item), item.place, item.sealed)
+
+    def _rewrap(self, agency: Slug, place: Place, wrap: Wrap) -> Wrap:
+        if place.owner != agency or wrap.to is not None:
+            raise HandoffError("CUSTODIAN_DENIED", "this record is kept for another agency")
+        if self._keys.is_forgotten(Order(site=place.site, case_id=place.case_id, owner=place.owner)):
+            raise HandoffError("VALUE_FORGOTTEN", "this value was destroyed")
+        info = suite.record_info(place)
+        key = self._keys.key(agency, wrap.epoch).unwrap(wrap, info)
+        card = self._keys.card(agency)
+        new = suite.wrap_record(card, key, place)
+        if not hmac.compare_digest(self._keys.key(agency, card.epoch).unwrap(new, info), key):
+            raise HandoffError("VALUE_SPOILED", "the new key does not open what it sealed")
+        return new
 
     def _value_key(self, grant: Grant, item: Item) -> bytes:
         place, wrap = item.place, item.wrap

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from protocol.errors import HandoffError
 from protocol.kernel import Slug
-from store.custodian.port import Grant, Item, KeyCard, Order, Receipt, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
 
 AT_MOST = 64 * 1024 * 1024
 """The longest message, in bytes."""
@@ -62,7 +62,43 @@ class EngineShare(Message):
     agency: Slug
 
 
-Call: TypeAlias = Annotated[Describe | Open | Share | Forget | EngineShare, Field(discriminator="method")]
+class Rotate(Message):
+    """``Custodian.rotate``."""
+
+    method: Literal["rotate"] = "rotate"
+    agency: Slug
+
+
+class Rewrap(Message):
+    """``Custodian.rewrap``."""
+
+    method: Literal["rewrap"] = "rewrap"
+    agency: Slug
+    records: tuple[tuple[Place, Wrap], ...]
+
+
+class SignIn(Message):
+    """``Custodian.sign_in``, at a keyholder."""
+
+    method: Literal["sign-in"] = "sign-in"
+    agency: Slug
+    name: str
+    password: str
+    code: str
+
+
+class Enrol(Message):
+    """An installation's certificate, against a one-time code, and the agency's seeds so far, which go home with it."""
+
+    method: Literal["enrol"] = "enrol"
+    code: str
+    certificate: str
+    seeds: tuple[tuple[int, bytes], ...] = ()
+
+
+Call: TypeAlias = Annotated[
+    Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap, Field(discriminator="method")
+]
 
 
 class Request(Message):
@@ -70,6 +106,16 @@ class Request(Message):
 
     token: str
     call: Call
+
+
+class Sent(Message):
+    """A call to a keyholder, whose caller its certificate proves: ``at`` in seconds, ``nonce`` never used before."""
+
+    at: float
+    nonce: str
+    call: Annotated[
+        Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap | SignIn | Enrol, Field(discriminator="method")
+    ]
 
 
 class Answer(Message):
@@ -80,10 +126,12 @@ class Answer(Message):
     wraps: tuple[Wrap, ...] | None = None
     receipt: Receipt | None = None
     engine_share: bytes | None = None
+    grant: str | None = None
     refused: tuple[str, str] | None = None
 
 
 REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
+SENT: TypeAdapter[Sent] = TypeAdapter(Sent)
 ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
 
 

@@ -14,6 +14,7 @@ from runtime.settings import Settings
 from store import protocols
 from store.custodian.local import CustodianProcess, LocalCustodian
 from store.custodian.port import Custodian
+from store.custodian.router import Custodians
 from store.keyring import tables
 from store.keyring.payloads import PayloadKeys
 from store.keyring.ring import Keyring, confidential
@@ -51,10 +52,10 @@ def custodian_of(settings: Settings) -> Iterator[Custodian]:
     """
     running = LocalCustodian(settings.custodian_dir)
     if running.answers():
-        yield running
+        yield Custodians(running, settings.keyholders)
         return
     with CustodianProcess(settings.custodian_keys, settings.custodian_dir) as started:
-        yield started.custodian
+        yield Custodians(started.custodian, settings.keyholders)
 
 
 def unlock(ring: Keyring, database: Database) -> tuple[Slug, ...]:

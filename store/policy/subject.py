@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -35,6 +35,7 @@ class Subject:
     """Who is asking: a person (or system) of one agency in its roles. ``sources``: agencies it may report for.
 
     ``stepped_up_at``: when the person last showed both factors; None for machines. ``scope``: of a machine key.
+    ``grant``: what a person got when they signed in at their agency's keyholder; it opens values, and is kept nowhere.
     """
 
     person_id: OpaqueId
@@ -45,6 +46,7 @@ class Subject:
     sources: tuple[Slug, ...] = ()
     stepped_up_at: Instant | None = None
     scope: Scope | None = None
+    grant: str = field(default="", repr=False, compare=False)
 
     @property
     def coordinates(self) -> bool:

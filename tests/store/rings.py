@@ -8,7 +8,7 @@ from pathlib import Path
 from protocol.errors import HandoffError
 from protocol.kernel import Slug
 from store.custodian import suite
-from store.custodian.port import Grant, Item, KeyCard, Order, Receipt, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
 from store.keyring import Keyring, Shares, tables
 from store.session import Database
 
@@ -32,6 +32,15 @@ class Steady:
         if not self.here:
             raise HandoffError("CUSTODIAN_DOWN", "the keeper of protected values does not answer; nothing was opened")
         return suite.engine_share(agency, self.seed)
+
+    def sign_in(self, agency: Slug, name: str, password: str, code: str) -> str:
+        raise NotImplementedError
+
+    def rotate(self, agency: Slug) -> KeyCard:
+        raise NotImplementedError
+
+    def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
+        raise NotImplementedError
 
     def describe(self, agency: Slug) -> KeyCard:
         raise NotImplementedError

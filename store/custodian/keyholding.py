@@ -1,0 +1,109 @@
+"""What an agency does at its own keyholder: run it, enrol installations and people, look at its audit."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pyotp
+
+from protocol.errors import HandoffError
+from protocol.kernel import Slug
+from runtime.settings import Settings
+from store.custodian import tls
+from store.custodian.book import Book
+from store.custodian.keyholder import BOOK, CERTIFICATE, KEYS, Keyholder, KeyholderServer
+from store.custodian.keys import KeyFolder
+from store.custodian.remote import Code
+
+
+def run(settings: Settings, agency: Slug, host: str, port: int, report: Callable[[str], None]) -> None:
+    """Answer installations until asked to stop.
+
+    Raises:
+        HandoffError: ``PORT_TAKEN``; ``ALREADY_RUNNING`` when another process holds these keys.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    stop = threading.Event()
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, asked)
+    with opened(settings, agency) as book, _held(_folder(settings, agency)):
+        server = KeyholderServer(host, port, Keyholder(_folder(settings, agency), agency, book))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        report(f"The keyholder of {agency} listens on {host}, port {server.server_address[1]}.")
+        stop.wait()
+        server.shutdown()
+        server.server_close()
+
+
+def code(settings: Settings, agency: Slug, host: str, port: int) -> str:
+    """A one-time code for an installation."""
+    with opened(settings, agency) as book:
+        print_ = tls.fingerprint(tls.certificate(_folder(settings, agency) / CERTIFICATE))
+        return Code(agency=agency, host=host, port=port, fingerprint=print_, secret=book.new_code()).text()
+
+
+def person(settings: Settings, agency: Slug, name: str, password: str) -> str:
+    """Enrol a person; gives the address their authenticator reads, with the secret in it."""
+    with opened(settings, agency) as book:
+        return pyotp.TOTP(book.add_person(name, password)).provisioning_uri(
+            name=name, issuer_name=f"Keyholder {agency}"
+        )
+
+
+def remove(settings: Settings, agency: Slug, name: str) -> None:
+    """Let a person sign in no more."""
+    with opened(settings, agency) as book:
+        book.remove_person(name)
+
+
+def rotate(settings: Settings, agency: Slug) -> int:
+    """Make the agency's next key; its epoch. The keyholder that runs uses it at once."""
+    with opened(settings, agency):
+        return KeyFolder(_folder(settings, agency) / KEYS).rotate(agency).epoch
+
+
+def audited(settings: Settings, agency: Slug) -> int:
+    """How many rows the audit has, each as it was written."""
+    with opened(settings, agency) as book:
+        return book.verify()
+
+
+@contextmanager
+def opened(settings: Settings, agency: Slug) -> Iterator[Book]:
+    """The keyholder's own database."""
+    settings.make_folders()
+    folder = _folder(settings, agency)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    book = Book(folder / BOOK)
+    try:
+        yield book
+    finally:
+        book.close()
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise HandoffError("ALREADY_RUNNING", "another process holds this keyholder's keys") from None
+    finally:
+        os.close(lock)
+
+
+def _folder(settings: Settings, agency: Slug) -> Path:
+    return settings.key_dir / "keyholder" / agency
