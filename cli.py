@@ -82,6 +82,13 @@ AtLeast = Annotated[int, typer.Option("--at-least", metavar="N", min=1, help="Wi
 Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="How many to list at most.")]
 
 
+@app.callback()
+def begin() -> None:
+    """Handoff runs a community's protocols: who owes what to whom, and by when."""
+    # What a command says goes to standard output, whole JSON with --json; what it logs must not.
+    logs.configure("warning")
+
+
 @app.command()
 def check(files: Texts, *, as_json: AsJson = False) -> None:
     """Say whether protocol texts can be published, with an example run of what goes wrong, and what to write instead.
