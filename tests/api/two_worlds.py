@@ -74,10 +74,10 @@ NOT_VISITED = {
     **{
         ("post", f"/api/v1/{path}"): "is about people and how they sign in, and reads no case"
         for path in (
-            "enrolment", "enrolment/finish", "passkeys", "passkeys/options", "passkeys/{passkey}/remove", "people",
-            "people/{person}/end", "people/{person}/link", "people/{person}/sign-out", "people/{person}/unlock",
-            "session/step-up", "session/step-up/passkey", "sign-in", "sign-in/passkey", "sign-in/passkey/options",
-            "sign-in/service/finish", "sign-in/service/{service}", "sign-out",
+            "enrolment", "enrolment/finish", "keyholder", "passkeys", "passkeys/options", "passkeys/{passkey}/remove",
+            "people", "people/{person}/end", "people/{person}/link", "people/{person}/sign-out",
+            "people/{person}/unlock", "session/step-up", "session/step-up/passkey", "sign-in", "sign-in/passkey",
+            "sign-in/passkey/options", "sign-in/service/finish", "sign-in/service/{service}", "sign-out",
         )
     },
 }  # fmt: skip
