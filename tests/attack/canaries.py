@@ -51,8 +51,11 @@ def places(here: Installation, canaries: Canaries) -> dict[str, bytes]:
     found["URLs"] = "\n".join(canaries.urls).encode()
     found["refusals"] = "\n".join(canaries.refusals).encode()
     for role in ("coordinator", "patrol", "advocate", "supervisor", "clerk", "police-records"):
-        for path in ("/escalations", "/handoffs", "/cases", "/tasks", "/notices"):
+        for path in ("/escalations", "/handoffs", "/cases", "/tasks", "/audit/heads"):
             found[f"{path} of {role}"] = here.ask(role, "GET", f"{path}?limit=200").content
+        for case in {str(each["case"]) for each in here.get(role, "/cases?limit=5")["items"]}:
+            for path in (f"/cases/{case}", f"/cases/{case}/timeline"):
+                found[f"{path} of {role}"] = repr(here.get(role, path)).encode()
     return found
 
 
