@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 
 import structlog
@@ -69,6 +70,7 @@ STATUSES = {
     "KEY_DESTROYED": 410,
 }
 TYPE = "application/problem+json"
+NAME = re.compile(r"[a-z0-9_-]{1,64}|\[key\]")
 
 
 def problem(status: int, code: str, title: str, *, after: int | None = None, **more: object) -> JSONResponse:
@@ -78,6 +80,11 @@ def problem(status: int, code: str, title: str, *, after: int | None = None, **m
         headers["Retry-After"] = str(after)
     body = {"type": f"urn:handoff:{code.lower()}", "title": title, "status": status, "code": code, **more}
     return JSONResponse(body, status_code=status, headers=headers, media_type=TYPE)
+
+
+def _part(part: str | int) -> str:
+    """A part of the place of what is wrong; a name that is none of ours may be what somebody meant as a value."""
+    return str(part) if NAME.fullmatch(str(part)) else "?"
 
 
 def install(app: FastAPI) -> None:
@@ -111,7 +118,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:
-        places = [".".join(str(part) for part in each["loc"]) for each in error.errors()]
+        places = [".".join(_part(part) for part in each["loc"]) for each in error.errors()]
         return problem(422, "MALFORMED", "The request is not written as it should be.", places=places)
 
     @app.exception_handler(HTTPException)

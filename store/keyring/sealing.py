@@ -3,7 +3,7 @@
 Each such row has one column ``sealed``: AES-SIV under the case's key for that agency, bound to the row's table and
 place. It is a function of what it holds and of where it stands, so that the read model can be built again to the byte,
 and two rows that hold the same look different. In the columns it replaces stand words that say nothing; which ones
-stay as they are, and what those tell, is in ``docs/decisions/0013-what-stays-in-clear.md``.
+stay as they are, and what those tell, is in ``docs/decisions/0015-what-stays-in-clear.md``.
 """
 
 from __future__ import annotations
