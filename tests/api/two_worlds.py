@@ -221,7 +221,7 @@ async def compare(
 ) -> None:
     """Play two worlds of one script, and let every outsider look at everything in both, one after the other.
 
-    ``plant`` does something to each world that leaks, to see it found: then one look suffices.
+    ``plant`` does something to each world that leaks, to see it found: then one look of the coordinator's suffices.
     """
     plays = alike(stage.protocol, script, seeds)
     worlds = [stage.world(play, f"canary {seed} placeholder") for play, seed in zip(plays, seeds, strict=True)]
@@ -231,12 +231,13 @@ async def compare(
             each.until(now)
             if plant is not None:
                 plant(each)
-        await _look(stage, worlds, now, tally)
+        people = stage.people if plant is None else [each for each in stage.people if each.coordinates]
+        await _look(stage, people, worlds, now, tally)
     for each in worlds:
         each.database.close()
 
 
-async def _look(stage: Stage, worlds: Sequence[World], now: int, tally: Tally) -> None:
+async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World], now: int, tally: Tally) -> None:
     chance = Random(now)
     guessed: dict[str, list[str]] = {}
     for kind in ("task", "notice", "case"):
@@ -244,7 +245,7 @@ async def _look(stage: Stage, worlds: Sequence[World], now: int, tally: Tally) -
         guessed[kind] = [*chance.sample(found, min(GUESSES, len(found))), "unknown"]
     guessed |= {"slot": ["notes", "safe-numbers", "unknown"], "slug": [stage.protocol.id, "unknown"]}
     moment = datetime.fromtimestamp(now / 1_000_000, UTC)
-    for who in stage.people:
+    for who in people:
         for method, path, body in visits(worlds[0].app, guessed):
             if method == "post" and _reaches_the_engine(stage, worlds, who, path):
                 continue

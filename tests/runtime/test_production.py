@@ -153,8 +153,12 @@ def test_a_case_on_postgresql_goes_on_after_temporal_is_killed(
     """An arrest reported before the kill is a task after it; its answer opens the next duty; no SQLite is made."""
     temporal = named(administrator)
     (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    keys = f"keys_{uuid4().hex}"
+    administrator.execute(f"CREATE DATABASE {keys}".encode())
+    main = postgres_database_url.replace("+psycopg", "")
     settings = {
-        "HANDOFF_DATABASE_URL": postgres_database_url.replace("+psycopg", ""),
+        "HANDOFF_DATABASE_URL": main,
+        "HANDOFF_KEYS_DATABASE_URL": f"{main.rpartition('/')[0]}/{keys}",
         "HANDOFF_TEMPORAL_DATABASE_URL": f"postgresql://{temporal.user}@127.0.0.1:{temporal.port}/{temporal.database}",
         "HANDOFF_TEMPORAL_DATABASE_PASSWORD_FILE": str(tmp_path / "password"),
     }

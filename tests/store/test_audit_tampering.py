@@ -29,7 +29,7 @@ TABLES = {
     for each in (tables.audit_row, tables.audit_key, tables.audit_leaf, tables.audit_head, tables.audit_checkpoint)
 }
 Rows = dict[str, list[dict[str, Any]]]
-EXAMPLES = settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+EXAMPLES = settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
