@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import settings
 from sqlalchemy.engine import make_url
 from temporalio.client import Client
 
 from runtime.codec import DerivedCaseKeys
+from runtime.logs import LibraryHandler
 from runtime.temporal import connect
 from tests import servers
 from tests.servers import NAMESPACE
@@ -29,6 +32,18 @@ def _closed_rings() -> Iterator[None]:
     yield
     while rings.MADE:
         rings.MADE.pop().close()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """What a test, or a command that it ran here, did to this process's logging ends with it."""
+    yield
+    root = logging.getLogger()
+    ours = [each for each in root.handlers if isinstance(each, LibraryHandler)]
+    for each in ours:
+        root.removeHandler(each)
+    if ours:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
