@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from protocol import clocks, forms, owners, suspensions, votes
+from protocol.evolving import evolve
 from protocol.kernel import Event, Slug, Step
 from protocol.messages import (
     Actor,
@@ -283,7 +282,7 @@ def _try(running: Running, instance: Instance, actor: Actor, at: Instant) -> Non
     if counted:
         due, _ = due_of(running.view(), current)
         in_time = tries.counts_as_on_time and (due is None or at <= due)
-        current = replace(current, tries=current.tries + 1, last_try=at, tried_in_time=current.tried_in_time or in_time)
+        current = evolve(current, tries=current.tries + 1, last_try=at, tried_in_time=current.tried_in_time or in_time)
         running.put(current)
     running.record(
         TryLogged(instance=current.n, step=step.id, number=current.tries, counted=counted, person=actor.person),
@@ -307,7 +306,7 @@ def _resume(running: Running, instance: Instance, actor: Actor) -> None:
 def _read_page(running: Running, number: int, actor: Actor) -> None:
     for each in list(running.instances.values()):
         if any(page.number == number for page in each.pages):
-            running.put(replace(each, pages=tuple(page for page in each.pages if page.number != number)))
+            running.put(evolve(each, pages=tuple(page for page in each.pages if page.number != number)))
     running.record(PageStopped(page=number, person=actor.person), running.now)
 
 

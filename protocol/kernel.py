@@ -696,6 +696,20 @@ class Protocol:
                 yield expr
 
     @cached_property
+    def anchors(self) -> dict[Slug, tuple[tuple[Slug, ...], tuple[Ref, ...]]]:
+        """The fields and occurrences that the times of a step are measured from; no entry where conditions choose."""
+        found: dict[Slug, tuple[tuple[Slug, ...], tuple[Ref, ...]]] = {}
+        for step in self.steps:
+            points = [point for point in (step.due, *(rung.at for rung in step.rungs)) if point is not None]
+            if step.id in self.timed or any(True for point in points for _ in _choices(point)):
+                continue
+            offsets = [each for point in points for each in _offsets(point)]
+            fields = {each.name for each in offsets if each.anchor is AnchorKind.FIELD and each.name}
+            refs = {each.name for each in offsets if each.anchor is AnchorKind.REF and each.name}
+            found[step.id] = tuple(sorted(fields)), tuple(sorted(refs))
+        return found
+
+    @cached_property
     def counters(self) -> tuple[tuple[Slug, Counting], ...]:
         """The counters, in text order."""
         return tuple((each.id, each.counting) for each in self.fields if each.counting is not None)
@@ -728,6 +742,15 @@ class Protocol:
             for ref in each.armed_by:
                 table.setdefault(ref, []).append(each)
         return {ref: tuple(found) for ref, found in table.items()}
+
+
+def _offsets(point: Point) -> Iterator[Offset]:
+    """The offsets of a point that no condition chooses."""
+    if isinstance(point, Offset):
+        yield point
+    elif isinstance(point, Extreme):
+        for each in point.points:
+            yield from _offsets(each)
 
 
 def _choices(point: Point) -> Iterator[Expr]:

@@ -11,16 +11,17 @@ time, and no accepted answer is followed by its own escalation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
 from protocol import answers, suspensions
+from protocol.evolving import evolve
 from protocol.kernel import Act, ActKind, Guard, Protocol, Rung, RungId, Step
 from protocol.messages import Arm, Effect, Ending, Fact, Input, Refusal, Telling, Tick, Told, WindowMissed
 from protocol.occurrences import drop_rounds, settle
 from protocol.points import View, due_of, resolve, stretches, suspended, truth, turns
-from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Occurrence, Running
+from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Memo, Occurrence, Running
 from protocol.state import CaseState, Instance, Instant, Phase, Reply, Status
 from protocol.waits import drop_wait, wait_times
 
@@ -65,7 +66,7 @@ class Deadline:
     rung: RungId = ""
 
 
-def step(protocol: Protocol, state: CaseState, command: Input, now: Instant) -> Result:
+def step(protocol: Protocol, state: CaseState, command: Input, now: Instant, memo: Memo | None = None) -> Result:
     """Apply one input to a case at an instant.
 
     Args:
@@ -73,11 +74,13 @@ def step(protocol: Protocol, state: CaseState, command: Input, now: Instant) -> 
         state: the case; ``CaseState()`` for a new one, whose first input must be an event that starts a case.
         command: the input; a ``Tick`` only lets due time pass.
         now: when it is recorded, in microseconds UTC; an earlier instant than the state's counts as the state's.
+        memo: kept by a driver for one case under one text and given again with each input; spares the engine working
+            out what has not changed, and never changes what it does.
     """
     known = state.replies.get(command.command)
     if known is not None:
         return Result(state, (), (), known, None)
-    running = Running(protocol, state, max(now, state.now))
+    running = Running(protocol, state, max(now, state.now), memo)
     _catch_up(running, inclusive=False)
     refusal = answers.check(running, command)
     if refusal is not None:
@@ -146,10 +149,28 @@ def _deadlines(running: Running) -> list[Deadline]:
         if each.phase is Phase.WAITING:
             found.append(Deadline(each.starts or each.born, Due.DELIVERY, 0, step.position, each.n))
             continue
-        found.extend(Deadline(page.next, Due.PAGE, page.number, step.position, each.n) for page in each.pages)
-        caps = [pause.cap for pause in each.suspensions if pause.until is None]
-        found.extend(Deadline(cap, Due.PAUSE_CAP, 0, step.position, each.n) for cap in caps)
-        found.extend(_rungs(view, each, step))
+        found.extend(_climbing(running, view, each, step))
+    return found
+
+
+def _climbing(running: Running, view: View, each: Instance, step: Step) -> list[Deadline]:
+    """What an open instance will do unprompted, worked out anew when anything it is read from has changed."""
+    anchors = running.protocol.anchors.get(each.step)
+    if anchors is None:
+        return _unprompted(view, each, step)
+    fields, refs = anchors
+    read = (*map(running.fields.get, fields), *map(running.last.get, refs))
+    known = running.memo.get(each.n)
+    if known is None or known[0] is not each or known[1] is not running.pauses or known[2] != read:
+        known = running.memo[each.n] = each, running.pauses, read, _unprompted(view, each, step)
+    return known[3]
+
+
+def _unprompted(view: View, each: Instance, step: Step) -> list[Deadline]:
+    found = [Deadline(page.next, Due.PAGE, page.number, step.position, each.n) for page in each.pages]
+    caps = [pause.cap for pause in each.suspensions if pause.until is None]
+    found.extend(Deadline(cap, Due.PAUSE_CAP, 0, step.position, each.n) for cap in caps)
+    found.extend(_rungs(view, each, step))
     return found
 
 
@@ -173,8 +194,8 @@ def _rung_at(view: View, instance: Instance, rung: Rung, due: Instant | None) ->
 
     What outsiders hear of a handoff not taken up is timed by delivery alone, whatever stopped the clock inside.
     """
-    if rung.guard is Guard.NOT_TAKEN_UP:
-        view, instance = replace(view, pauses=()), replace(instance, suspensions=())
+    if rung.guard is Guard.NOT_TAKEN_UP and (view.pauses or instance.suspensions):
+        view, instance = evolve(view, pauses=()), evolve(instance, suspensions=())
     if rung.every is None:
         at = resolve(view, rung.at, instance, due=due)
         return None if at is None else _awake(view, instance, max(at, instance.delivered or at))
@@ -207,16 +228,22 @@ def _guarded(rung: Rung, instance: Instance, step: Step) -> bool:
     """Whether the rung may still fire for this instance."""
     if instance.receipt and rung.every is None and rung.guard not in (Guard.UNACKNOWLEDGED, Guard.NOT_TAKEN_UP):
         return False
-    return {
-        Guard.NONE: True,
-        Guard.UNACKNOWLEDGED: instance.acknowledged is None,
-        # A later round of a series is the agency's own: outsiders do not know that it came.
-        Guard.NOT_TAKEN_UP: instance.taken is None and instance.round == 0,
-        Guard.UNTRIED: instance.tries == 0,
-        Guard.RECEIPT: instance.receipt,
-        Guard.TOO_FEW_TRIES: step.tries is not None and instance.tries < step.tries.count,
-        Guard.NOT_TRIED_IN_TIME: not instance.tried_in_time,
-    }[rung.guard]
+    match rung.guard:
+        case Guard.NONE:
+            return True
+        case Guard.UNACKNOWLEDGED:
+            return instance.acknowledged is None
+        case Guard.NOT_TAKEN_UP:
+            # A later round of a series is the agency's own: outsiders do not know that it came.
+            return instance.taken is None and instance.round == 0
+        case Guard.UNTRIED:
+            return instance.tries == 0
+        case Guard.RECEIPT:
+            return instance.receipt
+        case Guard.TOO_FEW_TRIES:
+            return step.tries is not None and instance.tries < step.tries.count
+        case Guard.NOT_TRIED_IN_TIME:
+            return not instance.tried_in_time
 
 
 def _fire(running: Running, deadline: Deadline) -> None:
@@ -250,8 +277,8 @@ def _repeat_page(running: Running, instance: Instance, deadline: Deadline) -> No
     # Pages missed while the system was down are one page.
     missed = (running.now - page.next) // PAGE_EVERY
     left = page.left - 1 - missed
-    again = () if left <= 0 else (replace(page, next=page.next + (missed + 1) * PAGE_EVERY, left=left),)
-    running.put(replace(instance, pages=(*rest, *again)))
+    again = () if left <= 0 else (evolve(page, next=page.next + (missed + 1) * PAGE_EVERY, left=left),)
+    running.put(evolve(instance, pages=(*rest, *again)))
     repeat = PAGES_AT_MOST - page.left
     running.record(
         Told(
@@ -271,7 +298,7 @@ def _fire_rung(running: Running, instance: Instance, deadline: Deadline) -> None
     step = running.protocol.step[instance.step]
     rung = next(each for each in step.rungs if each.id == deadline.rung)
     fired = _last_missed(running, instance, rung, deadline.at) if rung.every is not None else deadline.at
-    current = running.put(replace(instance, fired={**instance.fired, rung.id: fired}))
+    current = running.put(evolve(instance, fired={**instance.fired, rung.id: fired}))
     if rung.only_if is not None and truth(running.view(), rung.only_if) is not True:
         return
     if rung.id == LATE:
@@ -311,7 +338,7 @@ def _miss(running: Running, instance: Instance, at: Instant) -> None:
     due, raw = due_of(running.view(), instance)
     if due is None or raw is None or raw < instance.floor:
         return
-    running.put(replace(instance, missed=True))
+    running.put(evolve(instance, missed=True))
     running.record(WindowMissed(instance=instance.n, step=instance.step, due=due), at)
     running.publish(Occurrence(refs=(f"late:{instance.step}",), effective=at, agency=instance.agency))
 

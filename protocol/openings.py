@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from protocol.evolving import evolve
 from protocol.kernel import Again, ChosenBy, Ref, Slug, Step
 from protocol.messages import NotOpened, StepNotOpened
 from protocol.points import resolve
@@ -51,13 +50,13 @@ def _open_batch(
             ref = f"settled:{step.id}"
             running.publish(Occurrence(refs=(ref,), effective=occurrence.effective, agency=occurrence.agency))
         for item in items:
-            made = replace(_first(running, step, cause, occurrence, item), batch=batch)
+            made = evolve(_first(running, step, cause, occurrence, item), batch=batch)
             _create(running, step, cause, occurrence, made)
         return
     for role in step.chosen.roles if step.chosen is not None else ():
         made = _first(running, step, cause, occurrence)
         agency = running.protocol.role[role].agency
-        _create(running, step, cause, occurrence, replace(made, batch=batch, owners=(role,), agency=agency))
+        _create(running, step, cause, occurrence, evolve(made, batch=batch, owners=(role,), agency=agency))
 
 
 def _items(running: Running, step: Step) -> list[Item]:
@@ -95,20 +94,20 @@ def _first(running: Running, step: Step, cause: Ref, occurrence: Occurrence, ite
     if step.chosen is None:
         return made
     role: Slug = running.first_owners(step, made)[0]
-    return replace(made, owners=(role,), agency=running.protocol.role[role].agency)
+    return evolve(made, owners=(role,), agency=running.protocol.role[role].agency)
 
 
 def _create(
     running: Running, step: Step, cause: Ref, occurrence: Occurrence, made: Instance, *, receipt: bool = False
 ) -> None:
     running.born += 1
-    instance = replace(made, n=running.born, cause=cause, receipt=receipt)
+    instance = evolve(made, n=running.born, cause=cause, receipt=receipt)
     starts = None
     if step.not_before is not None:
         starts = resolve(running.view(), step.not_before, instance)
     if occurrence.hold_until is not None:
         starts = max(starts or 0, occurrence.hold_until)
-        instance = replace(instance, held=True)
+        instance = evolve(instance, held=True)
     if starts is None or starts <= running.now:
         running.deliver(running.put(instance), running.now)
     else:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from protocol.evolving import evolve
 from protocol.kernel import Slug
 from protocol.messages import Actor, Claimed, TakenUp
 from protocol.running import Running
@@ -17,7 +16,7 @@ def take_up(running: Running, instance: Instance, actor: Actor) -> Instance:
             TakenUp(instance=instance.n, step=instance.step, by=actor.role, person=actor.person), running.now
         )
     return running.put(
-        replace(
+        evolve(
             instance, acknowledged=instance.acknowledged or running.now, taken=instance.taken or running.now, pages=()
         )
     )
@@ -28,7 +27,7 @@ def claim(running: Running, instance: Instance, actor: Actor) -> Instance:
     if instance.person == actor.person or actor.role is None:
         return instance
     running.record(Claimed(instance=instance.n, step=instance.step, role=actor.role, person=actor.person), running.now)
-    return running.put(replace(instance, person=actor.person))
+    return running.put(evolve(instance, person=actor.person))
 
 
 def owns(running: Running, instance: Instance, actor: Actor) -> bool:

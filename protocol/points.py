@@ -111,15 +111,16 @@ def _offset(
     anchor = _anchor(view, point, instance, due, last_rung)
     if anchor is None:
         return None
-    calendar = calendar_of(view.protocol, point.length.calendar or instance.agency, instance.agency)
+    length = point.length
+    pausable = point.anchor in (AnchorKind.DELIVERY, AnchorKind.DUE)
+    still = stretches(view, instance) if pausable else ()
+    if length.calendar is None and not still and (each := clocks.ELAPSED.get(length.unit)) is not None:
+        return anchor - length.count * each if point.before else anchor + length.count * each
+    calendar = calendar_of(view.protocol, length.calendar or instance.agency, instance.agency)
     if point.anchor in (AnchorKind.DUE, AnchorKind.LAST_RUNG) and point.length.unit in DAYS:
         # A duty due at midnight was due on the day that ended then: a day later is the end of the next one.
         anchor -= 1
-    pausable = point.anchor in (AnchorKind.DELIVERY, AnchorKind.DUE)
-    still = stretches(view, instance) if pausable else ()
-    return clocks.shift(
-        calendar, anchor, point.length, before=point.before, edge=point.edge, at=point.at, suspended=still
-    )
+    return clocks.shift(calendar, anchor, length, before=point.before, edge=point.edge, at=point.at, suspended=still)
 
 
 def _anchor(

@@ -7,9 +7,11 @@ people's commands do) and nowhere else; ``machine`` decides only the order.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 from protocol import clocks
+from protocol.evolving import evolve
 from protocol.kernel import (
     Act,
     ActKind,
@@ -50,8 +52,14 @@ from protocol.messages import (
     Told,
 )
 from protocol.points import View, calendar_of, due_of, resolve, truth
-from protocol.state import CaseState, Instance, Instant, Page, Phase, Status, Value
+from protocol.state import CaseState, Instance, Instant, LanePause, Page, Phase, Status, Value
 from protocol.waits import wait_times
+
+if TYPE_CHECKING:
+    from protocol.machine import Deadline
+
+Memo: TypeAlias = "dict[int, tuple[Instance, tuple[LanePause, ...], tuple[object, ...], list[Deadline]]]"
+"""Per open instance: what it will do unprompted, and all that was read to know it."""
 
 PAGE_EVERY = 5 * 60 * 1_000_000
 PAGES_AT_MOST = 12
@@ -75,7 +83,7 @@ class Occurrence:
 class Running:
     """One case being changed by one input at ``now`` (the instant it is recorded)."""
 
-    def __init__(self, protocol: Protocol, state: CaseState, now: Instant) -> None:
+    def __init__(self, protocol: Protocol, state: CaseState, now: Instant, memo: Memo | None = None) -> None:
         self.protocol = protocol
         self.now = now
         self.state = state
@@ -102,6 +110,7 @@ class Running:
         self.root: Ref | None = None
         self.looked = state.now
         self.end_asked = False
+        self.memo: Memo = {} if memo is None else memo
 
     def view(self) -> View:
         """What points and conditions may read now."""
@@ -170,7 +179,7 @@ class Running:
         if by == instance.agency and step.outside and instance.phase is Phase.WAITING and instance.round == 0:
             # Outsiders know that it is to be handed over then: a receipt is, in its place.
             self.born += 1
-            self.schedule(replace(instance, n=self.born, receipt=True), instance.starts or self.now)
+            self.schedule(evolve(instance, n=self.born, receipt=True), instance.starts or self.now)
 
     def condition(self, when: When) -> bool:
         """Whether the conditions of a step or link let it open."""
@@ -181,7 +190,7 @@ class Running:
 
     def schedule(self, instance: Instance, starts: Instant) -> None:
         """Keep an instance for later delivery."""
-        self.put(replace(instance, starts=starts))
+        self.put(evolve(instance, starts=starts))
         self.record(
             StepScheduled(
                 instance=instance.n,
@@ -202,9 +211,9 @@ class Running:
             return
         # Rounds are counted from the first: one that is handed over later, or held back, takes the others with it.
         base = at if instance.round == 0 else instance.base
-        opened = replace(instance, phase=Phase.OPEN, delivered=self.now, floor=self.now, base=base)
+        opened = evolve(instance, phase=Phase.OPEN, delivered=self.now, floor=self.now, base=base)
         due, raw = (None, None) if instance.receipt else due_of(self.view(), opened)
-        opened = self.put(replace(opened, announced=due, raw=raw, fired=self._spent(opened, step, due)))
+        opened = self.put(evolve(opened, announced=due, raw=raw, fired=self._spent(opened, step, due)))
         self.record(
             StepDelivered(
                 instance=opened.n,
@@ -243,7 +252,7 @@ class Running:
         if length is None:
             return
         if series.every is not None:
-            length = replace(length, count=length.count * number)
+            length = evolve(length, count=length.count * number)
         self.born += 1
         following = Instance(
             n=self.born,
@@ -386,7 +395,7 @@ class Running:
                 number=number, rung=rung or "outcome", role=roles[0], next=at + PAGE_EVERY, left=PAGES_AT_MOST - 1
             )
             current = self.instances[instance.n]
-            self.put(replace(current, pages=(*current.pages, page)))
+            self.put(evolve(current, pages=(*current.pages, page)))
         self.record(Told(instance=instance.n, step=instance.step, rung=rung, how=how, roles=roles, page=number), at)
 
     def change_owners(
@@ -401,7 +410,7 @@ class Running:
     ) -> None:
         """Give the duty to other owners in the same agency; its clock runs on."""
         acknowledged = instance.acknowledged if keep else None
-        self.put(replace(instance, owners=owners, person=person, acknowledged=acknowledged))
+        self.put(evolve(instance, owners=owners, person=person, acknowledged=acknowledged))
         self.record(OwnersChanged(instance=instance.n, step=instance.step, owners=owners, person=person, rung=rung), at)
 
     # After each run
@@ -420,7 +429,7 @@ class Running:
             short = raw is not None and raw < self.now
             floor = self.now if short else (each.delivered or self.now)
             due = None if raw is None else max(raw, floor)
-            self.put(replace(each, raw=raw, floor=floor, announced=due, missed=each.missed and due == each.announced))
+            self.put(evolve(each, raw=raw, floor=floor, announced=due, missed=each.missed and due == each.announced))
             if due != each.announced:
                 self.record(
                     DueMoved(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from protocol import clocks
+from protocol.evolving import evolve
 from protocol.kernel import Act, ActKind, Expr, Length, Ref
 from protocol.messages import ClockPaused, ClockResumed, LanePaused, LaneResumed
 from protocol.points import calendar_of, due_of, truth
@@ -16,7 +16,7 @@ from protocol.state import Instance, Instant, LanePause, PauseReason, Phase, Sus
 def pause(running: Running, instance: Instance, until: Instant, reason: PauseReason, person: str | None) -> None:
     """Stop an instance's clock from now, until an instant at the latest."""
     stretch = Suspension(start=running.now, cap=until, reason=reason)
-    running.put(replace(instance, suspensions=(*instance.suspensions, stretch)))
+    running.put(evolve(instance, suspensions=(*instance.suspensions, stretch)))
     running.record(
         ClockPaused(instance=instance.n, step=instance.step, until=until, reason=reason, person=person), running.now
     )
@@ -27,9 +27,9 @@ def resume(
 ) -> None:
     """Let a clock go on from ``at``: the one stopped for this reason (None: by hand). What was left is left."""
     ended = tuple(
-        replace(each, until=at) if each.until is None and _is(each, reason) else each for each in instance.suspensions
+        evolve(each, until=at) if each.until is None and _is(each, reason) else each for each in instance.suspensions
     )
-    current = running.put(replace(instance, suspensions=ended))
+    current = running.put(evolve(instance, suspensions=ended))
     due, _ = due_of(running.view(), current)
     running.record(ClockResumed(instance=instance.n, step=instance.step, person=person, due=due), at)
 
@@ -105,7 +105,7 @@ def resume_lanes(running: Running, refs: tuple[Ref, ...], at: Instant) -> None:
 
 def end_lane_pause(running: Running, pause_: LanePause, until: Instant, cause: Ref | None, at: Instant) -> None:
     """End one pause of a lane; pauses that no live clock remembers are forgotten."""
-    running.pauses = tuple(replace(each, until=until) if each == pause_ else each for each in running.pauses)
+    running.pauses = tuple(evolve(each, until=until) if each == pause_ else each for each in running.pauses)
     running.record(LaneResumed(lane=pause_.lane, cause=cause), at)
     running.pauses = tuple(each for each in running.pauses if each.until is None or _remembered(running, each))
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from protocol import forms, owners
+from protocol.evolving import evolve
 from protocol.messages import Actor, CastVote, Ending, Refusal, VoteCast
 from protocol.running import Running
 from protocol.state import Code, Instance, Instant, Phase
@@ -36,7 +35,7 @@ def cast(running: Running, instance: Instance, body: CastVote, actor: Actor, at:
     if votes is None or role is None:
         return
     current = owners.take_up(running, instance, actor) if actor.agency == instance.agency else instance
-    current = running.put(replace(current, votes={**current.votes, role: body.outcome}))
+    current = running.put(evolve(current, votes={**current.votes, role: body.outcome}))
     running.record(VoteCast(instance=current.n, step=step.id, role=role, person=actor.person, outcome=body.outcome), at)
     agreed = sum(each == body.outcome for each in current.votes.values())
     if votes.owner_decides or body.outcome is None or agreed < votes.needed:

@@ -16,6 +16,9 @@ from protocol.compiling import Compiled
 from protocol.errors import Finding
 from protocol.findings import counted, tell
 from protocol.outline import Outline
+from protocol.rehearsal import saying
+from protocol.rehearsal.comparing import Comparison
+from runtime import incidents
 from runtime.intake import Moved, Outcome
 from runtime.remote import items_of
 from runtime.telling import Telling
@@ -189,3 +192,15 @@ def progress(size: int, *, quiet: bool) -> Iterator[Moved]:
     with Progress(*columns, console=err, transient=True) as shown:
         bar = shown.add_task("", total=size)
         yield lambda read: shown.update(bar, completed=read)
+
+
+def rehearsed(tally: incidents.Tally, compared: Comparison, wrong: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+    """A rehearsal's report."""
+    unread = f", {tally.refused:,} not readable" if tally.refused else ""
+    out.print(
+        f"{tally.read:,} rows read: {tally.filtered:,} passed over by the mapping, {tally.opened:,} cases{unread}"
+    )
+    for line in saying.lines(compared):
+        out.print(line)
+    for says, steps in wrong:
+        out.print(f"If {says}: {'the other way for ' + ', '.join(steps) if steps else 'nothing turns'}.")

@@ -203,3 +203,45 @@ def test_the_doctor_finds_a_credentials_file_that_others_can_read(handoff: Run, 
 
     assert found.code == 1
     assert f"Run: chmod 600 {file}" in found.out
+
+
+def test_a_rehearsal_says_what_differs_and_what_it_cannot_know(handoff: Run, tmp_path: Path) -> None:
+    """Both texts in processes of their own; a table, the same bytes as JSON twice, and a drawing."""
+    text = tmp_path / "new.yaml"
+    text.write_text(find(P1).read_text().replace("due: within 2 hours", "due: within 60 minutes"))
+    export, habits = tmp_path / "export.csv", find(P1).with_name("habits.yaml")
+    rows = [f"2025-0{1 + n % 6}-{1 + n % 27:02}T{n % 24:02}:15:00,true,secret-canary" for n in range(60)]
+    export.write_text("\n".join(["at,arrest,notes", *rows]))
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text(
+        "event: arrest-booked\nsource: police\nonly: arrest is true\nkey: '{at}'\nsame key: number\n"
+        "occurred at: {column: at, zone: America/Chicago}\n"
+    )
+    common = (str(text), "--against", P1, "--incidents", str(export), "--map", str(mapping), "--habits", str(habits))
+
+    printed = handoff("rehearse", *common, "--svg", str(tmp_path / "r.svg"))
+    once, twice = (handoff("rehearse", *common, "--json") for _ in range(2))
+
+    assert (printed.code, printed.err) == (0, "")
+    assert "60 rows read: 0 passed over by the mapping, 60 cases" in printed.out
+    assert "rehearsal, not forecast" in printed.out
+    assert "It cannot know:" in printed.out
+    assert re.search(r"referral .* points \(", printed.out)
+    assert once.out == twice.out
+    assert json.loads(once.out)["cases"] == [60, 60]
+    assert "secret-canary" not in printed.out + once.out + (tmp_path / "r.svg").read_text()
+
+
+def test_a_rehearsal_of_a_text_that_lost_the_event_is_refused(handoff: Run, tmp_path: Path) -> None:
+    """The finding names the event and its place in the mapping."""
+    mapping = tmp_path / "map.yaml"
+    mapping.write_text(
+        "event: arrested\nsource: police\nkey: '{at}'\noccurred at: {column: at, zone: America/Chicago}\n"
+    )
+    export = tmp_path / "export.csv"
+    export.write_text("at\n2025-01-01T01:00:00\n")
+
+    found = handoff("rehearse", P1, "--against", P1, "--incidents", str(export), "--map", str(mapping))
+
+    assert found.code == 1
+    assert "UNKNOWN_EVENT" in found.err

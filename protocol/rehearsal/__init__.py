@@ -1,0 +1,1 @@
+"""Rehearsal: last year's arrivals played through a text by modelled people, and two texts compared pair by pair."""
