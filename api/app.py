@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from api import (
     audit,
     cases,
+    erasures,
     errors,
     figures,
     have_it,
@@ -40,6 +41,7 @@ from store import schema
 from store.accounts.secrets import KEY as ACCOUNTS_KEY
 from store.audit import asking, site_key
 from store.custodian.local import LocalCustodian
+from store.erasure import opening
 from store.keyring.opening import open_keyring, payload_keys, unlock
 from store.session import Database
 
@@ -61,19 +63,20 @@ class Me(Closed):
 
 async def open_services(settings: Settings) -> Services:
     """Connect to everything the application needs; the database is migrated by then."""
+    opening.gate(settings)
     address = settings.temporal_address or "127.0.0.1:7233"
     custodian = LocalCustodian(settings.custodian_dir)
     ring = open_keyring(settings, custodian)
     database = Database(settings.database_url, ring)
     await asyncio.to_thread(unlock, ring, database)
+    keys = payload_keys(settings, ring)
+    client = await connect(address, settings.temporal_namespace, keys, tls=settings.temporal_tls)
     return Services(
         settings=settings,
         database=database,
         ring=ring,
         custodian=custodian,
-        client=await connect(
-            address, settings.temporal_namespace, payload_keys(settings, ring), tls=settings.temporal_tls
-        ),
+        client=client,
         case_key=site_secret(settings.engine_keys, "cases.key"),
         page_key=site_secret(settings.engine_keys, "pages.key"),
         site_key=site_key.of_folder(settings.engine_keys),
@@ -90,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.services = await open_services(settings)
         loops = [
             asyncio.create_task(loop(app.state.services))
-            for loop in (once.forget_keys, audit.sign_heads, audit.look_after)
+            for loop in (once.forget_keys, audit.sign_heads, audit.look_after, erasures.sweep_now_and_then)
         ]
         yield
         for each in loops:
@@ -108,7 +111,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    for module in (incidents, tasks, cases, protocols, figures, audit, signin, passkeys, oidc_sign_in, staff):
+    for module in (incidents, tasks, cases, protocols, figures, audit, signin, passkeys, oidc_sign_in, staff, erasures):
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(have_it.router)
     errors.install(app)

@@ -237,7 +237,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """A class of keeping: how long after the base, once any of ``once`` has occurred; every case begins in the first."""
+    """A class of keeping: how long after the base, once any of ``once`` has occurred; a case begins in the first."""
 
     id: Slug
     length: Length

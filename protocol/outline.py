@@ -93,9 +93,9 @@ def outline(protocol: Protocol) -> Outline:
         Part(title="Who takes part", lines=tuple(_agency(protocol, each.id) for each in protocol.agencies)),
         Part(title="What a case records", lines=known),
         Part(title="What is kept protected", lines=kept),
+        Part(title="How long it is kept", lines=tuple(_kept(protocol))),
         Part(title="What may happen outside", lines=tuple(_event(each) for each in protocol.events)),
         *lanes,
-        Part(title="How long it is kept", lines=tuple(_kept(protocol))),
         Part(title="Times", lines=(_times(protocol),)),
     )
     return Outline(
