@@ -58,6 +58,12 @@ app = typer.Typer(
 )
 store_app = typer.Typer(help="The database of this installation.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(store_app, name="store")
+erasure_app = typer.Typer(
+    help="What of ended cases is erased or held, for an agency's leads and its steward.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(erasure_app, name="erasure")
 audit_app = typer.Typer(help="Who saw what, and whether that was changed.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
 people_app = typer.Typer(help="An agency's people, on this machine.", no_args_is_help=True, rich_markup_mode=None)
@@ -482,6 +488,111 @@ def audit_keyholder(agency: KeptFor) -> None:
     from store.custodian import keyholding  # noqa: PLC0415 - as above
 
     terminal.out.print(f"{keyholding.audited(load(), agency):,} rows: nothing is wrong.")
+
+
+@app.command("backup")
+def back_up(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the main database's backup goes.")],
+    *,
+    keys_to: Annotated[
+        Path, typer.Option("--keys-to", metavar="FOLDER", help="Another folder, for the keys' own; kept for 7 days.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Back up the main database, and the keys' database apart from it; agencies' private keys are in neither."""
+    from store.erasure import backups  # noqa: PLC0415 - as above
+
+    written = backups.back_up(load(), folder, keys_to, clocks.instant(datetime.now(UTC)))
+    if as_json:
+        terminal.print_json([str(each) for each in written])
+    else:
+        terminal.out.print("\n".join(str(each) for each in written))
+
+
+@app.command("restore")
+def put_back(
+    backup: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="A backup of the main database, of any age.")
+    ] = None,
+    *,
+    keys: Annotated[
+        Path | None, typer.Option("--keys", metavar="FILE", help="Also put the keys back, from at most 7 days ago.")
+    ] = None,
+    replay: Annotated[bool, typer.Option("--replay", help="Only carry the erasure list out again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace the database that is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup back and erase from it what was erased since; nothing opens before that is done."""
+    from runtime.supervisor import hold_lock  # noqa: PLC0415 - as above
+    from store.erasure import backups  # noqa: PLC0415 - as above
+
+    if replay == (backup is not None):
+        raise HandoffError("RESTORE_WHAT", "Give a backup's FILE, or --replay alone.")
+    if backup is not None and not yes:
+        raise HandoffError("RESTORE_SURE", "This replaces the database that is there. If you mean it, add --yes.")
+    settings, now = load(), clocks.instant(datetime.now(UTC))
+    settings.make_folders()
+    with hold_lock(settings.lock_file):
+        if backup is None:
+            removed = backups.replay_list(settings, now)
+        else:
+            removed = backups.restore(settings, backup, keys, now).removed
+    if as_json:
+        terminal.print_json({"removed": removed})
+    else:
+        terminal.out.print(f"The database is as it was; {removed:,} erased parts of cases were removed from it again.")
+
+
+@erasure_app.command("status")
+def erasure_status(*, url: Url = None, token: Token = None, as_: As = None, as_json: AsJson = False) -> None:
+    """List the holds that stand, those to be reviewed first, and what is or was erased, with how far it has come."""
+    with _remote(url, token, as_ or "supervisor") as remote:
+        terminal.erasures(remote.ask("/erasures"), as_json=as_json)
+
+
+@erasure_app.command("run")
+def erasure_run(*, url: Url = None, token: Token = None, as_: As = None, as_json: AsJson = False) -> None:
+    """Look now for what is due, and carry your agency's orders on; the installation does so itself every hour."""
+    with _remote(url, token, as_ or "supervisor") as remote:
+        terminal.erasures(remote.tell("POST", "/erasures/run", b"{}"), as_json=as_json)
+
+
+@erasure_app.command("hold")
+def erasure_hold(  # noqa: PLR0913 - the options of a command
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case, by its code.")],
+    *,
+    reason: Annotated[
+        str | None,
+        typer.Option("--reason", metavar="WORD", help="subpoena, litigation, court-order, complaint or other."),
+    ] = None,
+    review: Annotated[
+        datetime | None,
+        typer.Option("--review", metavar="DATE", formats=["%Y-%m-%d"], help="The day by which it is looked at again."),
+    ] = None,
+    keep: Annotated[str | None, typer.Option("--keep", metavar="HOLD", help="Let this hold stand until then.")] = None,
+    lift: Annotated[str | None, typer.Option("--lift", metavar="HOLD", help="Lift this hold.")] = None,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let nothing of your agency's in a case be erased, keep such a hold until a later day, or lift it.
+
+    A note is not taken here, where it would stay in the shell's history: see the HTTP interface.
+    """
+    path, body = f"/cases/{case}/holds", {}
+    if review is not None:
+        body["review_at"] = review.replace(tzinfo=UTC).isoformat()
+    if reason is not None:
+        body["reason"] = reason
+    if lift or keep:
+        path += f"/{lift or keep}/{'lift' if lift else 'keep'}"
+    with _remote(url, token, as_ or "supervisor") as remote:
+        found = remote.tell("POST", path, json.dumps(body).encode())
+    if as_json:
+        terminal.print_json(found)
+    else:
+        terminal.out.print(found.get("says") or "The hold is lifted.")
 
 
 @app.command()

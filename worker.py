@@ -26,6 +26,7 @@ from runtime.codec import site_secret
 from runtime.settings import Settings
 from runtime.temporal import connect
 from store.custodian.router import custodians
+from store.erasure.opening import gate
 from store.keyring.opening import open_keyring, payload_keys, unlock
 from store.session import Database
 from workflows import client as cases
@@ -94,6 +95,7 @@ async def run(chosen: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    gate(chosen)
     key = site_secret(chosen.engine_keys, CASE_KEY)
     with (
         closing(open_keyring(chosen, custodians(chosen))) as ring,

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from api import (
     audit,
     cases,
+    erasures,
     errors,
     figures,
     have_it,
@@ -42,6 +43,7 @@ from store import schema
 from store.accounts.secrets import KEY as ACCOUNTS_KEY
 from store.audit import asking, site_key
 from store.custodian.router import custodians
+from store.erasure import opening
 from store.keyring.opening import open_keyring, payload_keys, unlock
 from store.session import Database
 
@@ -63,19 +65,20 @@ class Me(Closed):
 
 async def open_services(settings: Settings) -> Services:
     """Connect to everything the application needs; the database is migrated by then."""
+    opening.gate(settings)
     address = settings.temporal_address or "127.0.0.1:7233"
     custodian = custodians(settings)
     ring = open_keyring(settings, custodian)
     database = Database(settings.database_url, ring)
     await asyncio.to_thread(unlock, ring, database)
+    keys = payload_keys(settings, ring)
+    client = await connect(address, settings.temporal_namespace, keys, tls=settings.temporal_tls)
     return Services(
         settings=settings,
         database=database,
         ring=ring,
         custodian=custodian,
-        client=await connect(
-            address, settings.temporal_namespace, payload_keys(settings, ring), tls=settings.temporal_tls
-        ),
+        client=client,
         case_key=site_secret(settings.engine_keys, "cases.key"),
         page_key=site_secret(settings.engine_keys, "pages.key"),
         site_key=site_key.of_folder(settings.engine_keys),
@@ -92,7 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.services = await open_services(settings)
         loops = [
             asyncio.create_task(loop(app.state.services))
-            for loop in (once.forget_keys, audit.sign_heads, audit.look_after)
+            for loop in (once.forget_keys, audit.sign_heads, audit.look_after, erasures.sweep_now_and_then)
         ]
         yield
         for each in loops:
@@ -110,7 +113,20 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
     )
-    routers = (incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff)
+    routers = (
+        incidents,
+        tasks,
+        cases,
+        protocols,
+        figures,
+        audit,
+        keyholders,
+        signin,
+        passkeys,
+        oidc_sign_in,
+        staff,
+        erasures,
+    )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(have_it.router)

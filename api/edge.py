@@ -111,6 +111,18 @@ async def seal(
     return await here.write(lambda connection: vault.seal(connection, protocol, sealing, values))
 
 
+def note(request: Request) -> Plain | None:
+    """What a request adds in words to a record of its sender's: the one protected value ``note``, or none.
+
+    Raises:
+        HandoffError: UNKNOWN_FIELD for any other.
+    """
+    values: dict[Slug, Plain] = request.scope.get("state", {}).get(VALUES, {})
+    if set(values) - {vault.NOTE}:
+        raise HandoffError("UNKNOWN_FIELD", f"{min(set(values) - {vault.NOTE})} is not taken here; write {vault.NOTE}")
+    return values.get(vault.NOTE)
+
+
 async def discard(here: Services, case_id: OpaqueId, command: OpaqueId) -> None:
     """Delete what a refused command brought."""
     await here.write(lambda connection: vault.discard(connection, case_id, command))

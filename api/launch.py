@@ -21,6 +21,7 @@ from runtime.temporal_config import ServerOptions
 from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
 from store.accounts.secrets import KEY as ACCOUNTS_KEY
 from store.custodian.router import custodians
+from store.erasure.opening import gate
 from store.installing import meet, prepare
 from store.temporal_tables import set_up
 from workflows.messages import CASE_KEY
@@ -82,6 +83,7 @@ async def _unless_stopped(supervisor: Supervisor, starting: Coroutine[Any, Any, 
 
 async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> None:
     await asyncio.to_thread(prepare, settings, report)
+    await asyncio.to_thread(gate, settings)
     for each in KEYS:
         # Made here: two programs that start together would find one another's half-written file.
         site_secret(settings.engine_keys, each)

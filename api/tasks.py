@@ -20,7 +20,7 @@ from protocol.messages import Answer, CastVote, Input, LogTry, PauseClock, Reass
 from protocol.origins import standing_in, voters_of
 from protocol.state import PauseReason
 from protocol.wording import condition_said
-from store import inbox, protocols, task_view
+from store import inbox, intake, protocols, task_view
 from store.policy import Subject
 from store.session import Connection
 from store.task_view import TaskTarget
@@ -286,6 +286,13 @@ async def _do(  # noqa: PLR0913 - one command, whole
     message = Input(command=command or _command(who, task, key), actor=actor, body=body, at=at)
     try:
         reply = await flows.send(here.client, found.target.case_id, message)
+    except flows.UnknownCase:
+        # Temporal keeps the runs of ended cases for a time only, and erasure deletes them: both answer alike.
+        await edge.discard(here, found.target.case_id, message.command)
+        known = await here.read(lambda connection: intake.recorded(connection, found.target.case_id))
+        if known is None or not known.ended:
+            raise
+        raise flows.CaseHasEnded(known.seq) from None
     except flows.Refused:
         await edge.discard(here, found.target.case_id, message.command)
         raise

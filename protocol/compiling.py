@@ -20,6 +20,7 @@ from protocol.checks import check_protocol
 from protocol.errors import MOST_FINDINGS, Finding, Place, SpecError, in_text_order, shortened
 from protocol.explorer import UNEXPLORED, Proof, prove
 from protocol.fields import columns_of, compile_field, field_type
+from protocol.keeping import check_keeping, compile_keeping
 from protocol.kernel import (
     OWNER,
     ActKind,
@@ -94,7 +95,11 @@ def compile_text(
     proof = UNEXPLORED
     if not any(each.level == "error" for each in compiler.findings):
         protocol = mark_outside(protocol)
-        tables = [*check_protocol(protocol, compiler.place, today), *check_labels(protocol, compiler.place)]
+        tables = [
+            *check_protocol(protocol, compiler.place, today),
+            *check_labels(protocol, compiler.place),
+            *check_keeping(protocol, compiler.place),
+        ]
         if explored:
             proof = prove(protocol, compiler.place, tables)
         compiler.findings.extend(proof.findings if explored else tables)
@@ -208,6 +213,7 @@ class Compiler:
             waits=tuple(self.names.waits.values()),
             links=tuple(links),
             notices=tuple(self._notice(name) for name in spec.notices),
+            keeping=compile_keeping(self),
             renamed=self.renamed,
             words=self.words,
         )

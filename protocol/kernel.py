@@ -236,6 +236,23 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """A class of keeping: how long after the base, once any of ``once`` has occurred; a case begins in the first."""
+
+    id: Slug
+    length: Length
+    once: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """How long an agency's part of a case is kept, or one vault slot: the last of ``classes`` the case has come to."""
+
+    of: Slug
+    classes: tuple[Retention, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """One agency's hours in its zone, with the days it is closed frozen in at publishing.
 
@@ -588,6 +605,7 @@ class Protocol:
     waits: tuple[Wait, ...]
     links: tuple[Link, ...] = ()
     notices: tuple[Notice, ...] = ()
+    keeping: tuple[Keeping, ...] = ()
     renamed: dict[str, Slug] = field(default_factory=dict)
     """What had another name in an earlier text: ``step:new-name`` to the old name."""
     words: dict[str, Words] = field(default_factory=dict)

@@ -193,6 +193,8 @@ class Ending(StrEnum):
     VOTES = "votes"
     RUNG = "rung"
     ACKNOWLEDGED = "acknowledged"
+    ERASED = "erased"
+    """How it ended was erased; the engine never says so, the store does."""
 
 
 class Telling(StrEnum):
@@ -548,6 +550,14 @@ class CaseEnded:
     unfinished: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartErased:
+    """What an agency had of the case, or one protected value, was erased. The store records it, never the engine."""
+
+    kind: Literal["part-erased"] = "part-erased"
+    part: Slug
+
+
 FactBody: TypeAlias = Annotated[
     CaseOpened
     | EventRecorded
@@ -580,7 +590,8 @@ FactBody: TypeAlias = Annotated[
     | LinkNoticed
     | PassedOn
     | PageStopped
-    | CaseEnded,
+    | CaseEnded
+    | PartErased,
     Bound(discriminator="kind"),
 ]
 

@@ -90,6 +90,9 @@ def names_written(spec: Spec) -> Iterator[tuple[str, Path]]:
             yield name, (key, name)
             if getattr(value, "was", None):
                 yield value.was, (key, name, "was")
+    for of, classes in spec.keep.items():
+        if isinstance(classes, dict):
+            yield from ((name, ("keep", of, name)) for name in classes)
     for agency, found in spec.agencies.items():
         yield from ((name, ("agencies", agency, "roles", name)) for name in found.roles)
         yield from ((name, ("agencies", agency, "lead")) for name in listed(found.lead) if name not in found.roles)

@@ -30,6 +30,8 @@ from protocol.kernel import (
     Tries,
     Votes,
 )
+from protocol.retention import UNSAID
+from protocol.retention import length_said as kept_for
 from protocol.wording import (
     act_said,
     acts_said,
@@ -91,6 +93,7 @@ def outline(protocol: Protocol) -> Outline:
         Part(title="Who takes part", lines=tuple(_agency(protocol, each.id) for each in protocol.agencies)),
         Part(title="What a case records", lines=known),
         Part(title="What is kept protected", lines=kept),
+        Part(title="How long it is kept", lines=tuple(_kept(protocol))),
         Part(title="What may happen outside", lines=tuple(_event(each) for each in protocol.events)),
         *lanes,
         Part(title="Times", lines=(_times(protocol),)),
@@ -104,6 +107,17 @@ def _times(protocol: Protocol) -> str:
     until = date.fromordinal(protocol.horizon)
     holidays = f"Holidays are fixed in it up to {until.day} {until.strftime('%B %Y')}."
     return f"Each window counts on the receiving agency's hours, in {protocol.zone}. {holidays}"
+
+
+def _kept(protocol: Protocol) -> Iterable[str]:
+    for keeping in protocol.keeping:
+        first, *later = keeping.classes
+        named = f" ({words(first.id)})" if later else ""
+        said = [f"{capital(words(keeping.of))}: {kept_for(first.length)} after the case{named}"]
+        said += [f"{kept_for(e.length)} once {listed(causes_said(e.once), 'or')} ({words(e.id)})" for e in later]
+        yield f"{'; '.join(said)}."
+    rest = "Everything else" if protocol.keeping else "Everything"
+    yield f"{rest}: {kept_for(UNSAID.length)} after the case. What is under a hold stays until the hold is lifted."
 
 
 def _agency(protocol: Protocol, name: Slug) -> str:

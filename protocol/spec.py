@@ -71,6 +71,17 @@ class NoticeSpec(Surface):
     by: Phrases | None = Field(None, description="desk, email, text")
 
 
+class KeepSpec(Surface):
+    """A class of keeping in its long form; the short form is what stands after for."""
+
+    length: Phrase = Field(
+        alias="for", description="how long after the case has ended: days, weeks, months or years. Needed"
+    )
+    once: Phrase | None = Field(
+        None, description="the cause that puts a case into it; the first class has none, every other needs one"
+    )
+
+
 class EventSpec(Surface):
     """Something that happens outside and is reported."""
 
@@ -189,6 +200,11 @@ class Spec(Surface):
     vault: dict[str, str] = Field(
         default_factory=dict,
         description="protected values: text, name, phone numbers, address or file, kept by AGENCY; nothing reads them",
+    )
+    keep: dict[str, str | dict[str, str | KeepSpec]] = Field(
+        default_factory=dict,
+        description="how long an agency's part of a case is kept, or one protected value: a time, or classes; else 6 "
+        "years",
     )
     events: dict[str, EventSpec] = Field(description="what happens outside; one at least starts a case")
     ladders: dict[str, dict[str, str | list[str] | RungSpec]] = Field(

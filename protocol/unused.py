@@ -16,7 +16,7 @@ Places = Callable[[Path], Place]
 
 def check_unused(spec: Spec, protocol: Protocol, place: Places) -> Iterator[Finding]:
     """Events that change nothing, fields and protected values that nothing sets, ladders that no step names."""
-    named = refs_in(protocol)
+    named = refs_in(protocol) | {ref for keeping in protocol.keeping for each in keeping.classes for ref in each.once}
     for event in protocol.events:
         does = event.starts or event.acts or event.brings or event.may_bring or event.from_linked
         if not does and f"event:{event.id}" not in named:

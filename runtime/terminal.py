@@ -104,6 +104,28 @@ READERS = Columns(
 )
 
 
+HOLDS = Columns(
+    titles=("case", "reason", "", "hold"),
+    cells=("code", "reason", "says", "id"),
+    empty="No hold stands.",
+)
+ORDERS = Columns(
+    titles=("case", "part", "ground", "by", ""),
+    cells=("code", "part", "ground", "person", "says"),
+    empty="Nothing was ordered erased.",
+)
+
+
+def erasures(found: Any, *, as_json: bool) -> None:  # noqa: ANN401 - JSON of the route
+    """Holds that stand, those to be reviewed first, and orders with how far they have come."""
+    if as_json:
+        print_json(found)
+        return
+    listed(found["holds"], HOLDS, as_json=False)
+    out.print("")
+    listed(found["orders"], ORDERS, as_json=False)
+
+
 def played(telling: Telling, *, covered: bool) -> None:
     """The stories of one protocol, and where one does not hold; ``covered``: and what they leave out."""
     for story in telling.stories:

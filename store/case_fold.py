@@ -13,10 +13,11 @@ from store.rows import CaseRow, FieldRow, Label, NoticeRow, SlotRow, TaskRow
 class CaseFold:
     """The rows of one case while facts are folded in, and which of them changed.
 
-    ``id_key`` gives the key that ids are made with, of what is an agency's alone a key of that agency.
+    ``id_key`` gives the key that ids are made with, of what is an agency's alone a key of that agency; ``erased`` are
+    the owners whose parts of the case were erased.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its rows, by name
         self,
         *,
         protocol: Protocol,
@@ -25,8 +26,10 @@ class CaseFold:
         tasks: dict[int, TaskRow],
         owners: dict[int, tuple[Slug, ...]],
         notices: list[NoticeRow],
+        erased: frozenset[Slug] = frozenset(),
     ) -> None:
         self.protocol = protocol
+        self.erased = erased
         self._id_key = id_key
         self.case = case
         self.tasks = tasks

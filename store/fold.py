@@ -18,6 +18,7 @@ from protocol.messages import (
     ClockResumed,
     Counted,
     DueMoved,
+    Ending,
     EventRecorded,
     Fact,
     FieldSet,
@@ -31,6 +32,7 @@ from protocol.messages import (
     LinkStarted,
     OwnersChanged,
     PageStopped,
+    PartErased,
     PassedOn,
     Shared,
     SlotFilled,
@@ -45,6 +47,7 @@ from protocol.messages import (
     VoteCast,
     WindowMissed,
 )
+from protocol.retention import keeper
 from protocol.serial import canonical
 from store import labels
 from store.case_fold import CaseFold
@@ -312,3 +315,16 @@ def _page_stopped(body: PageStopped, case: CaseFold, fact: Fact) -> Label:
     found = next(iter(stopped), None)
     owner = labels.NOBODY if found is None else labels.agency_owner(case.protocol, found.agency) or found.owner
     return Label(agency=None if found is None else found.agency, owner=owner)
+
+
+@fold.register
+def _part_erased(body: PartErased, case: CaseFold, _fact: Fact) -> Label:
+    agency = keeper(case.protocol, body.part)
+    owner = labels.agency_owner(case.protocol, agency)
+    if body.part in case.protocol.agency:
+        for each in list(case.tasks.values()):
+            if (each.agency if owner is None else each.owner) == agency:
+                task = case.task(each.instance)
+                task.status = "ended"
+                task.ending = Ending.ERASED.value
+    return Label(agency=agency, owner=owner)

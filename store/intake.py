@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
@@ -67,12 +67,14 @@ def recorded(connection: Connection, case_id: OpaqueId) -> Recorded | None:
     row = connection.execute(select(case_file.c.seq, case_file.c.status).where(case_file.c.case_id == case_id)).first()
     if row is None or row.seq == 0:
         return None
+    # What the store recorded of an erasure came after the case's own last fact, which linked cases are named by.
+    own = select(func.max(fact.c.seq)).where(fact.c.case_id == case_id, fact.c.kind != "part-erased")
     maybe = or_(fact.c.kind == "event-recorded", fact.c.sealed.is_not(None))
     rows = connection.execute(select(fact).where(fact.c.case_id == case_id, maybe)).all()
     found = opened("fact", connection, rows)
     events = [json.loads(each["body"]) for each in found if each["kind"] == "event-recorded"]
     return Recorded(
-        seq=row.seq,
+        seq=connection.execute(own).scalar() or row.seq,
         ended=row.status == "ended",
         events=frozenset((each["agency"], each["event"]) for each in events),
     )

@@ -5,8 +5,9 @@ Derived from the compiled protocol only, never from what happened, so a label it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from protocol import retention
 from protocol.kernel import Act, ActKind, AnchorKind, Event, Guard, Offset, Protocol, Ref, Rung, RungId, Slug
 from protocol.linking import refs_in
 from protocol.origins import behind, step_of
@@ -67,6 +68,16 @@ def _ref_owner(protocol: Protocol, ref: Ref) -> Slug | None:
 def ending_owner(protocol: Protocol) -> Slug | None:
     """Who alone may know that the case has ended: its end waits for confidential steps."""
     return _only(tuple(each.id for each in protocol.agencies if each.confidential))
+
+
+def owners_erased(protocol: Protocol, parts: Collection[Slug]) -> frozenset[Slug]:
+    """The owners of whose things nothing is left once these parts of a case were erased.
+
+    What belongs to no agency alone, because to several, goes with the last of them.
+    """
+    confidential = {each.of for each in retention.parts(protocol) if agency_owner(protocol, each.of) is not None}
+    gone = confidential & set(parts)
+    return frozenset(gone | {NOBODY} if confidential and gone == confidential else gone)
 
 
 def linked_owner(protocol: Protocol, event: Slug) -> Slug | None:

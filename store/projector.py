@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, delete, insert, select, tuple_, update
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
-from protocol.messages import Fact, FactBody, OwnersChanged, PageStopped, SlotFilled, Told
+from protocol.messages import Fact, FactBody, OwnersChanged, PageStopped, PartErased, SlotFilled, Told
 from protocol.origins import owners_of, voters_of
 from protocol.serial import canonical
 from store import ids, labels, tables
@@ -35,12 +35,16 @@ Kind = TypeVar("Kind", TaskRow, NoticeRow)
 
 
 class Batch(NamedTuple):
-    """Facts of one case, in any order, repeated or not, and the compiled protocol they were recorded under."""
+    """Facts of one case, in any order, repeated or not, and the compiled protocol they were recorded under.
+
+    ``erased``: the owners whose parts of the case were erased; only a case that ended has any.
+    """
 
     case_id: OpaqueId
     protocol: Protocol
     protocol_hash: str
     facts: Sequence[Fact]
+    erased: frozenset[Slug] = frozenset()
 
 
 def project(connection: Connection, batches: Sequence[Batch]) -> list[int]:
@@ -95,11 +99,8 @@ def _project_turn(connection: Connection, key: bytes, batches: Sequence[Batch]) 
     return [cases[each.case_id].seq for each in batches]
 
 
-def refold(
-    connection: Connection, key: bytes, protocol: Protocol, protocol_hash: str, case: CaseRow, facts: Sequence[Fact]
-) -> None:
+def refold(connection: Connection, key: bytes, case: CaseRow, batch: Batch) -> None:
     """Fold facts that are already in ``fact``, all under one protocol, into an emptied read model."""
-    batch = Batch(case.case_id, protocol, protocol_hash, facts)
     (folding,) = _open(connection, key, [(batch, case)])
     for each in _fact_rows(sealer(connection), folding, batch):
         connection.execute(
@@ -135,7 +136,9 @@ def _fact_rows(seals: Sealer, folding: CaseFold, batch: Batch) -> list[dict[str,
             "body": canonical(BODY.dump_python(each.body, mode="json")).decode(),
             **columns(label),
         }
-        rows.append(seals.sealed("fact", row, batch.protocol))
+        # That a part was erased, and which, is no secret: every case's is, in its time.
+        clear = {label.owner or ""} if isinstance(each.body, PartErased) else batch.erased
+        rows.append(seals.sealed("fact", row, batch.protocol, clear))
     return rows
 
 
@@ -213,6 +216,7 @@ def _open(connection: Connection, key: bytes, work: Sequence[tuple[Batch, CaseRo
             tasks=tasks[batch.case_id],
             owners=owners[batch.case_id],
             notices=notices[batch.case_id],
+            erased=batch.erased,
         )
         for batch, case in work
     ]
@@ -260,7 +264,7 @@ def _sealed(connection: Connection, table: str, foldings: Sequence[CaseFold]) ->
         "slot_ref": lambda each: each.slots,
     }
     seals, of = sealer(connection), changed[table]
-    return [seals.sealed(table, columns(row), each.protocol) for each in foldings for row in of(each)]
+    return [seals.sealed(table, columns(row), each.protocol, each.erased) for each in foldings for row in of(each)]
 
 
 def _save_owners(connection: Connection, foldings: Sequence[CaseFold]) -> None:

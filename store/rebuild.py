@@ -10,12 +10,12 @@ from itertools import groupby
 
 from sqlalchemy import Connection, delete, func, select
 
-from protocol.kernel import OpaqueId
-from protocol.messages import Fact
-from store import ids, protocols, tables
+from protocol.kernel import OpaqueId, Slug
+from protocol.messages import Fact, PartErased
+from store import ids, labels, protocols, tables
 from store.case_fold import empty_case
 from store.keyring.sealing import opened
-from store.projector import BODY, add_parties, refold
+from store.projector import BODY, Batch, add_parties, refold
 from store.rows import columns
 from store.session import Database, add_new
 
@@ -110,11 +110,20 @@ def _facts_of(connection: Connection, case_ids: Sequence[OpaqueId]) -> Iterator[
 
 
 def _refold_case(connection: Connection, key: bytes, case_id: str, facts: list[tuple[str, Fact]]) -> None:
-    row = None
+    row, erased = None, _erased(connection, facts)
     for protocol_hash, group in groupby(facts, key=lambda each: each[0]):
         protocol = protocols.by_hash(connection, protocol_hash).protocol
         if row is None:
             row = empty_case(protocol, protocol_hash, case_id, ids.give_code(connection, key, case_id))
             add_new(connection, tables.case_file, [columns(row)])
         add_parties(connection, protocol, protocol_hash)
-        refold(connection, key, protocol, protocol_hash, row, [fact for _, fact in group])
+        batch = Batch(case_id, protocol, protocol_hash, [fact for _, fact in group], erased)
+        refold(connection, key, row, batch)
+
+
+def _erased(connection: Connection, facts: list[tuple[str, Fact]]) -> frozenset[Slug]:
+    """The owners whose parts of a case were erased; with the last confidential agency, nobody in particular too."""
+    gone = {each.body.part for _, each in facts if isinstance(each.body, PartErased)}
+    if not gone:
+        return frozenset()
+    return labels.owners_erased(protocols.by_hash(connection, facts[-1][0]).protocol, gone)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -90,6 +90,15 @@ class Database:
         """
         with _plainly(), self._writer.connect() as connection, connection.begin():
             yield connection
+
+    def empty_log(self) -> None:
+        """Leave nothing of what was deleted in SQLite's write-ahead log; the file overwrites what it deletes.
+
+        While another process reads an old picture the log stays until its next turn.
+        """
+        if self.sqlite:
+            with closing(self.engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close every pooled connection."""

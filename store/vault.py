@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, not_, select
+from sqlalchemy import Connection, Row, delete, func, insert, not_, select, update
 from sqlalchemy.sql import exists
 
 from protocol.errors import HandoffError
@@ -26,6 +26,9 @@ from store.session import Database, add_new
 
 LONGEST = 64 * 1024
 """The longest value, in bytes of UTF-8; longer ones are files."""
+
+NOTE = "note"
+"""The field of a note that somebody adds to a record of theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +144,35 @@ def forget(database: Database, custodian: Custodian, case_id: OpaqueId, keeper: 
         site, _ = ids.site_of(connection)
     receipt = custodian.forget(Order(site=site, case_id=case_id, owner=keeper))
     with database.write() as connection:
-        records = select(vault_record.c.id).where(vault_record.c.case_id == case_id, vault_record.c.keeper == keeper)
-        connection.execute(delete(vault_value).where(vault_value.c.record_id.in_(records)))
-        _drop_empty_records(connection, case_id)
+        destroy(connection, case_id, keeper)
     return receipt
+
+
+def destroy(connection: Connection, case_id: OpaqueId, keeper: Slug, field: Slug | None = None) -> int:
+    """Delete what an agency keeps about a case, or one field of it, accepted or not; how many values."""
+    records = select(vault_record.c.id).where(vault_record.c.case_id == case_id, vault_record.c.keeper == keeper)
+    values = delete(vault_value).where(vault_value.c.record_id.in_(records))
+    done = connection.execute(values if field is None else values.where(vault_value.c.field == field))
+    _drop_empty_records(connection, case_id)
+    return done.rowcount
+
+
+def seal_note(connection: Connection, sealing: Sealing, keeper: Slug, note: Plain) -> OpaqueId:
+    """Seal what somebody adds in words to a record of theirs (a hold, an order), at once accepted; its reference.
+
+    The same command again keeps its first words.
+
+    Raises:
+        HandoffError: ``VALUE_TOO_LONG``, ``NO_CARD``.
+    """
+    data = note.reveal().encode()
+    if len(data) > LONGEST:
+        raise HandoffError("VALUE_TOO_LONG", f"the note is longer than {LONGEST // 1024} KB")
+    if NOTE not in _refs(connection, sealing):
+        _seal_record(connection, sealing, keeper, {NOTE: data})
+    ref = _refs(connection, sealing)[NOTE]
+    connection.execute(update(vault_value).where(vault_value.c.ref == ref).values(state="committed"))
+    return ref
 
 
 def _seal_record(connection: Connection, sealing: Sealing, keeper: Slug, fields: Mapping[Slug, bytes]) -> None:

@@ -121,6 +121,13 @@ SENTENCES: dict[Say, Template] = {
     Say.MIDNIGHT_ANOTHER_YEAR: "midnight at the end of {weekday} {month} {day}, {year}",
     Say.FIRST_OF_TWO: "{moment} (the first {hour} of that night)",
     Say.SECOND_OF_TWO: "{moment} (the second {hour} of that night)",
+    Say.YEARS: ("{count} year", "{count} years"),
+    Say.KEPT_UNTIL: "Kept until {at}: {length} after the case.",
+    Say.KEPT_BY_HOLD: "Not erased while the hold stands. It is to be reviewed by {at}.",
+    Say.HOLD_TO_REVIEW: "This hold was to be reviewed by {at}. Lift it, or say until when it stands.",
+    Say.ERASING: "To be erased: ordered {at}, not finished yet.",
+    Say.ERASED_BACKUPS_LEFT: "Erased {at}. The last backup of its keys is gone {until}.",
+    Say.ERASED: "Erased {at}. No backup of its keys is left.",
 }
 
 

@@ -146,6 +146,14 @@ class Say(StrEnum):
     MIDNIGHT_ANOTHER_YEAR = auto()
     FIRST_OF_TWO = auto()
     SECOND_OF_TWO = auto()
+    # How long a part of a case is kept, and what became of it.
+    YEARS = auto()
+    KEPT_UNTIL = auto()
+    KEPT_BY_HOLD = auto()
+    HOLD_TO_REVIEW = auto()
+    ERASING = auto()
+    ERASED_BACKUPS_LEFT = auto()
+    ERASED = auto()
 
 
 class Whose(StrEnum):

@@ -126,6 +126,13 @@ SENTENCES: dict[Say, Template] = {
     Say.MIDNIGHT_ANOTHER_YEAR: "el {weekday} {day} de {month} de {year} a las 12 de la noche",
     Say.FIRST_OF_TWO: "{moment} (la primera vez que el reloj marca {hour} esa noche)",
     Say.SECOND_OF_TWO: "{moment} (la segunda vez que el reloj marca {hour} esa noche)",
+    Say.YEARS: ("{count} año", "{count} años"),
+    Say.KEPT_UNTIL: "Se guarda hasta cumplirse {length} del caso: vence {at}.",
+    Say.KEPT_BY_HOLD: "No se borra mientras dure la retención legal. Debe revisarse a más tardar {at}.",
+    Say.HOLD_TO_REVIEW: "Esta retención legal debía revisarse a más tardar {at}. Retírela o indique hasta cuándo dura.",
+    Say.ERASING: "Se va a borrar: se ordenó {at}, y todavía no ha terminado.",
+    Say.ERASED_BACKUPS_LEFT: "Se borró {at}. La última copia de sus claves desaparece {until}.",
+    Say.ERASED: "Se borró {at}. Ya no queda ninguna copia de sus claves.",
 }
 
 _SOUNDS_I = re.compile(r"h?i(?![aeou])", re.IGNORECASE)

@@ -79,11 +79,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """To be forgotten: all values of a case that an agency keeps."""
+    """To be forgotten: all values of a case that an agency keeps, or those of one field."""
 
     site: OpaqueId
     case_id: OpaqueId
     owner: Slug
+    field: Slug | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

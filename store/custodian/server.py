@@ -7,6 +7,7 @@ import os
 import socket
 import socketserver
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -73,7 +74,8 @@ class Keeper:
         place, wrap = item.place, item.wrap
         if grant.agency != (wrap.to or place.owner):
             raise HandoffError("CUSTODIAN_DENIED", "this value is kept for another agency")
-        if self._keys.is_forgotten(Order(site=place.site, case_id=place.case_id, owner=place.owner)):
+        whole = Order(site=place.site, case_id=place.case_id, owner=place.owner)
+        if self._keys.is_forgotten(whole) or self._keys.is_forgotten(replace(whole, field=place.field)):
             raise HandoffError("VALUE_FORGOTTEN", "this value was destroyed")
         key = self._keys.key(grant.agency, wrap.epoch)
         if wrap.to is not None:

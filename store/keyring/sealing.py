@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -126,13 +126,15 @@ class Sealer:
     def __init__(self, keys: RowKeys | None) -> None:
         self._keys = keys
 
-    def sealed(self, table: str, row: Row, protocol: Protocol) -> dict[str, Any]:
+    def sealed(self, table: str, row: Row, protocol: Protocol, erased: Collection[Slug] = ()) -> dict[str, Any]:
         """A row as it is kept: with its column ``sealed``, which is NULL for what is no agency's own.
 
         Args:
             table: the table's name.
             row: every column but ``sealed``.
             protocol: what the case runs on: it says which agencies are confidential.
+            erased: those of them whose part of the case was erased: what is left of it says no more than others were
+                shown, and its key is gone.
 
         Raises:
             HandoffError: ``ENGINE_LOCKED``, ``KEY_DESTROYED``.
@@ -140,7 +142,7 @@ class Sealer:
         shape = SHAPES[table]
         owner = _owner(shape, row, protocol)
         hidden = shape.outside if row.get("outside") else shape.inner
-        if owner is None or not hidden:
+        if owner is None or owner in erased or not hidden:
             return {**row, "sealed": None}
         key = self._key(row["case_id"], owner, confidential(protocol))
         if table == "task" and voters_of(protocol, protocol.step[row["step"]]):

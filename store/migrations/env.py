@@ -7,6 +7,7 @@ from alembic import context
 from store.accounts import tables as account_tables
 from store.audit import tables as audit_tables
 from store.edge_tables import metadata
+from store.erasure import tables as _erasure  # noqa: F401 - as below
 from store.policy import tables as _shields  # noqa: F401 - its tables are in the metadata by being imported
 
 _ = account_tables, audit_tables
