@@ -36,8 +36,9 @@ help: ## this list
 run: .venv/.handoff ## start Handoff here: Temporal, worker, API; Ctrl-C stops all of it
 	@$(BIN)/handoff up
 
+# Two at once, a file's tests together: most of a test's time is waiting for a server that it started.
 test: lint ## lint, types, import contracts, unit, property and real-server tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/.dev .venv/.handoff ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

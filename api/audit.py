@@ -21,7 +21,7 @@ from protocol.kernel import Slug
 from store import audit, cases, ids, protocols
 from store.audit import breaches, heads, keeping
 from store.audit import seen as readings
-from store.policy import Subject
+from store.policy import STEWARD, Subject
 from store.session import Connection
 
 log = structlog.get_logger("audit")
@@ -180,7 +180,7 @@ async def answered(breach: str, here: Here, who: Who) -> list[BreachOut]:
 
 
 def _steward(who: Subject) -> None:
-    if readings.STEWARD not in who.roles:
+    if STEWARD not in who.roles:
         raise HandoffError("NOT_YOURS", "only an agency's steward looks after the audit")
 
 

@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, Field
 from api import edge
 from api.deps import Here, Services, Who, command_id, now
 from api.once import Once
+from api.recording import seen
 from api.views import Closed, Spoken, instant, when
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
@@ -29,8 +30,9 @@ from store.erasure import carrying, due, holds, opening, orders
 from store.erasure.carrying import KEYS_BACKED_UP_FOR
 from store.erasure.records import Ground, Hold, HoldReason, Order, Stage
 from store.erasure.register import Register
+from store.labels import agency_owner
 from store.plain import Plain
-from store.policy import Subject, unknown
+from store.policy import STEWARD, Subject, unknown
 from store.policy.values import kept_out
 from store.session import Connection, Database
 from store.vault import Sealing
@@ -153,6 +155,8 @@ async def listed(here: Here, who: Who, tongue: Spoken) -> ErasuresOut:
         stand, found = holds.of_agency(connection, who.agency), orders.of_agency(connection, who.agency)
         listed_here = {each.case_id for each in stand} | {each.case_id for each in found}
         shut = {each for each in listed_here if who.person_id in kept_out(connection, each)}
+        for each in sorted(listed_here - shut):
+            seen(who, each, ["erasure"])
         return ErasuresOut(
             holds=[_hold_out(connection, each, tongue) for each in stand if each.case_id not in shut],
             orders=[_order_out(connection, each, tongue) for each in found if each.case_id not in shut],
@@ -182,6 +186,7 @@ async def kept(case: str, here: Here, who: Who, tongue: Spoken) -> KeptOut:
         found = cases.seen(connection, who, case)
         protocol = orders.case_protocol(connection, who, found.case_id)
         known = due.kept(connection, found.case_id, who.agency)
+        seen(who, found.case_id, ["kept"] if agency_owner(protocol, who.agency) else [])
         said = None
         if known is not None:
             at = _at(protocol, known.until, tongue)
@@ -290,7 +295,7 @@ async def opened(case: str, note: str, here: Here, who: Who) -> JSONResponse:
 
 def _may_look(connection: Connection, who: Subject) -> None:
     """A lead in any protocol, or the steward."""
-    if orders.STEWARD in who.roles:
+    if STEWARD in who.roles:
         return
     for each in protocols.versions(connection):
         agency = each.protocol.agency.get(who.agency)

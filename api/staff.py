@@ -15,9 +15,8 @@ from protocol.state import Instant
 from store import people, protocols
 from store.accounts import enrolling, lockout, sessions
 from store.accounts.decisions import decided
-from store.audit.seen import STEWARD
 from store.people import Person
-from store.policy import Subject, SubjectKind, unknown
+from store.policy import STEWARD, Subject, SubjectKind, unknown
 from store.session import Connection
 
 router = APIRouter(prefix="/people")

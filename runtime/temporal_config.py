@@ -47,6 +47,10 @@ ALWAYS: dict[str, Any] = {
     # A case begins a new run long before this, when the server says that its history is long (4,096 events, about
     # 800 commands). The default of 2,000 for one run would refuse a burst that comes in before the case could.
     "history.maxTotalUpdates": 10000,
+    # A run is deleted only once the server has noted that its queues are past the run's end. The default of 30 s would
+    # hold up each step of an erasure by as much; the note is kept in memory and costs nothing to take more often.
+    "history.transferProcessorUpdateAckInterval": "2s",
+    "history.visibilityProcessorUpdateAckInterval": "2s",
 }
 TIME_SKIPPING: dict[str, Any] = {
     "frontend.WorkflowTimeSkippingEnabled": True,

@@ -8,8 +8,7 @@ from sqlalchemy import Connection
 
 from protocol.kernel import OpaqueId, Protocol, Slug
 from store import people
-from store.audit.seen import STEWARD
-from store.policy import SubjectKind
+from store.policy import STEWARD, SubjectKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

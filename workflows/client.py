@@ -17,6 +17,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import Link, LinkedCase, Parent
+from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
 from protocol.machine import step
 from protocol.messages import Actor, EventHappened, Input, Refusal, StartCase
@@ -116,6 +117,11 @@ async def send(client: Client, case_id: str, command: Input, *, within: timedelt
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
+        except HandoffError as error:
+            if error.code != "KEY_DESTROYED":
+                raise
+            # The case has ended and was erased: with its key its last run has gone.
+            raise UnknownCase from error
         return remembered(await closed(client, case_id), command)
 
     return await persist(case_id, attempt, within)

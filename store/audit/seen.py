@@ -23,12 +23,9 @@ from store.audit.tables import audit_key, audit_row
 from store.custodian.port import Custodian, Grant
 from store.edge_tables import person
 from store.paging import Cursor, Page, after, page
-from store.policy import Subject
+from store.policy import STEWARD, Subject
 from store.session import Database
 from store.tables import case_file, notice, task
-
-STEWARD = "steward"
-"""The role, of any agency, that looks after its people, keys and audit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,8 @@ from protocol.state import Instant
 from store import ids, protocols, tables
 from store.erasure import tables as own
 from store.erasure.records import Done, Ground, Order, Stage
-from store.policy import Subject, SubjectKind, unknown
+from store.policy import STEWARD, Subject, SubjectKind, unknown
 from store.session import add_new
-
-STEWARD = "steward"
-"""The role, beside an agency's leads, that answers for what it keeps."""
 
 
 def may_decide(subject: Subject, protocol: Protocol) -> None:

@@ -2,11 +2,12 @@
 
 from store.policy.clauses import inside, is_party, notice_visible, only_if, visible, votes_on, wholly
 from store.policy.deciding import Decision, Object, decide
-from store.policy.subject import COORDINATOR, Scope, Subject, SubjectKind, unknown
+from store.policy.subject import COORDINATOR, STEWARD, Scope, Subject, SubjectKind, unknown
 from store.policy.table import Action, Class, Kind
 
 __all__ = [
     "COORDINATOR",
+    "STEWARD",
     "Action",
     "Class",
     "Decision",

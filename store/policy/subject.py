@@ -13,6 +13,9 @@ from protocol.state import Instant
 COORDINATOR: Slug = "coordinator"
 """The role, reserved in every protocol text, that watches handoffs between agencies."""
 
+STEWARD: Slug = "steward"
+"""The role, of any agency, that looks after its people, keys, audit and what it keeps."""
+
 
 class SubjectKind(StrEnum):
     """A person, or a records system that reports for one."""

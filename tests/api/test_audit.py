@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -30,8 +31,8 @@ CANARY = "Canary Placeholder, +1-555-0100"
 CASE = "case-1"
 NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug}", "/me", "/figures", "/audit/heads",
            "/audit/breaches", "/audit/breaches/{breach}/answer", "/passkeys", "/people", "/session",
-           "/sign-in/service"}  # fmt: skip
-"""Routes whose answers show nothing protected of any case."""
+           "/sign-in/service", "/erasures", "/cases/{case}/notes/{note}"}  # fmt: skip
+"""Routes whose answers show nothing protected of any case, and the two that have a test of their own below."""
 
 
 class Site:
@@ -70,11 +71,13 @@ class Site:
         play.facts.append(Fact(seq=len(play.facts) + 1, at=now, recorded=now, body=body))
         store(self.database, play, hash_)
 
-    async def ask(self, role: str, path: str, method: str = "GET") -> httpx2.Response:
+    async def ask(self, role: str, path: str, method: str = "GET", body: object = None) -> httpx2.Response:
         """One request as somebody."""
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://here/api/v1") as client:
-            return await client.request(method, path, headers={"Authorization": f"Bearer {self.tokens[role]}"})
+            return await client.request(
+                method, path, json=body, headers={"Authorization": f"Bearer {self.tokens[role]}"}
+            )
 
     def rows(self, **known: str) -> int:
         """How many rows the audit has with these columns."""
@@ -119,6 +122,19 @@ async def test_every_answer_about_a_case_has_its_row(site: Site) -> None:
         assert answered.status_code == httpx2.codes.OK, path
         told = site.rows(request=answered.headers["X-Request-Id"])
         assert (told, site.rows() - before) == (1, 1), path
+
+
+async def test_who_looks_at_holds_and_their_notes_is_written_down(site: Site) -> None:
+    """A list of holds and a note opened have one row each, like every other answer about a case."""
+    review = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+    wanted = {"reason": "subpoena", "review_at": review, "vault": {"note": CANARY}}
+    held = await site.ask("supervisor", f"/cases/{CASE}/holds", "POST", wanted)
+    assert held.status_code == httpx2.codes.CREATED, held.text
+    (act,) = held.json()["acts"]
+    for path in ("/erasures", f"/cases/{CASE}/notes/{act['note']}"):
+        answered = await site.ask("supervisor", path)
+        assert (answered.status_code, CANARY in answered.text) == (httpx2.codes.OK, "notes" in path)
+        assert site.rows(request=answered.headers["X-Request-Id"]) == 1, path
 
 
 async def test_what_cannot_be_written_down_is_not_shown(site: Site) -> None:

@@ -63,6 +63,10 @@ BODIES: dict[str, object] = {
     "vote": {"outcome": "given"},
     "reassign": {"role": "patrol"},
     "pause": {"until": "2026-03-07T12:00:00Z", "reason": "other"},
+    "holds": {"reason": "subpoena", "review_at": "2026-03-20T12:00:00Z"},
+    "keep": {"review_at": "2026-03-20T12:00:00Z"},
+    "lift": {},
+    "erasures": {"ground": "request"},
     "events": {"event": "hearing-moved", "data": {"first-appearance": "2026-03-08T09:00:00-06:00"}},
 }
 """What is sent to a route that changes something, by the last word of its path."""
@@ -70,6 +74,7 @@ BODIES: dict[str, object] = {
 NOT_VISITED = {
     ("post", "/api/v1/incidents"): "opens a case, which is the same act in both worlds",
     ("post", "/api/v1/protocols"): "compiles and publishes a text, which reads no case",
+    ("post", "/api/v1/erasures/run"): "deletes at the servers; tests/api/test_erasure.py does it on real ones",
     ("get", "/readyz"): "asks the servers, and reads no case",
     **{
         ("post", f"/api/v1/{path}"): "is about people and how they sign in, and reads no case"
@@ -243,6 +248,7 @@ async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World]
     for kind in ("task", "notice", "case"):
         found = sorted(worlds[0].ids(kind) | worlds[1].ids(kind))
         guessed[kind] = [*chance.sample(found, min(GUESSES, len(found))), "unknown"]
+    guessed |= {"hold_id": ["unknown"], "note": ["unknown"]}
     guessed |= {"slot": ["notes", "safe-numbers", "unknown"], "slug": [stage.protocol.id, "unknown"]}
     moment = datetime.fromtimestamp(now / 1_000_000, UTC)
     for who in people:

@@ -53,11 +53,12 @@ async def test_killed_anywhere_and_gone_on_an_order_comes_to_the_same_end(
     whole = made_of.copy("whole")
     made_of.finish(whole)
     want = made_of.ended_as(whole)
-    number = 0
+    # On PostgreSQL, where each copy takes half a second, at every fifth of them.
+    number, every = 0, 1 if database_url.startswith("sqlite") else 5
     while made_of.killed(world := made_of.copy(f"at-{number}"), number):
         made_of.finish(world)
         assert made_of.ended_as(world) == want, f"killed at {number}"
-        number += 1
+        number += every
     assert number > 30
 
 
