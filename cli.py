@@ -425,6 +425,61 @@ def rotate_keys(
         )
 
 
+@keys_app.command("protect")
+def protect_keys() -> None:
+    """Shut all agencies' keys on this machine in the PKCS #11 token that the settings name; safe to run again."""
+    from store.custodian import safekeeping  # noqa: PLC0415 - as above
+
+    terminal.out.print(f"{safekeeping.protect(load())} keys were open and are shut now. Start Handoff again.")
+
+
+Escrow = Annotated[Path, typer.Argument(metavar="FILE", help="The escrow file that goes with the cards.")]
+
+
+@keys_app.command("cards")
+def make_cards(
+    agency: Annotated[str, typer.Argument(metavar="AGENCY", help="The agency whose keys they bring back.")],
+    *,
+    of: Annotated[int, typer.Option("--of", min=2, max=12, help="How many cards are printed.")] = 3,
+    need: Annotated[int, typer.Option("--need", min=2, max=12, help="How many of them bring the keys back.")] = 2,
+) -> None:
+    """Print new paper cards for an agency's keys, once; earlier cards open none of the keys made from now on."""
+    from store.custodian import escrow, safekeeping  # noqa: PLC0415 - as above
+
+    file, made, cards = safekeeping.cards(load(), agency, need=need, of=of)
+    for each in cards:
+        terminal.out.print("\n".join(escrow.sheet(made, each)), "")
+    terminal.out.print(f"Put a copy of {file} with each card, and again after each rotation of keys.")
+
+
+@keys_app.command("recover")
+def recover_keys(
+    file: Escrow,
+    *,
+    here: Annotated[
+        bool, typer.Option("--here", help="To this installation, and not to the agency's keyholder.")
+    ] = False,
+) -> None:
+    """Bring an agency's keys back with its paper cards, which are asked for."""
+    from store.custodian import escrow, safekeeping  # noqa: PLC0415 - as above
+
+    agency, back = safekeeping.recover(load(), file, _typed(escrow.read(file).need), here=here)
+    terminal.out.print(f"{back} keys of {agency} are back; those that were here are the same.")
+
+
+@keys_app.command("drill")
+def drill_cards(file: Escrow) -> None:
+    """Look whether an agency's paper cards would bring back every key that is here; changes nothing. Once a year."""
+    from store.custodian import escrow, safekeeping  # noqa: PLC0415 - as above
+
+    agency, opened = safekeeping.drill(load(), file, _typed(escrow.read(file).need))
+    terminal.out.print(f"The cards open {opened} keys of {agency}, all that are here.")
+
+
+def _typed(need: int) -> list[str]:
+    return [typer.prompt(f"Card {number} of {need} needed", hide_input=True) for number in range(1, need + 1)]
+
+
 @keyholder_app.command("rotate")
 def rotate_keyholder(agency: KeptFor) -> None:
     """Make the agency's next key; then run handoff keys rotate where Handoff runs."""

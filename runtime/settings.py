@@ -155,6 +155,12 @@ class Settings(BaseSettings):
         None,
         description="The agency that runs this installation: its own keys may be kept here.",
     )
+    pkcs11_module: Path | None = Field(
+        None, description="The library of a PKCS #11 token that shuts the agencies' keys on this machine's disk."
+    )
+    pkcs11_token: str | None = Field(None, description="The token's label.")
+    pkcs11_pin_file: Path | None = Field(None, description="A file with the token's PIN.")
+    pkcs11_key: str = Field("handoff", min_length=1, description="The label of the key in the token.")
     demonstration: bool = Field(
         default=True, description="Whether the first start makes one placeholder person for each role."
     )
@@ -170,6 +176,8 @@ class Settings(BaseSettings):
         "temporal_tls_cert_file",
         "temporal_tls_key_file",
         "temporal_database_password_file",
+        "pkcs11_module",
+        "pkcs11_pin_file",
         mode="after",
     )
     @classmethod
@@ -212,6 +220,12 @@ class Settings(BaseSettings):
             raise ValueError("HANDOFF_TEMPORAL_TLS_CA_FILE says whom to believe; set it as well")
         if self.temporal_tls_ca_file is not None and self.temporal_address is None:
             raise ValueError("with HANDOFF_TEMPORAL_TLS_CA_FILE, set HANDOFF_TEMPORAL_ADDRESS as well")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_token(self) -> Self:
+        if len({self.pkcs11_module is None, self.pkcs11_token is None, self.pkcs11_pin_file is None}) > 1:
+            raise ValueError("of HANDOFF_PKCS11_MODULE, _TOKEN and _PIN_FILE, set all or none")
         return self
 
     @property

@@ -9,6 +9,7 @@ from store.custodian import remote
 from store.custodian.keys import KeyFolder
 from store.custodian.port import Custodian, KeyCard
 from store.custodian.remote import Code
+from store.custodian.safes import options_of, safe_of
 from store.session import Database
 
 
@@ -25,7 +26,7 @@ def join(settings: Settings, text: str) -> KeyCard:
     """
     settings.make_folders()
     agency = Code.read(text).agency
-    keys = KeyFolder(settings.custodian_keys)
+    keys = KeyFolder(settings.custodian_keys, safe_of(options_of(settings)))
     seeds = keys.seeds(agency)
     share = keys.engine_share(agency) if seeds else None
     keyholder: Custodian = remote.enrol(settings.keyholders, text, seeds)

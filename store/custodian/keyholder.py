@@ -21,6 +21,7 @@ from store.custodian import tls, wire
 from store.custodian.book import Act, Book
 from store.custodian.keys import KeyFolder
 from store.custodian.port import Item
+from store.custodian.safes import Safe
 from store.custodian.server import Keeper
 
 log = structlog.get_logger("keyholder")
@@ -38,13 +39,14 @@ class Keyholder:
         folder: where it keeps its keys, its database and its certificate; made if need be.
         agency: the one agency whose keys these are.
         book: its database.
+        safe: what shuts its keys on the disk.
     """
 
-    def __init__(self, folder: Path, agency: Slug, book: Book) -> None:
+    def __init__(self, folder: Path, agency: Slug, book: Book, safe: Safe | None = None) -> None:
         self.agency = agency
         self.book = book
         self.certificate = folder / CERTIFICATE
-        self._keys = KeyFolder(folder / KEYS)
+        self._keys = KeyFolder(folder / KEYS, safe)
         self._keeper = Keeper(self._keys)
 
     def answer(self, client: str | None, sent: wire.Sent) -> wire.Answer:

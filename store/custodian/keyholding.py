@@ -22,6 +22,7 @@ from store.custodian.book import Book
 from store.custodian.keyholder import BOOK, CERTIFICATE, KEYS, Keyholder, KeyholderServer
 from store.custodian.keys import KeyFolder
 from store.custodian.remote import Code
+from store.custodian.safes import options_of, safe_of
 
 
 def run(settings: Settings, agency: Slug, host: str, port: int, report: Callable[[str], None]) -> None:
@@ -38,8 +39,9 @@ def run(settings: Settings, agency: Slug, host: str, port: int, report: Callable
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, asked)
-    with opened(settings, agency) as book, _held(_folder(settings, agency)):
-        server = KeyholderServer(host, port, Keyholder(_folder(settings, agency), agency, book))
+    with opened(settings, agency) as book, _held(folder_of(settings, agency)):
+        keyholder = Keyholder(folder_of(settings, agency), agency, book, safe_of(options_of(settings)))
+        server = KeyholderServer(host, port, keyholder)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         report(f"The keyholder of {agency} listens on {host}, port {server.server_address[1]}.")
         stop.wait()
@@ -50,7 +52,7 @@ def run(settings: Settings, agency: Slug, host: str, port: int, report: Callable
 def code(settings: Settings, agency: Slug, host: str, port: int) -> str:
     """A one-time code for an installation."""
     with opened(settings, agency) as book:
-        print_ = tls.fingerprint(tls.certificate(_folder(settings, agency) / CERTIFICATE))
+        print_ = tls.fingerprint(tls.certificate(folder_of(settings, agency) / CERTIFICATE))
         return Code(agency=agency, host=host, port=port, fingerprint=print_, secret=book.new_code()).text()
 
 
@@ -71,7 +73,7 @@ def remove(settings: Settings, agency: Slug, name: str) -> None:
 def rotate(settings: Settings, agency: Slug) -> int:
     """Make the agency's next key; its epoch. The keyholder that runs uses it at once."""
     with opened(settings, agency):
-        return KeyFolder(_folder(settings, agency) / KEYS).rotate(agency).epoch
+        return KeyFolder(folder_of(settings, agency) / KEYS, safe_of(options_of(settings))).rotate(agency).epoch
 
 
 def audited(settings: Settings, agency: Slug) -> int:
@@ -84,7 +86,7 @@ def audited(settings: Settings, agency: Slug) -> int:
 def opened(settings: Settings, agency: Slug) -> Iterator[Book]:
     """The keyholder's own database."""
     settings.make_folders()
-    folder = _folder(settings, agency)
+    folder = folder_of(settings, agency)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     book = Book(folder / BOOK)
     try:
@@ -105,5 +107,6 @@ def _held(folder: Path) -> Iterator[None]:
         os.close(lock)
 
 
-def _folder(settings: Settings, agency: Slug) -> Path:
+def folder_of(settings: Settings, agency: Slug) -> Path:
+    """The folder of an agency's keyholder on this machine."""
     return settings.key_dir / "keyholder" / agency

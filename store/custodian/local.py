@@ -16,6 +16,7 @@ from protocol.errors import HandoffError
 from protocol.kernel import Slug
 from store.custodian import wire
 from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
+from store.custodian.safes import TokenOptions
 
 SOCKET = "custodian.sock"
 TOKEN = "custodian.token"  # noqa: S105 - a file's name
@@ -110,16 +111,18 @@ class CustodianProcess:
     Args:
         keys: the folder of private keys, made if need be; nothing but the child reads it.
         run: the folder for the socket and its token.
+        token: the PKCS #11 token that shuts the keys, if one does.
     """
 
-    def __init__(self, keys: Path, run: Path) -> None:
+    def __init__(self, keys: Path, run: Path, token: TokenOptions | None = None) -> None:
         if len(str((run / SOCKET).absolute())) > LONGEST_PATH:
             raise HandoffError(
                 "PATH_TOO_LONG", f"a socket cannot have so long a path: {run}; use a shorter data folder"
             )
         self.custodian = LocalCustodian(run)
+        shut_by = [] if token is None else token.arguments()
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-m", "store.custodian", "--keys", str(keys), "--run", str(run)],
+            [sys.executable, "-P", "-m", "store.custodian", "--keys", str(keys), "--run", str(run), *shut_by],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],
@@ -127,7 +130,8 @@ class CustodianProcess:
         if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
             code = self._process.wait(PATIENCE)
             self._close()
-            busy = "another custodian holds these keys" if code == 3 else f"it ended with {code}"
+            why = {3: "another custodian holds these keys", 4: "the PKCS #11 token that shuts its keys cannot be used"}
+            busy = why.get(code, f"it ended with {code}")
             raise HandoffError("CUSTODIAN_DOWN", f"the custodian of protected values did not start: {busy}")
 
     @property

@@ -106,6 +106,16 @@ def engine_share(agency: str, seed: bytes) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=info).derive(seed)
 
 
+def seal_seed(card: KeyCard, seed: bytes) -> Wrap:
+    """An agency's seed sealed to the key of its paper cards."""
+    return _wrap(card, seed, seed_info(card.agency, card.epoch), to=None)
+
+
+def seed_info(agency: str, epoch: int) -> bytes:
+    """What a seed in escrow is bound to."""
+    return _bytes("escrow-seed", agency, epoch)
+
+
 def record_info(place: Place) -> bytes:
     """What a record's wrap is bound to."""
     return _bytes("record", place.site, place.case_id, place.owner, place.record)

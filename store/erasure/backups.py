@@ -26,6 +26,7 @@ from protocol.state import Instant
 from runtime.settings import Settings
 from store import ids, schema
 from store.custodian.local import CustodianProcess, LocalCustodian
+from store.custodian.safes import options_of
 from store.erasure.carrying import KEYS_BACKED_UP_FOR
 from store.erasure.register import Register
 from store.erasure.replaying import replay, to_replay
@@ -132,7 +133,7 @@ def replay_list(settings: Settings, now: Instant) -> int:
         custodian = LocalCustodian(settings.custodian_dir)
         if not custodian.answers():
             custodian = open_here.enter_context(
-                CustodianProcess(settings.custodian_keys, settings.custodian_dir)
+                CustodianProcess(settings.custodian_keys, settings.custodian_dir, options_of(settings))
             ).custodian
         ring = open_here.enter_context(closing(open_keyring(settings, custodian)))
         database = open_here.enter_context(closing(Database(settings.database_url, ring)))

@@ -15,6 +15,7 @@ from store import protocols
 from store.custodian.local import CustodianProcess, LocalCustodian
 from store.custodian.port import Custodian
 from store.custodian.router import Custodians
+from store.custodian.safes import options_of
 from store.keyring import tables
 from store.keyring.payloads import PayloadKeys
 from store.keyring.ring import Keyring, confidential
@@ -54,7 +55,7 @@ def custodian_of(settings: Settings) -> Iterator[Custodian]:
     if running.answers():
         yield Custodians(running, settings.keyholders)
         return
-    with CustodianProcess(settings.custodian_keys, settings.custodian_dir) as started:
+    with CustodianProcess(settings.custodian_keys, settings.custodian_dir, options_of(settings)) as started:
         yield Custodians(started.custodian, settings.keyholders)
 
 
