@@ -1,9 +1,9 @@
 """The command ``handoff``: check and try a protocol text, run an installation, and speak to one.
 
-``check``, ``show``, ``graph``, ``test``, ``rehearse``, ``schema``, ``doctor``, ``store``, ``people``, ``keys`` and
-``up`` work here; the others speak HTTP to a running installation. Exit codes: 0 done, 1 findings or refused, 2 usage.
-Wiring only, a page per command and so over 500 lines: what a command prints is in ``runtime.terminal``, what it does in
-the packages.
+``check``, ``show``, ``graph``, ``test``, ``diff``, ``rehearse``, ``schema``, ``doctor``, ``store``, ``people``,
+``keys`` and ``up`` work here; the others speak HTTP to a running installation. Exit codes: 0 done, 1 findings or
+refused, 2 usage. Wiring only, a page per command and so over 500 lines: what a command prints is in
+``runtime.terminal``, what it does in the packages.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from protocol.kernel import Protocol
 from protocol.outline import outline
 from protocol.rehearsal import charts, saying
 from protocol.rehearsal.habits import Habits, read_habits
+from protocol.revising.diff import diff
+from protocol.revising.lines import changed_lines
 from protocol.spec import json_schema
 from runtime import intake as taking_in
 from runtime import logs, terminal, texts
@@ -182,6 +184,32 @@ def play_scenarios(
         found = [each.as_json() for each in tellings]
         terminal.print_json(found if protocol is None else found[0])
     if any(each.held < len(each.stories) or each.told < fail_under for each in tellings):
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+@app.command("diff")
+def compare_texts(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The older text: a file, or a bundled protocol's name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The newer text.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a newer text changes in meaning: each change a sentence, its grade, and which agencies must agree to it.
+
+    Exit code 1 if a change is more than words, so that a script can tell.
+    """
+    texts_of = texts.find(old), texts.find(new)
+    found = diff(*(_compiled(each).protocol for each in texts_of))
+    if as_json:
+        changes = [
+            {"unit": e.unit, "code": e.code, "tag": e.tag.letter, "says": e.says, "consent": sorted(e.consent)}
+            for e in found.changes
+        ]
+        terminal.print_json({"worst": found.worst.letter, "vote": found.worst.majority, "changes": changes})
+    else:
+        old_lines, new_lines = (texts.read_bytes(each).decode(errors="replace").splitlines() for each in texts_of)
+        terminal.compared(found, changed_lines(old_lines, new_lines))
+    if found.in_meaning:
         raise typer.Exit(FOUND_SOMETHING)
 
 

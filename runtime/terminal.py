@@ -18,6 +18,7 @@ from protocol.findings import counted, tell
 from protocol.outline import Outline
 from protocol.rehearsal import saying
 from protocol.rehearsal.comparing import Comparison
+from protocol.revising.diff import Difference
 from runtime import incidents
 from runtime.intake import Moved, Outcome
 from runtime.remote import items_of
@@ -226,3 +227,22 @@ def rehearsed(tally: incidents.Tally, compared: Comparison, wrong: tuple[tuple[s
         out.print(line)
     for says, steps in wrong:
         out.print(f"If {says}: {'the other way for ' + ', '.join(steps) if steps else 'nothing turns'}.")
+
+
+def compared(found: Difference, lines: int) -> None:
+    """What a text changes: a line of sums, then a line a change, worst first."""
+    meant = found.in_meaning
+    if not meant:
+        out.print(f"no change in meaning, {_counted(lines, 'line')}")
+    else:
+        vote = "" if found.worst.majority == "silence" else f" ({found.worst.majority})"
+        out.print(
+            f"{_counted(len(meant), 'change')} in meaning, {_counted(lines, 'line')}; worst: {found.worst.says}{vote}"
+        )
+    for each in found.changes:
+        agree = f"  [{', '.join(sorted(each.consent))}]" if each.consent else ""
+        out.print(f"{each.code} {each.tag.letter}  {each.says}{agree}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

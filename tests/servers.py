@@ -96,7 +96,8 @@ def postgres(folder: Path, *, fsync: bool = False) -> Iterator[str]:
             stdout=log, stderr=log, user=user, cwd="/", start_new_session=True,
         )  # fmt: skip
     try:
-        until(lambda: _answers(port), "PostgreSQL")
+        until(lambda: process.poll() is not None or _answers(port), "PostgreSQL")
+        assert process.poll() is None, (folder / "postgres.log").read_text()
         yield f"postgresql+psycopg://handoff@127.0.0.1:{port}/postgres"
     finally:
         stop(process)

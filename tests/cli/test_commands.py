@@ -245,3 +245,35 @@ def test_a_rehearsal_of_a_text_that_lost_the_event_is_refused(handoff: Run, tmp_
 
     assert found.code == 1
     assert "UNKNOWN_EVENT" in found.err
+
+
+def test_a_diff_says_what_changes_and_ends_with_1(handoff: Run, tmp_path: Path) -> None:
+    """Worst first, with who must agree; as JSON the same; a text against itself says so and ends with 0."""
+    text = tmp_path / "new.yaml"
+    text.write_text(
+        find(P1)
+        .read_text()
+        .replace("due: within 2 hours", "due: within 90 minutes")
+        .replace(", 2 hours late: tell", ", 3 hours late: tell")
+    )
+
+    found, same = handoff("diff", P1, str(text)), handoff("diff", P1, P1)
+    told = json.loads(handoff("diff", P1, str(text), "--json").out)
+
+    assert (found.code, found.err) == (1, "")
+    assert found.out.splitlines()[0] == "2 changes in meaning, 2 lines; worst: loosens (majority)"
+    assert (
+        "D33 L  Referral: coordinator is told 3 hours late, was 2 hours late: up to 1 hour later.  [council, police]"
+        in found.out
+    )
+    assert (same.code, same.out) == (0, "no change in meaning, 0 lines\n")
+    assert (told["worst"], [each["code"] for each in told["changes"]]) == ("L", ["D33", "D23"])
+
+
+def test_a_diff_of_two_protocols_or_of_a_wrong_rename_is_refused(handoff: Run, tmp_path: Path) -> None:
+    """With the code and the name that is wrong."""
+    text = tmp_path / "new.yaml"
+    text.write_text(find(P1).read_text().replace(" safe-contact:\n", " safe-contact:\n  was: never-there\n"))
+
+    assert "OTHER_PROTOCOL" in handoff("diff", P1, "marac").err
+    assert "WAS_UNKNOWN" in handoff("diff", P1, str(text)).err
