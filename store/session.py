@@ -39,6 +39,10 @@ class RowKeys(Protocol):
         """A case's key for a purpose."""
         ...
 
+    def agency_key(self, agency: str) -> bytes:
+        """A key for what belongs to an agency and to no case of its own."""
+        ...
+
     def warm(self, places: Collection[tuple[str, str]]) -> None:
         """Read the keys of many cases in one go."""
         ...

@@ -123,16 +123,18 @@ class Book:
             raise HandoffError("PROOF_WRONG", "the name, the password or the code is not right; use a fresh code")
         return token
 
-    def holder(self, token: str) -> str:
-        """The person who holds a grant.
+    def holder(self, token: str, within: int | None = None) -> str:
+        """The person who holds a grant; with ``within``, who got it so few seconds ago.
 
         Raises:
-            HandoffError: ``GRANT_NEEDED`` without a grant in force.
+            HandoffError: ``GRANT_NEEDED`` without a grant in force, ``GRANT_STALE`` when it is too old for this.
         """
         now = int(self._clock())
         with self.database.write() as connection:
             row = connection.execute(select(granted).where(granted.c.hash == _hash(token))).first()
             if row is not None and now - row.used_at <= IDLE and now - row.issued_at <= LONGEST:
+                if within is not None and now - row.issued_at > within:
+                    raise HandoffError("GRANT_STALE", "sign in at your agency's keyholder once more: this act needs it")
                 connection.execute(update(granted).where(granted.c.hash == row.hash).values(used_at=now))
                 return str(row.person)
         raise HandoffError("GRANT_NEEDED", "sign in at your agency's keyholder to see protected values")

@@ -29,6 +29,8 @@ PATIENCE = 30.0
 """Seconds a connection may stay silent."""
 MOST = 256
 """Values in one call."""
+SIGNS_WITHIN = 300
+"""Seconds after signing in, in which a person may have a release signed."""
 BOOK, CERTIFICATE, KEYS = "keyholder.db", "keyholder.pem", "keys"
 
 
@@ -70,9 +72,7 @@ class Keyholder:
             if error.code in {"CLOCK_APART", "REPLAYED"}:
                 raise
             raise HandoffError("AUDIT_DOWN", "the keyholder cannot write, so it opens nothing") from error
-        owner = call.grant.agency if isinstance(call, wire.Open | wire.Share) else None
-        owner = owner or (call.order.owner if isinstance(call, wire.Forget) else getattr(call, "agency", None))
-        if owner != self.agency:
+        if _asked_of(call) != self.agency:
             raise HandoffError("CUSTODIAN_DENIED", f"this keyholder keeps the keys of {self.agency} alone")
         match call:
             case wire.SignIn():
@@ -82,11 +82,23 @@ class Keyholder:
                 why = call.why if isinstance(call, wire.Open) else f"for {call.to.agency}"
                 self._write_down(client, person, call.method, why, call.items)
                 return self._keeper.answer(call.model_copy(update={"grant": replace(call.grant, token="")}))
+            case wire.Sign():
+                self._write_signing(client, call)
+                return self._keeper.answer(call)
+            case wire.Vouch():
+                self._write_down(client, self.book.holder(call.grant.token), call.method, call.ticket.release, ())
+                return self._keeper.answer(call)
+            case wire.OpenReleased():
+                to = call.shown.ticket
+                self._write_down(client, f"{to.agency}/{to.person}", call.method, call.shown.release.id, call.items)
+                return self._keeper.answer(call)
         self._of_machine(client, call)
         return self._keeper.answer(call)
 
     def _of_machine(
-        self, client: str, call: wire.Describe | wire.Forget | wire.EngineShare | wire.Rotate | wire.Rewrap
+        self,
+        client: str,
+        call: wire.Describe | wire.Forget | wire.EngineShare | wire.Rotate | wire.Rewrap | wire.Identity | wire.Revoke,
     ) -> None:
         """Write down what an installation may ask without a person: no value leaves by it."""
         match call:
@@ -102,13 +114,21 @@ class Keyholder:
                 self.book.write_down(Act(client=client, person="", what=call.method, cases=(call.order.case_id,)))
             case wire.EngineShare():
                 self.book.write_down(Act(client=client, person="", what=call.method))
-            case wire.Describe():
+            case wire.Revoke():
+                self.book.write_down(Act(client=client, person="", what=call.method, why=call.release))
+            case wire.Describe() | wire.Identity():
                 pass
 
     def _sign_in(self, client: str, call: wire.SignIn) -> str:
         token = self.book.sign_in(call.name, call.password, call.code)
         self.book.write_down(Act(client=client, person=call.name, what=call.method))
         return token
+
+    def _write_signing(self, client: str, call: wire.Sign) -> None:
+        """A signature is given to who showed password and code just now: who took over a session cannot sign."""
+        person = self.book.holder(call.grant.token, within=SIGNS_WITHIN)
+        cases = (call.release.case_id,)
+        self.book.write_down(Act(client=client, person=person, what=call.method, why=call.release.id, cases=cases))
 
     def _write_down(self, client: str, person: str, what: str, why: str, items: tuple[Item, ...]) -> None:
         if len(items) > MOST:
@@ -125,6 +145,19 @@ class Keyholder:
         self.book.enrol(call.code, print_, call.certificate)
         self.book.write_down(Act(client=print_, person="", what=call.method))
         return wire.Answer(card=self._keys.take_home(self.agency, call.seeds))
+
+
+def _asked_of(call: wire.Call | wire.SignIn) -> Slug:
+    """The agency whose key a call needs."""
+    match call:
+        case wire.Open() | wire.Share() | wire.Sign() | wire.Vouch():
+            return call.grant.agency
+        case wire.Forget():
+            return call.order.owner
+        case wire.OpenReleased():
+            return call.shown.release.owner
+        case _:
+            return call.agency
 
 
 class _Handler(socketserver.BaseRequestHandler):

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.kernel import OpaqueId, Slug
 from store.custodian import escrow, suite
 from store.custodian.escrow import Card, Escrow
 from store.custodian.port import KeyCard, Order, Receipt
@@ -18,6 +20,7 @@ from store.custodian.safes import Files, Safe, kept_as
 from store.custodian.suite import SEED_BYTES, SUITE, PrivateKey
 
 FORGOTTEN = "forgotten.jsonl"
+CLOSED = "releases.jsonl"
 FIRST_EPOCH = 1
 
 
@@ -31,6 +34,7 @@ class KeyFolder:
         folder.chmod(0o700)
         self._keys: dict[tuple[Slug, int], PrivateKey] = {}
         self._forgotten = self._read_forgotten()
+        self._closed = self._read_closed()
 
     def card(self, agency: Slug) -> KeyCard:
         """The agency's newest card; its first key is made here."""
@@ -65,6 +69,18 @@ class KeyFolder:
         if not path.exists():
             raise HandoffError("UNKNOWN_KEY", f"the first key of {agency} is not in this folder")
         return suite.engine_share(agency, self._read(agency, FIRST_EPOCH))
+
+    def identity(self, agency: Slug) -> Ed25519PrivateKey:
+        """The key the agency signs with, made of its first seed: rotating leaves what was signed before in force.
+
+        Raises:
+            HandoffError: ``UNKNOWN_KEY`` when this folder does not hold the first seed any more.
+        """
+        self.card(agency)
+        path = self._path(agency, FIRST_EPOCH)
+        if not path.exists():
+            raise HandoffError("UNKNOWN_KEY", f"the first key of {agency} is not in this folder")
+        return suite.identity(agency, self._read(agency, FIRST_EPOCH))
 
     def seeds(self, agency: Slug) -> tuple[tuple[int, bytes], ...]:
         """All seeds of an agency with their epochs, for taking them home to its keyholder."""
@@ -151,19 +167,23 @@ class KeyFolder:
     def forget(self, order: Order) -> Receipt:
         """Write the order down for good before saying so."""
         if order not in self._forgotten:
-            line = json.dumps(asdict(order), sort_keys=True) + "\n"
-            handle = os.open(self._folder / FORGOTTEN, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(handle, line.encode())
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            _append(self._folder / FORGOTTEN, json.dumps(asdict(order), sort_keys=True))
             self._forgotten.append(order)
         return Receipt(order=order, number=self._forgotten.index(order) + 1)
 
     def is_forgotten(self, order: Order) -> bool:
         """Whether these values may no longer be opened."""
         return order in self._forgotten
+
+    def close_release(self, release: OpaqueId, why: str) -> None:
+        """Write down for good that a release opens nothing from now on: ``revoked``, or ``used``."""
+        if why not in self._closed.setdefault(release, set()):
+            _append(self._folder / CLOSED, json.dumps([release, why]))
+            self._closed[release].add(why)
+
+    def is_closed(self, release: OpaqueId, why: str) -> bool:
+        """Whether that was written down."""
+        return why in self._closed.get(release, ())
 
     def _newest(self, agency: Slug) -> int | None:
         found = [int(each.suffixes[-2][1:]) for each in self._folder.glob(f"{agency}.*.seed")]
@@ -187,6 +207,25 @@ class KeyFolder:
         if not path.exists():
             return []
         return [Order(**json.loads(line)) for line in path.read_text().splitlines()]
+
+
+    def _read_closed(self) -> dict[OpaqueId, set[str]]:
+        path = self._folder / CLOSED
+        found: dict[OpaqueId, set[str]] = {}
+        for line in path.read_text().splitlines() if path.exists() else ():
+            release, why = json.loads(line)
+            found.setdefault(release, set()).add(why)
+        return found
+
+
+def _append(path: Path, line: str) -> None:
+    """Add a line to a file that only its owner may read; it is on the disk when this returns."""
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(handle, f"{line}\n".encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _about(agency: Slug, epoch: int) -> str:

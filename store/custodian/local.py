@@ -13,10 +13,11 @@ from typing import Self, TypeVar
 from pydantic import ValidationError
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.kernel import OpaqueId, Slug
 from store.custodian import wire
-from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Shown, Wrap
 from store.custodian.safes import TokenOptions
+from store.releases.document import Release, Ticket
 
 SOCKET = "custodian.sock"
 TOKEN = "custodian.token"  # noqa: S105 - a file's name
@@ -72,6 +73,29 @@ class LocalCustodian:
     def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
         """See ``port.Custodian``."""
         return _given(self._call(wire.Rewrap(agency=agency, records=tuple(records))).wraps)
+
+    def identity(self, agency: Slug) -> bytes:
+        """See ``port.Custodian``."""
+        return _given(self._call(wire.Identity(agency=agency)).identity)
+
+    def sign(self, grant: Grant, release: Release) -> bytes:
+        """See ``port.Custodian``."""
+        return _given(self._call(wire.Sign(grant=grant, release=release)).signature)
+
+    def vouch(self, grant: Grant, ticket: Ticket) -> bytes:
+        """See ``port.Custodian``."""
+        return _given(self._call(wire.Vouch(grant=grant, ticket=ticket)).signature)
+
+    def open_released(self, shown: Shown, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
+        """See ``port.Custodian``."""
+        values = _given(self._call(wire.OpenReleased(shown=shown, why=why, items=tuple(items))).values)
+        if len(values) != len(items):
+            raise _down()
+        return values
+
+    def revoke(self, owner: Slug, release: OpaqueId) -> None:
+        """See ``port.Custodian``."""
+        self._call(wire.Revoke(agency=owner, release=release))
 
     def answers(self) -> bool:
         """Whether the custodian can be reached."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from protocol.kernel import OpaqueId, Slug
+from store.releases.document import Release, Ticket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +96,23 @@ class Receipt:
     number: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a recipient's open rests on: the release its owner's key signed, and who its own agency says is asking."""
+
+    release: Release
+    signature: bytes
+    ticket: Ticket
+    vouched: bytes
+
+
 class Custodian(Protocol):
     """Keeps private keys. Every method raises HandoffError and then has done nothing.
 
     Codes: ``CUSTODIAN_DOWN`` (does not answer), ``CUSTODIAN_DENIED`` (not this agency's to open), ``VALUE_SPOILED``
     (altered, moved, or sealed to another key), ``VALUE_FORGOTTEN``, ``UNKNOWN_KEY``. A keyholder also has
-    ``GRANT_NEEDED``, ``PROOF_WRONG``, ``TOO_MANY_TRIES``, ``LIMIT_REACHED``, ``AUDIT_DOWN``, ``CLOCK_APART`` and
-    ``REPLAYED``.
+    ``GRANT_NEEDED``, ``GRANT_STALE``, ``PROOF_WRONG``, ``TOO_MANY_TRIES``, ``LIMIT_REACHED``, ``AUDIT_DOWN``,
+    ``CLOCK_APART`` and ``REPLAYED``.
     """
 
     def sign_in(self, agency: Slug, name: str, password: str, code: str) -> str:
@@ -140,4 +151,31 @@ class Custodian(Protocol):
 
     def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
         """The same record keys, wrapped to the agency's own newest card: each was opened once to see that it opens."""
+        ...
+
+    def identity(self, agency: Slug) -> bytes:
+        """The public half of the key that the agency signs with: the same for as long as the agency is."""
+        ...
+
+    def sign(self, grant: Grant, release: Release) -> bytes:
+        """The owner's signature of a release, by its own key, if it keeps the rules (``document.check``).
+
+        A keyholder signs only for who proved themselves to it within five minutes: else ``GRANT_STALE``.
+        """
+        ...
+
+    def vouch(self, grant: Grant, ticket: Ticket) -> bytes:
+        """The signature of the person's own agency under what they ask of another's."""
+        ...
+
+    def open_released(self, shown: Shown, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
+        """Values for a release's recipient, in order; the owner's custodian itself holds the release to its word.
+
+        Codes: ``RELEASE_FORGED``, ``RELEASE_REVOKED``, ``RELEASE_NOT_YET``, ``RELEASE_EXPIRED``, ``AGREEMENT_ENDED``,
+        ``NOT_RECIPIENT``, ``REPLAYED``, ``FIELD_NOT_RELEASED``, ``RELEASE_USED``.
+        """
+        ...
+
+    def revoke(self, owner: Slug, release: OpaqueId) -> None:
+        """Open nothing by this release from now on. Asked for by anybody who may call, for it opens nothing."""
         ...

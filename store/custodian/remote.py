@@ -17,9 +17,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.kernel import OpaqueId, Slug
 from store.custodian import tls, wire
-from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Shown, Wrap
+from store.releases.document import Release, Ticket
 
 PATIENCE = 5.0
 """Seconds a keyholder may take."""
@@ -134,6 +135,29 @@ class RemoteCustodian:
     def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
         """See ``port.Custodian``."""
         return self._given(self._call(wire.Rewrap(agency=agency, records=tuple(records))).wraps)
+
+    def identity(self, agency: Slug) -> bytes:
+        """See ``port.Custodian``."""
+        return self._given(self._call(wire.Identity(agency=agency)).identity)
+
+    def sign(self, grant: Grant, release: Release) -> bytes:
+        """See ``port.Custodian``."""
+        return self._given(self._call(wire.Sign(grant=grant, release=release)).signature)
+
+    def vouch(self, grant: Grant, ticket: Ticket) -> bytes:
+        """See ``port.Custodian``."""
+        return self._given(self._call(wire.Vouch(grant=grant, ticket=ticket)).signature)
+
+    def open_released(self, shown: Shown, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
+        """See ``port.Custodian``."""
+        values = self._given(self._call(wire.OpenReleased(shown=shown, why=why, items=tuple(items))).values)
+        if len(values) != len(items):
+            raise self._down()
+        return values
+
+    def revoke(self, owner: Slug, release: OpaqueId) -> None:
+        """See ``port.Custodian``."""
+        self._call(wire.Revoke(agency=owner, release=release))
 
     def answers(self) -> bool:
         """Whether the keyholder can be reached and is who it was."""

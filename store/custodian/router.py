@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from protocol.kernel import Slug
+from protocol.kernel import OpaqueId, Slug
 from runtime.settings import Settings
 from store.custodian import remote
 from store.custodian.local import LocalCustodian
-from store.custodian.port import Custodian, Grant, Item, KeyCard, Order, Place, Receipt, Wrap
+from store.custodian.port import Custodian, Grant, Item, KeyCard, Order, Place, Receipt, Shown, Wrap
 from store.custodian.remote import RemoteCustodian
+from store.releases.document import Release, Ticket
 
 
 class Custodians:
@@ -61,6 +62,26 @@ class Custodians:
     def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
         """See ``port.Custodian``."""
         return self.of(agency).rewrap(agency, records)
+
+    def identity(self, agency: Slug) -> bytes:
+        """See ``port.Custodian``."""
+        return self.of(agency).identity(agency)
+
+    def sign(self, grant: Grant, release: Release) -> bytes:
+        """See ``port.Custodian``."""
+        return self.of(grant.agency).sign(grant, release)
+
+    def vouch(self, grant: Grant, ticket: Ticket) -> bytes:
+        """See ``port.Custodian``."""
+        return self.of(grant.agency).vouch(grant, ticket)
+
+    def open_released(self, shown: Shown, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
+        """See ``port.Custodian``."""
+        return self.of(shown.release.owner).open_released(shown, why, items)
+
+    def revoke(self, owner: Slug, release: OpaqueId) -> None:
+        """See ``port.Custodian``."""
+        self.of(owner).revoke(owner, release)
 
     def answers(self) -> bool:
         """Whether the custodian of this machine can be reached."""

@@ -7,6 +7,8 @@ import os
 import socket
 import socketserver
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +19,17 @@ from protocol.kernel import Slug
 from store.custodian import suite, wire
 from store.custodian.keys import KeyFolder
 from store.custodian.port import Grant, Item, Order, Place, Wrap
+from store.custodian.releasing import Releasing
+from store.releases.document import SECOND
 
 
 class Keeper:
     """The port's methods on a folder of keys."""
 
-    def __init__(self, keys: KeyFolder) -> None:
+    def __init__(self, keys: KeyFolder, clock: Callable[[], float] = time.time) -> None:
         self._keys = keys
         self._lock = threading.Lock()
+        self._releasing = Releasing(keys, lambda: int(clock() * SECOND))
 
     def answer(self, call: wire.Call) -> wire.Answer:
         """Do one call.
@@ -53,6 +58,25 @@ class Keeper:
                     return wire.Answer(wraps=tuple(self._rewrap(call.agency, *each) for each in call.records))
                 case wire.EngineShare():
                     return wire.Answer(engine_share=self._keys.engine_share(call.agency))
+                case _:
+                    return self._release(call)
+
+    def _release(self, call: wire.Releasing) -> wire.Answer:
+        match call:
+            case wire.Identity():
+                return wire.Answer(identity=self._releasing.identity(call.agency))
+            case wire.Sign():
+                return wire.Answer(signature=self._releasing.sign(call.grant, call.release))
+            case wire.Vouch():
+                return wire.Answer(signature=self._releasing.vouch(call.grant, call.ticket))
+            case wire.Revoke():
+                self._releasing.revoke(call.release)
+                return wire.Answer()
+            case wire.OpenReleased():
+                self._releasing.admit(call.shown, call.items)
+                # Opened as by the owner itself: its key is what opens, and what was signed is the right to it.
+                owner = Grant(person=call.shown.ticket.person, agency=call.shown.release.owner)
+                return wire.Answer(values=tuple(self._open(owner, each) for each in call.items))
 
     def _open(self, grant: Grant, item: Item) -> bytes:
         return suite.open_value(self._value_key(grant, item), item.place, item.sealed)

@@ -12,6 +12,7 @@ import os
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -114,6 +115,13 @@ def seal_seed(card: KeyCard, seed: bytes) -> Wrap:
 def seed_info(agency: str, epoch: int) -> bytes:
     """What a seed in escrow is bound to."""
     return _bytes("escrow-seed", agency, epoch)
+
+
+def identity(agency: str, seed: bytes) -> Ed25519PrivateKey:
+    """The key, made of an agency's first seed, that it signs with."""
+    info = _bytes("identity", agency)
+    made = HKDF(algorithm=hashes.SHA256(), length=KEY_BYTES, salt=None, info=info).derive(seed)
+    return Ed25519PrivateKey.from_private_bytes(made)
 
 
 def record_info(place: Place) -> bytes:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
-from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
+from protocol.kernel import OpaqueId, Slug
+from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Shown, Wrap
+from store.releases.document import Release, Ticket
 
 AT_MOST = 64 * 1024 * 1024
 """The longest message, in bytes."""
@@ -77,6 +78,46 @@ class Rewrap(Message):
     records: tuple[tuple[Place, Wrap], ...]
 
 
+class Identity(Message):
+    """``Custodian.identity``."""
+
+    method: Literal["identity"] = "identity"
+    agency: Slug
+
+
+class Sign(Message):
+    """``Custodian.sign``."""
+
+    method: Literal["sign"] = "sign"
+    grant: Grant
+    release: Release
+
+
+class Vouch(Message):
+    """``Custodian.vouch``."""
+
+    method: Literal["vouch"] = "vouch"
+    grant: Grant
+    ticket: Ticket
+
+
+class OpenReleased(Message):
+    """``Custodian.open_released``."""
+
+    method: Literal["open-released"] = "open-released"
+    shown: Shown
+    why: Slug
+    items: tuple[Item, ...]
+
+
+class Revoke(Message):
+    """``Custodian.revoke``."""
+
+    method: Literal["revoke"] = "revoke"
+    agency: Slug
+    release: OpaqueId
+
+
 class SignIn(Message):
     """``Custodian.sign_in``, at a keyholder."""
 
@@ -96,8 +137,9 @@ class Enrol(Message):
     seeds: tuple[tuple[int, bytes], ...] = ()
 
 
+Releasing: TypeAlias = Identity | Sign | Vouch | OpenReleased | Revoke
 Call: TypeAlias = Annotated[
-    Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap, Field(discriminator="method")
+    Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap | Releasing, Field(discriminator="method")
 ]
 
 
@@ -114,7 +156,8 @@ class Sent(Message):
     at: float
     nonce: str
     call: Annotated[
-        Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap | SignIn | Enrol, Field(discriminator="method")
+        Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap | Releasing | SignIn | Enrol,
+        Field(discriminator="method"),
     ]
 
 
@@ -127,6 +170,8 @@ class Answer(Message):
     receipt: Receipt | None = None
     engine_share: bytes | None = None
     grant: str | None = None
+    signature: bytes | None = None
+    identity: bytes | None = None
     refused: tuple[str, str] | None = None
 
 

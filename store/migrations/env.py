@@ -9,8 +9,9 @@ from store.audit import tables as audit_tables
 from store.edge_tables import metadata
 from store.erasure import tables as _erasure  # noqa: F401 - as below
 from store.policy import tables as _shields  # noqa: F401 - its tables are in the metadata by being imported
+from store.releases import tables as release_tables
 
-_ = account_tables, audit_tables
+_ = account_tables, audit_tables, release_tables
 """Its tables are on the same metadata."""
 
 context.configure(

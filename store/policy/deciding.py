@@ -27,7 +27,8 @@ class Object:
     ``agency``: whose task it is, or who was told; ``owner``: the confidential agency it belongs to alone; ``parties``:
     agencies with a step in the case's protocol; ``voters``, ``told``, ``on_case``: roles of the subject's agency that
     vote, were told, have or had a task in the case or lead; ``recipients``: people and agencies a release in force
-    names; ``kept_out``: people the case is closed to.
+    names; ``kept_out``: people the case is closed to; ``leads``: roles that lead the keeper; ``person``: who it is
+    about or who asked for it; ``broken_glass``: people who may look for some hours, by a second person's yes.
     """
 
     kind: Kind
@@ -41,6 +42,9 @@ class Object:
     on_case: frozenset[Slug] = NOBODY
     recipients: frozenset[str] = NOBODY
     kept_out: frozenset[OpaqueId] = NOBODY
+    leads: frozenset[Slug] = NOBODY
+    person: OpaqueId | None = None
+    broken_glass: frozenset[OpaqueId] = NOBODY
 
 
 class Decision(NamedTuple):
@@ -65,6 +69,10 @@ HOLDS: Mapping[Condition, Judge] = {
     Condition.KEEPER: lambda who, it: who.agency == it.keeper,
     Condition.ON_CASE: lambda who, it: not it.on_case.isdisjoint(who.roles),
     Condition.RECIPIENT: lambda who, it: who.person_id in it.recipients or who.agency in it.recipients,
+    Condition.BROKEN_GLASS: lambda who, it: who.person_id in it.broken_glass,
+    Condition.LEADS: lambda who, it: not it.leads.isdisjoint(who.roles),
+    Condition.SELF: lambda who, it: who.person_id == it.person,
+    Condition.OTHER: lambda who, it: it.person is not None and who.person_id != it.person,
     Condition.COORDINATES: lambda who, _: who.coordinates,
     Condition.COUNCIL: lambda who, _: COUNCIL in who.roles,
     Condition.UNSHIELDED: lambda who, it: who.person_id not in it.kept_out,

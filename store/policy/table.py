@@ -20,6 +20,14 @@ class Kind(StrEnum):
     FACT = "fact"
     NOTICE = "notice"
     VALUE = "value"
+    RELEASE = "release"
+    """What a survivor lets leave the house, and what leaves it for an imminent threat."""
+    LOG = "log"
+    """What left the house, of one case."""
+    GLASS = "glass"
+    """A person's asking to open values of a case they have no part in."""
+    SHIELD = "shield"
+    """That a case is closed to a person."""
     FIGURES = "figures"
 
 
@@ -33,6 +41,14 @@ class Action(StrEnum):
     OPEN = "open"
     RECEIVE = "receive"
     """Say that a notice was read."""
+    ASK = "ask"
+    """Ask a second person for what one may not do alone."""
+    ANSWER = "answer"
+    """Be that second person."""
+    SIGN = "sign"
+    REVOKE = "revoke"
+    SET = "set"
+    LIFT = "lift"
 
 
 class Class(StrEnum):
@@ -68,6 +84,14 @@ class Condition(StrEnum):
     """A role of the subject has or had a task of its agency in the case, or stands in for one, or leads the agency."""
     RECIPIENT = "recipient"
     """A release in force names the subject and the value."""
+    BROKEN_GLASS = "broken-glass"
+    """The subject asked for the case with a reason, a second person said yes, and the hours are not over."""
+    LEADS = "leads"
+    """A role of the subject leads the agency that keeps it."""
+    SELF = "self"
+    """It is about the subject, or the subject asked for it."""
+    OTHER = "other"
+    """It is about another person, or another person asked for it."""
     COORDINATES = "coordinates"
     """The subject is a coordinator."""
     COUNCIL = "council"
@@ -123,6 +147,23 @@ TABLE: tuple[Row, ...] = (
     # Values: people of the agency that keeps them who have to do with the case, and whom a release names.
     Row(A.OPEN, K.VALUE, C.VALUES, (W.PERSON, W.KEEPER, W.ON_CASE, W.UNSHIELDED)),
     Row(A.OPEN, K.VALUE, C.VALUES, (W.PERSON, W.RECIPIENT, W.UNSHIELDED)),
+    Row(A.OPEN, K.VALUE, C.VALUES, (W.PERSON, W.KEEPER, W.BROKEN_GLASS, W.UNSHIELDED)),
+    # Releases: drafted and signed by who has to do with the case, taken back by any of the keeper's people.
+    Row(A.READ, K.RELEASE, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.UNSHIELDED)),
+    Row(A.READ, K.RELEASE, C.ENGAGEMENT, (W.PERSON, W.RECIPIENT, W.UNSHIELDED)),
+    Row(A.SIGN, K.RELEASE, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.ON_CASE, W.UNSHIELDED)),
+    Row(A.ANSWER, K.RELEASE, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.LEADS, W.OTHER, W.UNSHIELDED)),
+    Row(A.REVOKE, K.RELEASE, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.UNSHIELDED)),
+    Row(A.READ, K.LOG, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.ON_CASE, W.UNSHIELDED)),
+    # Glass: asked for by anybody of the keeper, said yes to by another, looked over by those who lead.
+    Row(A.ASK, K.GLASS, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.UNSHIELDED)),
+    Row(A.ANSWER, K.GLASS, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.OTHER, W.UNSHIELDED)),
+    Row(A.READ, K.GLASS, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.LEADS, W.UNSHIELDED)),
+    # Shields: on oneself at any time, on one's staff by who leads them; lifted by a lead who is not shielded.
+    Row(A.SET, K.SHIELD, C.ENGAGEMENT, (W.PERSON, W.SELF)),
+    Row(A.SET, K.SHIELD, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.LEADS)),
+    Row(A.LIFT, K.SHIELD, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.LEADS, W.UNSHIELDED)),
+    Row(A.READ, K.SHIELD, C.ENGAGEMENT, (W.PERSON, W.KEEPER, W.LEADS, W.UNSHIELDED)),
     # Figures: totals only.
     Row(A.READ, K.FIGURES, C.NEUTRAL, (W.PERSON, W.COORDINATES)),
     Row(A.READ, K.FIGURES, C.NEUTRAL, (W.PERSON, W.COUNCIL)),

@@ -109,7 +109,7 @@ def test_what_is_listed_is_what_is_allowed(database: Database, seed: int) -> Non
 
 
 def test_every_kind_that_is_listed_is_tried() -> None:
-    """Cases, tasks, facts and notices are selected by SQL; values and figures are decided one by one."""
+    """Cases, tasks, facts and notices are selected by SQL; all else is decided one by one."""
     assert {kind for _, kind, _ in LISTED} == {Kind.CASE, Kind.TASK, Kind.FACT, Kind.NOTICE}
 
 

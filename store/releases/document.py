@@ -1,0 +1,216 @@
+"""The paper itself: what an agency's own key signs, and the rules that hold before it does.
+
+Signed and checked by the owner's custodian, so nothing here asks a database. Sources: privacy notes §4; T1, T4, T9.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from protocol.errors import HandoffError
+from protocol.kernel import OpaqueId, Slug
+from protocol.state import Instant
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+LONGEST = 90 * DAY
+"""A release lasts this long at most, and no release renews itself."""
+
+THREAT_LASTS = 4 * HOUR
+"""What is disclosed for an imminent threat can be looked at for so long, and once."""
+
+ANSWER_WITHIN = 10 * MINUTE
+"""How long a supervisor has to say yes or no to it; nobody's answer lets it go ahead."""
+
+
+class Ground(StrEnum):
+    """By what right something leaves the house."""
+
+    RELEASE = "release"
+    THREAT_TO_LIFE = "threat-to-life"
+    THREAT_TO_CHILD = "threat-to-child"
+    THREAT_TO_OTHERS = "threat-to-others"
+
+
+class Purpose(StrEnum):
+    """What a release is for; the closed list, beside which she may have words of her own (sealed)."""
+
+    COURT_DATE = "court-date"
+    PROTECTION_ORDER = "protection-order"
+    PROSECUTION = "prosecution"
+    SAFETY_PLANNING = "safety-planning"
+    HOUSING = "housing"
+    HEALTH = "health"
+    CHILDREN = "children"
+    BENEFITS = "benefits"
+    OTHER = "other"
+    SAFETY_OF_LIFE = "safety-of-life"
+    """Of a disclosure for an imminent threat, and of nothing else."""
+
+
+class Form(StrEnum):
+    """How it was signed."""
+
+    PAPER = "paper"
+    DEVICE = "device"
+
+
+class Signer(StrEnum):
+    """Who has to sign."""
+
+    SURVIVOR = "survivor"
+    MINOR = "minor"
+    INCAPACITY = "incapacity"
+
+
+class Mode(StrEnum):
+    """How it is given: looked at, each time through the owner's custodian. Nothing is copied."""
+
+    VIEW = "view"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Who it is for: an agency, or one role or one person of it. ``key``: what that agency's custodian signs with."""
+
+    agency: Slug
+    key: bytes
+    role: Slug | None = None
+    person: OpaqueId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """What was put to paper or device, as the advocate attests it."""
+
+    signer: Signer = Signer.SURVIVOR
+    form: Form = Form.PAPER
+    by_survivor: bool = False
+    by_guardian: bool = False
+    guardian_not_suspect: bool = False
+    guardians_order: bool = False
+    explained_by: OpaqueId = ""
+    language: Slug = "english"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One release, or one disclosure for an imminent threat (``ground``), whole.
+
+    ``words`` is a reference to sealed words. ``agreed_until``: when the agreement between the two agencies is to be
+    reviewed, after which nothing opens (T17). ``drafted_by``, ``approved_by``: people of the owner.
+    """
+
+    id: OpaqueId
+    site: OpaqueId
+    case_id: OpaqueId
+    owner: Slug
+    to: Recipient
+    ground: Ground
+    purpose: Purpose
+    fields: tuple[Slug, ...]
+    starts: Instant
+    ends: Instant
+    agreement: Slug
+    agreed_until: Instant
+    drafted_by: OpaqueId
+    signed: Signed | None = None
+    approved_by: OpaqueId | None = None
+    words: OpaqueId | None = None
+    mode: Mode = Mode.VIEW
+
+    @property
+    def once(self) -> bool:
+        """Whether it can be looked at one time only."""
+        return self.ground is not Ground.RELEASE
+
+    def bytes(self) -> bytes:
+        """What is signed."""
+        said = asdict(self) | {"to": {**asdict(self.to), "key": self.to.key.hex()}}
+        return b"handoff/1|release|" + json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+
+
+def check(release: Release) -> None:
+    """Hold a release to the rules that its owner's key signs by.
+
+    Raises:
+        HandoffError: ``NO_FIELDS``, ``UNTIL_PASSED``, ``UNTIL_TOO_FAR``, ``TO_ITSELF``, ``PURPOSE_WRONG``,
+            ``SIGNATURE_MISSING``, ``GUARDIAN_MISSING``, ``GUARDIAN_SUSPECT``, ``GUARDIAN_ORDER``.
+    """
+    if not release.fields:
+        raise HandoffError("NO_FIELDS", "name each field that is shared; there is no way to share everything")
+    if release.to.agency == release.owner:
+        raise HandoffError("TO_ITSELF", "an agency's own people need no release")
+    if release.ends <= release.starts:
+        raise HandoffError("UNTIL_PASSED", "a release ends after it begins; give a later day")
+    if release.once:
+        _check_threat(release)
+    else:
+        _check_signed(release)
+
+
+def _check_threat(release: Release) -> None:
+    if release.ends - release.starts > THREAT_LASTS:
+        raise HandoffError("UNTIL_TOO_FAR", "what is disclosed for an imminent threat ends after 4 hours")
+    if release.purpose is not Purpose.SAFETY_OF_LIFE:
+        raise HandoffError("PURPOSE_WRONG", "an imminent threat is for safety of life, and nothing else is")
+
+
+def _check_signed(release: Release) -> None:
+    if release.ends - release.starts > LONGEST:
+        raise HandoffError("UNTIL_TOO_FAR", "a release lasts 90 days at most; ask her again then")
+    if release.purpose is Purpose.SAFETY_OF_LIFE:
+        raise HandoffError("PURPOSE_WRONG", "safety of life is the purpose of an imminent threat; name hers")
+    signed = release.signed or Signed()
+    guarded = signed.signer is not Signer.SURVIVOR
+    if not signed.explained_by:
+        raise HandoffError("SIGNATURE_MISSING", "say who explained the release to her: it is informed or it is none")
+    if not signed.by_survivor and signed.signer is not Signer.INCAPACITY:
+        raise HandoffError("SIGNATURE_MISSING", "she has not signed: nothing is shared without her signature")
+    if guarded and not signed.by_guardian:
+        raise HandoffError("GUARDIAN_MISSING", "a parent or guardian has to sign as well")
+    if guarded and not signed.guardian_not_suspect:
+        raise HandoffError("GUARDIAN_SUSPECT", "say that the guardian who signs is not the suspect, or find another")
+    if signed.signer is Signer.INCAPACITY and not signed.guardians_order:
+        raise HandoffError("GUARDIAN_ORDER", "attach the court's order that appoints the guardian")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A recipient's own agency says: this is our person, now, about this release. Good once, for a minute."""
+
+    release: OpaqueId
+    agency: Slug
+    person: OpaqueId
+    roles: tuple[Slug, ...]
+    at: Instant
+    nonce: str
+
+    def bytes(self) -> bytes:
+        """What is signed."""
+        return b"handoff/1|ticket|" + json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
+
+
+def in_force(release: Release, now: Instant) -> None:
+    """Whether it may be looked at by the clock.
+
+    Raises:
+        HandoffError: ``RELEASE_NOT_YET``, ``RELEASE_EXPIRED``, ``AGREEMENT_ENDED``.
+    """
+    if now < release.starts:
+        raise HandoffError("RELEASE_NOT_YET", "this has not begun")
+    if now >= release.ends:
+        raise HandoffError("RELEASE_EXPIRED", "this was shared until a day that is over; it does not open any more")
+    if now >= release.agreed_until:
+        raise HandoffError("AGREEMENT_ENDED", "the agreement between the two agencies is over; renew it first")
+
+
+def names(release: Release, agency: Slug, person: OpaqueId, roles: Sequence[Slug]) -> bool:
+    """Whether somebody is who it is for."""
+    to = release.to
+    return agency == to.agency and to.person in (None, person) and (to.role is None or to.role in roles)
