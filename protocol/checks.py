@@ -35,6 +35,7 @@ def check_protocol(protocol: Protocol, place: Places, today: date) -> Iterator[F
     yield from _opening_hours(protocol, place)
     yield from _coordinator(protocol, place)
     yield from _agreements(protocol, place, today.toordinal())
+    yield from _facing(protocol, place)
     yield from check_loops(protocol, place)
     yield from check_openings(protocol, place)
     yield from _nothing_rests_on_shares(protocol, place)
@@ -114,6 +115,17 @@ def _agreements(protocol: Protocol, place: Places, today: int) -> Iterator[Findi
                 says = f"{slot} goes from {protocol.slot[slot].keeper} to {role} without an agreement in date."
                 where = place(_of(step, "shares"))
                 yield Finding(code="NO_AGREEMENT", says=says, place=where, write="Add one under agreements.")
+
+
+def _facing(protocol: Protocol, place: Places) -> Iterator[Finding]:
+    """What came from the survivor never goes to who works with the suspect, release or not (T6)."""
+    inside = {each.id for each in protocol.agencies if each.confidential}
+    for step in protocol.steps:
+        for slot, role in product(step.shares, step.shares_with):
+            if protocol.role[role].faces_suspect and protocol.slot[slot].keeper in inside:
+                says = f"{slot} goes to {role}, who faces the suspect: nothing that came from her does."
+                where = place(_of(step, "shares"))
+                yield Finding(code="FACES_SUSPECT", says=says, place=where, write="Share it with another role.")
 
 
 def _certain_owners(protocol: Protocol, step: Step) -> tuple[Slug, ...]:

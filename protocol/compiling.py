@@ -301,12 +301,14 @@ class Compiler:
             self.fail("DEPUTY", f"The deputy of {role.id} is {why}.", path, f"Name another role of {role.agency}.")
 
     def _role(self, agency: Slug, name: Slug, phrase: str | None) -> Role:
-        always, by_rota, deputy = False, False, None
+        always, by_rota, faces_suspect, deputy = False, False, False, None
         for part in [each.strip() for each in (phrase or "").split(",") if each.strip()]:
             if part in ("always", "in open hours"):
                 always = part == "always"
             elif part == "by rota":
                 by_rota = True
+            elif part == "faces the suspect":
+                faces_suspect = True
             elif part.startswith("deputy "):
                 deputy = part.removeprefix("deputy ")
             else:
@@ -315,9 +317,11 @@ class Compiler:
                     "ROLE",
                     f"{part} does not say how a role is covered.",
                     path,
-                    "Write always, in open hours, by rota, or deputy R.",
+                    "Write always, in open hours, by rota, faces the suspect, or deputy R.",
                 )
-        return Role(id=name, agency=agency, always=always, by_rota=by_rota, deputy=deputy)
+        return Role(
+            id=name, agency=agency, always=always, by_rota=by_rota, faces_suspect=faces_suspect, deputy=deputy
+        )
 
     def _agreement(self, name: Slug) -> Agreement:
         spec = self.spec.agreements[name]

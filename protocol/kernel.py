@@ -273,12 +273,16 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A duty-holder in an agency; ``always`` cover or in open hours; by rota; with a deputy role."""
+    """A duty-holder in an agency; ``always`` cover or in open hours; by rota; with a deputy role.
+
+    ``faces_suspect``: works with the suspect, so that nothing that came from her is ever shared with it (T6).
+    """
 
     id: Slug
     agency: Slug
     always: bool = False
     by_rota: bool = False
+    faces_suspect: bool = False
     deputy: Slug | None = None
 
 
