@@ -130,7 +130,7 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
     if not wanted:
         return {}
     with database.read() as connection:
-        items = _items(connection, subject, case_id, wanted)
+        items = items_of(connection, subject.agency, case_id, wanted)
     entry = audit.by(subject, case_id, audit.Kind.OPEN, why, now)
     fields = tuple(sorted({f"slot:{each.place.field}" for each in items}))
     audit.write_down(database, [replace(entry, fields=fields, ground=ground)])
@@ -178,7 +178,7 @@ def seal_note(connection: Connection, sealing: Sealing, keeper: Slug, note: Plai
 def _seal_record(connection: Connection, sealing: Sealing, keeper: Slug, fields: Mapping[Slug, bytes]) -> None:
     """One record: a fresh key for these values, wrapped once."""
     site, _ = ids.site_of(connection)
-    card = _card(connection, keeper)
+    card = card_of(connection, keeper)
     record, key = ids.random_id(), suite.new_record_key()
     places = [
         Place(
@@ -231,7 +231,12 @@ def _next_version(connection: Connection, case_id: OpaqueId, field: Slug) -> int
     return (connection.execute(newest).scalar() or 0) + 1
 
 
-def _card(connection: Connection, agency: Slug) -> KeyCard:
+def card_of(connection: Connection, agency: Slug) -> KeyCard:
+    """An agency's newest card that is known here.
+
+    Raises:
+        HandoffError: ``NO_CARD``.
+    """
     row = connection.execute(
         select(key_card).where(key_card.c.agency == agency).order_by(key_card.c.epoch.desc()).limit(1)
     ).first()
@@ -249,7 +254,28 @@ def _refs(connection: Connection, sealing: Sealing) -> dict[Slug, OpaqueId]:
     return {row.field: row.ref for row in rows}
 
 
-def _items(connection: Connection, subject: Subject, case_id: OpaqueId, refs: Sequence[OpaqueId]) -> list[Item]:
+def newest(connection: Connection, keeper: Slug, case_id: OpaqueId, fields: Sequence[Slug]) -> dict[Slug, OpaqueId]:
+    """The newest accepted value of each field that an agency keeps of a case; fields without one are left out."""
+    rows = connection.execute(
+        select(vault_value.c.field, vault_value.c.ref)
+        .join_from(vault_value, vault_record, vault_value.c.record_id == vault_record.c.id)
+        .where(
+            vault_value.c.case_id == case_id,
+            vault_value.c.field.in_(fields),
+            vault_value.c.state == "committed",
+            vault_record.c.keeper == keeper,
+        )
+        .order_by(vault_value.c.version)
+    )
+    return {row.field: row.ref for row in rows}
+
+
+def items_of(connection: Connection, keeper: Slug, case_id: OpaqueId, refs: Sequence[OpaqueId]) -> list[Item]:
+    """Accepted values of a case as their keeper's custodian takes them, in order.
+
+    Raises:
+        HandoffError: ``NOT_FOUND`` when one is unknown, of another case, not accepted yet, or kept by another agency.
+    """
     site, _ = ids.site_of(connection)
     rows = connection.execute(
         select(vault_value, vault_record.c.keeper, vault_record.c.epoch, vault_record.c.suite, vault_record.c.wrapped)
@@ -258,7 +284,7 @@ def _items(connection: Connection, subject: Subject, case_id: OpaqueId, refs: Se
             vault_value.c.ref.in_(refs),
             vault_value.c.case_id == case_id,
             vault_value.c.state == "committed",
-            vault_record.c.keeper == subject.agency,
+            vault_record.c.keeper == keeper,
         )
     ).all()
     if len(rows) != len(refs):

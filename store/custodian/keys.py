@@ -208,7 +208,6 @@ class KeyFolder:
             return []
         return [Order(**json.loads(line)) for line in path.read_text().splitlines()]
 
-
     def _read_closed(self) -> dict[OpaqueId, set[str]]:
         path = self._folder / CLOSED
         found: dict[OpaqueId, set[str]] = {}

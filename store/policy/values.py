@@ -1,6 +1,8 @@
-"""Whether somebody may open a protected value of a case: the object the table decides on, read from the database."""
+"""Who has to do with what an agency keeps of a case: the objects the table decides on, read from the database."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
@@ -13,10 +15,25 @@ from store.policy.tables import shield
 from store.tables import task, task_owner
 
 
-def may_open(connection: Connection, subject: Subject, protocol: Protocol, case_id: OpaqueId, slot: Slug) -> Decision:
-    """Whether a subject may open a value of a case: people of its keeper who have or had a part in it, or lead."""
+def may_open(
+    connection: Connection,
+    subject: Subject,
+    protocol: Protocol,
+    case_id: OpaqueId,
+    slot: Slug,
+    broken_glass: frozenset[OpaqueId] = frozenset(),
+) -> Decision:
+    """Whether a subject may open a value of a case: people of its keeper who have or had a part in it, or lead.
+
+    ``broken_glass``: who may for some hours (``store.releases.glass``).
+    """
     known = protocol.slot.get(slot)
-    keeper = None if known is None else known.keeper
+    it = kept_by(connection, protocol, case_id, Kind.VALUE, None if known is None else known.keeper)
+    return decide(subject, Action.OPEN, replace(it, broken_glass=broken_glass), Class.VALUES)
+
+
+def kept_by(connection: Connection, protocol: Protocol, case_id: OpaqueId, kind: Kind, keeper: Slug | None) -> Object:
+    """What an agency keeps of a case, as far as the case says who has to do with it."""
     agency = protocol.agency.get(keeper or "")
     leads = () if agency is None else agency.leads
     owners = tuple(
@@ -27,13 +44,13 @@ def may_open(connection: Connection, subject: Subject, protocol: Protocol, case_
             .distinct()
         ).scalars()
     )
-    it = Object(
-        kind=Kind.VALUE,
+    return Object(
+        kind=kind,
         keeper=keeper,
         on_case=frozenset((*standing_in(protocol, owners), *leads)),
+        leads=frozenset(leads),
         kept_out=kept_out(connection, case_id),
     )
-    return decide(subject, Action.OPEN, it, Class.VALUES)
 
 
 def kept_out(connection: Connection, case_id: OpaqueId) -> frozenset[OpaqueId]:

@@ -76,12 +76,17 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Who it is for: an agency, or one role or one person of it. ``key``: what that agency's custodian signs with."""
+    """Who it is for: an agency, or one role or one person of it.
+
+    ``key``: what that agency's custodian signs with. ``never``: roles of it that face the suspect, and who holds one
+    is nobody's recipient (T6).
+    """
 
     agency: Slug
     key: bytes
     role: Slug | None = None
     person: OpaqueId | None = None
+    never: tuple[Slug, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,34 +144,42 @@ def check(release: Release) -> None:
     """Hold a release to the rules that its owner's key signs by.
 
     Raises:
-        HandoffError: ``NO_FIELDS``, ``UNTIL_PASSED``, ``UNTIL_TOO_FAR``, ``TO_ITSELF``, ``PURPOSE_WRONG``,
-            ``SIGNATURE_MISSING``, ``GUARDIAN_MISSING``, ``GUARDIAN_SUSPECT``, ``GUARDIAN_ORDER``.
+        HandoffError: as ``check_terms``; ``SIGNATURE_MISSING``, ``GUARDIAN_MISSING``, ``GUARDIAN_SUSPECT``,
+            ``GUARDIAN_ORDER``.
+    """
+    check_terms(release)
+    if not release.once:
+        _check_signed(release.signed or Signed())
+
+
+def check_terms(release: Release) -> None:
+    """Hold a draft to the rules: what does not need a signature yet.
+
+    Raises:
+        HandoffError: ``NO_FIELDS``, ``TO_ITSELF``, ``FACES_SUSPECT``, ``UNTIL_PASSED``, ``UNTIL_TOO_FAR``,
+            ``PURPOSE_WRONG``.
     """
     if not release.fields:
         raise HandoffError("NO_FIELDS", "name each field that is shared; there is no way to share everything")
     if release.to.agency == release.owner:
         raise HandoffError("TO_ITSELF", "an agency's own people need no release")
+    if release.to.role in release.to.never:
+        says = f"{release.to.role} faces the suspect: nothing that came from her goes there"
+        raise HandoffError("FACES_SUSPECT", says)
     if release.ends <= release.starts:
         raise HandoffError("UNTIL_PASSED", "a release ends after it begins; give a later day")
-    if release.once:
-        _check_threat(release)
-    else:
-        _check_signed(release)
+    if release.ends - release.starts > (THREAT_LASTS if release.once else LONGEST):
+        says = (
+            "what is disclosed for an imminent threat ends after 4 hours"
+            if release.once
+            else ("a release lasts 90 days at most; ask her again then")
+        )
+        raise HandoffError("UNTIL_TOO_FAR", says)
+    if release.once != (release.purpose is Purpose.SAFETY_OF_LIFE):
+        raise HandoffError("PURPOSE_WRONG", "safety of life is the purpose of an imminent threat, and of that alone")
 
 
-def _check_threat(release: Release) -> None:
-    if release.ends - release.starts > THREAT_LASTS:
-        raise HandoffError("UNTIL_TOO_FAR", "what is disclosed for an imminent threat ends after 4 hours")
-    if release.purpose is not Purpose.SAFETY_OF_LIFE:
-        raise HandoffError("PURPOSE_WRONG", "an imminent threat is for safety of life, and nothing else is")
-
-
-def _check_signed(release: Release) -> None:
-    if release.ends - release.starts > LONGEST:
-        raise HandoffError("UNTIL_TOO_FAR", "a release lasts 90 days at most; ask her again then")
-    if release.purpose is Purpose.SAFETY_OF_LIFE:
-        raise HandoffError("PURPOSE_WRONG", "safety of life is the purpose of an imminent threat; name hers")
-    signed = release.signed or Signed()
+def _check_signed(signed: Signed) -> None:
     guarded = signed.signer is not Signer.SURVIVOR
     if not signed.explained_by:
         raise HandoffError("SIGNATURE_MISSING", "say who explained the release to her: it is informed or it is none")
@@ -213,4 +226,5 @@ def in_force(release: Release, now: Instant) -> None:
 def names(release: Release, agency: Slug, person: OpaqueId, roles: Sequence[Slug]) -> bool:
     """Whether somebody is who it is for."""
     to = release.to
-    return agency == to.agency and to.person in (None, person) and (to.role is None or to.role in roles)
+    named = agency == to.agency and to.person in (None, person) and (to.role is None or to.role in roles)
+    return named and set(roles).isdisjoint(to.never)

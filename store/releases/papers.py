@@ -101,6 +101,11 @@ def one(connection: Connection, id_: OpaqueId) -> Paper | None:
     return found[0] if found else None
 
 
+def discard(connection: Connection, id_: OpaqueId) -> None:
+    """Delete a paper. Needs a writing connection."""
+    connection.execute(delete(paper).where(paper.c.id == id_))
+
+
 def drop(connection: Connection, agency: Slug, case_id: OpaqueId) -> int:
     """Delete an agency's papers about a case; how many there were."""
     drawer = _Drawer(connection, agency)

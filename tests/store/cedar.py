@@ -26,6 +26,10 @@ WORDS: dict[Condition, str] = {
     Condition.ON_CASE: "resource.onCase.containsAny(principal.roles)",
     Condition.RECIPIENT: "(resource.recipients.contains(principal.id)"
     " || resource.recipients.contains(principal.agency))",
+    Condition.BROKEN_GLASS: "resource.brokenGlass.contains(principal.id)",
+    Condition.LEADS: "resource.leads.containsAny(principal.roles)",
+    Condition.SELF: "(resource has person && resource.person == principal.id)",
+    Condition.OTHER: "(resource has person && resource.person != principal.id)",
     Condition.COORDINATES: 'principal.roles.contains("coordinator")',
     Condition.COUNCIL: 'principal.roles.contains("council-member")',
     Condition.UNSHIELDED: "!resource.keptOut.contains(principal.id)",
@@ -75,14 +79,16 @@ def _object(it: Object, name: str) -> dict[str, Any]:
         "onCase": it.on_case,
         "recipients": it.recipients,
         "keptOut": it.kept_out,
+        "leads": it.leads,
+        "brokenGlass": it.broken_glass,
     }
     attributes: dict[str, Any] = {name: sorted(each) for name, each in sets.items()} | {"outside": it.outside}
-    attributes |= {
-        name: value
-        for name, value in (("agency", it.agency), ("owner", it.owner), ("keeper", it.keeper))
-        if value is not None
-    }
+    attributes |= {name: value for name, value in _names(it) if value is not None}
     return {"uid": {"type": it.kind.value.title(), "id": name}, "attrs": attributes, "parents": []}
+
+
+def _names(it: Object) -> tuple[tuple[str, str | None], ...]:
+    return (("agency", it.agency), ("owner", it.owner), ("keeper", it.keeper), ("person", it.person))
 
 
 ROLES = ((), ("advocate",), ("supervisor", "advocate"), ("coordinator",), ("council-member",))
@@ -117,13 +123,21 @@ def objects(who: Subject) -> list[Object]:
             kept_out,
         )
     ]
+    recipients = (frozenset(), frozenset((who.person_id,)), frozenset((MINE,)), frozenset((OTHERS,)))
     found += [
-        Object(kind=Kind.VALUE, keeper=keeper, on_case=role, recipients=recipients, kept_out=out)
-        for keeper, role, recipients, out in product(
+        Object(kind=Kind.VALUE, keeper=keeper, on_case=role, recipients=named, kept_out=out, broken_glass=glass)
+        for keeper, role, named, out, glass in product((MINE, OTHERS), roles, recipients, kept_out, kept_out)
+    ]
+    found += [
+        Object(kind=kind, keeper=keeper, on_case=role, recipients=named, kept_out=out, leads=leads, person=person)
+        for kind, keeper, role, named, out, leads, person in product(
+            (Kind.RELEASE, Kind.LOG, Kind.GLASS, Kind.SHIELD),
             (MINE, OTHERS),
             roles,
-            (frozenset(), frozenset((who.person_id,)), frozenset((MINE,)), frozenset((OTHERS,))),
+            recipients[:2],
             kept_out,
+            (frozenset(), frozenset(("supervisor",))),
+            (None, who.person_id, "somebody"),
         )
     ]
     return [*found, Object(kind=Kind.FIGURES)]

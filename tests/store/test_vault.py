@@ -303,7 +303,9 @@ def test_a_share_opens_one_value_for_another_agency(database: Database, custodia
     _, refs = arrive(database, custodian, safe_numbers=CANARY, notes="private")
     grant = Grant(person="advocate-1", agency="advocacy")
     with database.read() as connection:
-        items = {each.place.field: each for each in vault._items(connection, ADVOCATE, "case-1", list(refs.values()))}
+        items = {
+            each.place.field: each for each in vault.items_of(connection, "advocacy", "case-1", list(refs.values()))
+        }
     (wrap,) = custodian.share(grant, [items["safe-numbers"]], custodian.describe("court"))
     shared = replace(items["safe-numbers"], wrap=wrap)
     assert custodian.open(Grant(person="clerk-1", agency="court"), "release", [shared]) == (CANARY.encode(),)

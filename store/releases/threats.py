@@ -1,0 +1,157 @@
+"""Disclosure for an imminent threat, without a release (T9): an act of its own, reasoned, looked at once, reviewed.
+
+A supervisor has ten minutes to say yes or no. The paper is signed when it is asked for and begins after those ten
+minutes, so that nobody's answer, and nothing that is down, keeps it from going ahead; a yes begins it at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from protocol.errors import HandoffError
+from protocol.kernel import OpaqueId, Slug
+from protocol.state import Instant
+from store.custodian.port import Custodian
+from store.plain import Plain
+from store.policy import Action, Subject
+from store.releases import acts, document, filing, words
+from store.releases.acts import Wanted, grant_of, note
+from store.releases.document import ANSWER_WITHIN, HOUR, THREAT_LASTS, Ground, Purpose
+from store.releases.filing import Answered, Filed
+from store.releases.words import Says, Word
+from store.session import Database
+
+REVIEWED_WITHIN = 24 * HOUR
+
+
+def review_due(filed: Filed) -> Instant | None:
+    """Until when somebody else has to look at what went ahead without a supervisor's yes; None: nobody has to."""
+    answered = filed.answered is not None
+    return None if answered else filed.release.starts + REVIEWED_WITHIN
+
+
+def ask(  # noqa: PLR0913 - who, about what, why, when
+    database: Database,
+    custodian: Custodian,
+    subject: Subject,
+    case: str,
+    wanted: Wanted,
+    *,
+    reason: Plain | None,
+    now: Instant,
+) -> Filed:
+    """Ask to disclose fields, named one by one, to one recipient, with a reason.
+
+    Raises:
+        HandoffError: ``REASON_MISSING``, ``GROUND_WRONG``; as ``acts.draft``; as ``Custodian.sign``.
+    """
+    if reason is None or not reason.reveal().strip():
+        raise HandoffError("REASON_MISSING", "say in words what the danger is; only your agency can read it")
+    if wanted.ground is Ground.RELEASE:
+        raise HandoffError("GROUND_WRONG", "name the danger: to her life, to a child, or to others")
+    begins = now + ANSWER_WITHIN
+    asked = replace(wanted, purpose=Purpose.SAFETY_OF_LIFE, starts=begins, until=begins + THREAT_LASTS)
+    with database.read() as connection:
+        file = filing.of_case(connection, subject, case)
+        acts.drafted(connection, subject, file, asked, b"", now)
+    key = custodian.identity(wanted.agency)
+    note(database, subject, file.case_id, "threat-ask", now, wanted.fields)
+    with database.read() as connection:
+        release = acts.drafted(connection, subject, file, asked, key, now)
+    document.check(release)
+    signature = custodian.sign(grant_of(subject), release)
+    leads = file.protocol.agency[subject.agency].leads
+    with database.write() as connection:
+        sealed = words.seal(connection, subject.agency, file.case_id, reason)
+        filed = Filed(release=release, code=file.code, drafted_at=now, words=sealed, signature=signature, signed_at=now)
+        filing.keep(connection, filed)
+        words.tell(connection, release.owner, acts.told_of(release))
+        for says, at in ((Says.THREAT_ASKED, now), (Says.THREAT_REVIEW, begins)):
+            words.tell(connection, release.owner, _to_leads(filed, leads, says, at))
+    return filed
+
+
+def answer(
+    database: Database, custodian: Custodian, subject: Subject, id_: OpaqueId, *, yes: bool, now: Instant
+) -> Filed:
+    """A supervisor's yes, from which it may be looked at, or no, with which nothing leaves.
+
+    Raises:
+        HandoffError: ``NOT_FOUND`` for whoever asked and for who does not lead; ``ANSWERED``; ``ANSWER_LATE`` after
+            ten minutes; as ``Custodian.sign``.
+    """
+    with database.read() as connection:
+        filed = _to_answer(connection, subject, id_, now)
+    release = filed.release
+    note(database, subject, release.case_id, "threat-yes" if yes else "threat-no", now, release.fields)
+    if not yes:
+        acts.revoke(database, custodian, subject, id_, now)
+        with database.write() as connection:
+            return _answered(connection, filing.one(connection, id_), Answered(by=subject.person_id, yes=False, at=now))
+    begun = replace(release, starts=now, ends=now + THREAT_LASTS, approved_by=subject.person_id)
+    signature = custodian.sign(grant_of(subject), begun)
+    with database.write() as connection:
+        again = _to_answer(connection, subject, id_, now)
+        words.tell(connection, begun.owner, acts.told_of(begun))
+        filed = again.model_copy(update={"release": begun, "signature": signature})
+        return _answered(connection, filed, Answered(by=subject.person_id, yes=True, at=now))
+
+
+def review(database: Database, subject: Subject, id_: OpaqueId, now: Instant) -> Filed:
+    """A supervisor has looked at what went ahead without an answer.
+
+    Raises:
+        HandoffError: ``NOT_FOUND``; ``NOTHING_TO_REVIEW``.
+    """
+    with database.read() as connection:
+        filed = _mine(connection, subject, id_)
+    note(database, subject, filed.release.case_id, "threat-review", now, filed.release.fields)
+    with database.write() as connection:
+        filed = filing.one(connection, id_)
+        if filed.answered is not None or now < filed.release.starts:
+            raise HandoffError("NOTHING_TO_REVIEW", "this waits for a yes or a no, or has had one")
+        if filed.reviewed_at is None:
+            filed = filed.model_copy(update={"reviewed_at": now, "reviewed_by": subject.person_id})
+            filing.keep(connection, filed)
+    return filed
+
+
+def of_agency(connection: Connection, agency: Slug) -> tuple[Filed, ...]:
+    """Every disclosure of an agency for an imminent threat, newest first."""
+    return tuple(each for each in filing.owned(connection, agency) if each.release.once)
+
+
+def _mine(connection: Connection, subject: Subject, id_: OpaqueId) -> Filed:
+    filed = acts.mine(connection, subject, id_, Action.ANSWER)
+    if not filed.release.once:
+        raise HandoffError("NOT_FOUND", "there is no such disclosure, or it is not yours to see")
+    return filed
+
+
+def _to_answer(connection: Connection, subject: Subject, id_: OpaqueId, now: Instant) -> Filed:
+    filed = _mine(connection, subject, id_)
+    if filed.answered is not None or filed.revoked_at is not None:
+        raise HandoffError("ANSWERED", "this was answered already, or taken back")
+    if now >= filed.release.starts:
+        raise HandoffError("ANSWER_LATE", "ten minutes are over and it went ahead; take it back, or review it")
+    return filed
+
+
+def _answered(connection: Connection, filed: Filed, said: Answered) -> Filed:
+    filed = filed.model_copy(update={"answered": said})
+    filing.keep(connection, filed)
+    # Not to be reviewed now: a word that will never come due.
+    words.take_back(connection, _word_id(filed, Says.THREAT_REVIEW))
+    if not said.yes:
+        words.take_back(connection, acts.told_of(filed.release).id)
+    return filed
+
+
+def _to_leads(filed: Filed, leads: tuple[Slug, ...], says: Says, at: Instant) -> Word:
+    return Word(id=_word_id(filed, says), to=filed.release.owner, says=says, at=at, roles=leads)
+
+
+def _word_id(filed: Filed, says: Says) -> OpaqueId:
+    return f"{filed.release.id[:40]}-{says.value}"
