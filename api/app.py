@@ -16,9 +16,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from api import (
     audit,
     cases,
+    disclosures,
     erasures,
     errors,
     figures,
+    glass,
     have_it,
     incidents,
     keyholders,
@@ -26,6 +28,7 @@ from api import (
     once,
     passkeys,
     protocols,
+    releases,
     signin,
     staff,
     tasks,
@@ -95,7 +98,10 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.services = await open_services(settings)
         loops = [
             asyncio.create_task(loop(app.state.services))
-            for loop in (once.forget_keys, audit.sign_heads, audit.look_after, erasures.sweep_now_and_then)
+            for loop in (
+                *(once.forget_keys, audit.sign_heads, audit.look_after),
+                *(erasures.sweep_now_and_then, releases.tell_custodians),
+            )
         ]
         yield
         for each in loops:
@@ -114,21 +120,12 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     routers = (
-        incidents,
-        tasks,
-        cases,
-        protocols,
-        figures,
-        audit,
-        keyholders,
-        signin,
-        passkeys,
-        oidc_sign_in,
-        staff,
-        erasures,
+        *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
+        *(erasures, releases, disclosures, glass),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
+    app.include_router(releases.viewing, prefix="/api/v1")
     app.include_router(have_it.router)
     errors.install(app)
     _health(app)

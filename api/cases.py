@@ -24,6 +24,7 @@ from store.linked import LinkView
 from store.paging import Page
 from store.policy import Subject, unknown
 from store.policy.values import may_open
+from store.releases import glass
 from store.session import Connection
 from workflows import client as flows
 from workflows.messages import linked_case_id
@@ -249,7 +250,10 @@ def _openable(connection: Connection, who: Subject, case: str, slot: Slug) -> tu
     """The case, if its reader may open this value of it, and by what right."""
     found = cases.one(connection, who, case)
     protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
-    decision = may_open(connection, who, protocol, found.case.case_id, slot)
+    known = protocol.slot.get(slot)
+    mine = known is not None and known.keeper == who.agency
+    broken = glass.broken(connection, who.agency, found.case.case_id, now()) if mine else frozenset()
+    decision = may_open(connection, who, protocol, found.case.case_id, slot, broken)
     if not decision.allowed or not any(each.slot == slot for each in found.slots):
         raise unknown("value")
     return found, decision.ground

@@ -111,16 +111,16 @@ async def seal(
     return await here.write(lambda connection: vault.seal(connection, protocol, sealing, values))
 
 
-def note(request: Request) -> Plain | None:
-    """What a request adds in words to a record of its sender's: the one protected value ``note``, or none.
+def note(request: Request, name: Slug = vault.NOTE) -> Plain | None:
+    """What a request adds in words to a record of its sender's: the one protected value ``name``, or none.
 
     Raises:
         HandoffError: UNKNOWN_FIELD for any other.
     """
     values: dict[Slug, Plain] = request.scope.get("state", {}).get(VALUES, {})
-    if set(values) - {vault.NOTE}:
-        raise HandoffError("UNKNOWN_FIELD", f"{min(set(values) - {vault.NOTE})} is not taken here; write {vault.NOTE}")
-    return values.get(vault.NOTE)
+    if set(values) - {name}:
+        raise HandoffError("UNKNOWN_FIELD", f"{min(set(values) - {name})} is not taken here; write {name}")
+    return values.get(name)
 
 
 async def discard(here: Services, case_id: OpaqueId, command: OpaqueId) -> None:

@@ -22,7 +22,12 @@ from store.audit.entry import MOST_FIELDS
 from store.audit.seen import behind
 from store.policy import Subject
 
-DENIALS = frozenset({"NOT_FOUND", "NOT_YOURS", "NOT_YOUR_EVENT", "UNKNOWN_CASE", "UNKNOWN_TASK"})
+DENIALS = frozenset(
+    {
+        *("NOT_FOUND", "NOT_YOURS", "NOT_YOUR_EVENT", "UNKNOWN_CASE", "UNKNOWN_TASK"),
+        *("RELEASE_REVOKED", "RELEASE_EXPIRED", "RELEASE_USED", "AGREEMENT_ENDED", "NOT_RECIPIENT", "SELF_APPROVAL"),
+    }
+)
 """Answers that say: this is not yours."""
 
 ABOUT_ONE = frozenset({"case", "task", "notice"})

@@ -18,9 +18,10 @@ from store import audit, ids, people, protocols
 from store.custodian.port import Custodian, Grant
 from store.plain import Plain
 from store.policy import Action, Kind, Subject
-from store.releases import document, filing, words
+from store.releases import document, filing, papers, words
 from store.releases.document import DAY, Ground, Purpose, Recipient, Release, Signed
 from store.releases.filing import File, Filed
+from store.releases.papers import Paper
 from store.releases.words import Says, Word
 from store.session import Database
 
@@ -232,29 +233,29 @@ def revoke(database: Database, custodian: Custodian, subject: Subject, id_: Opaq
     with database.write() as connection:
         filed = filing.one(connection, id_)
         if filed.revoked_at is None:
-            update = {"revoked_at": now, "revoked_by": subject.person_id, "told": False}
-            filed = filed.model_copy(update=update)
+            filed = filed.model_copy(update={"revoked_at": now, "revoked_by": subject.person_id})
             filing.keep(connection, filed)
-    tell_custodians(database, custodian, [filed])
+            owner = filed.release.owner
+            papers.keep(connection, Paper(id=f"{id_[:40]}-untold", agency=owner, kind=papers.Kind.UNTOLD, said=id_))
+            words.take_back(connection, told_of(filed.release).id)
+    tell_custodians(database, custodian)
+    return filed
+
+
+def tell_custodians(database: Database, custodian: Custodian) -> int:
+    """Tell custodians of what was taken back while they did not answer; how many releases they were told of."""
     with database.read() as connection:
-        return filing.one(connection, id_)
-
-
-def tell_custodians(database: Database, custodian: Custodian, found: Sequence[Filed]) -> int:
-    """Tell custodians of what was taken back while they did not answer; how many they were told of."""
+        found = papers.of_all(connection, papers.Kind.UNTOLD)
     count = 0
-    for filed in found:
-        if filed.told:
-            continue
+    for each in found:
         try:
-            custodian.revoke(filed.release.owner, filed.release.id)
+            custodian.revoke(each.agency, each.said)
         except HandoffError as error:
             if error.code not in GONE:
                 raise
             continue
         with database.write() as connection:
-            newest = filing.one(connection, filed.release.id)
-            filing.keep(connection, newest.model_copy(update={"told": True}))
+            papers.discard(connection, each.id)
         count += 1
     return count
 

@@ -39,7 +39,6 @@ class Answered(Closed):
 class Filed(Closed):
     """A release and what became of it.
 
-    ``told``: whether the custodian knows that it was taken back; the case's people are told only after it is asked.
     ``answered``, ``reviewed_by``, ``reviewed_at``: of a disclosure for an imminent threat.
     """
 
@@ -51,7 +50,6 @@ class Filed(Closed):
     signed_at: Instant | None = None
     revoked_at: Instant | None = None
     revoked_by: OpaqueId | None = None
-    told: bool = True
     answered: Answered | None = None
     reviewed_at: Instant | None = None
     reviewed_by: OpaqueId | None = None

@@ -35,6 +35,8 @@ class Kind(StrEnum):
     DISCLOSED = "disclosed"
     GLASS = "glass"
     WORD = "word"
+    UNTOLD = "untold"
+    """A release that was taken back while its custodian did not answer, and is to be told of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,23 +77,28 @@ def of_case(connection: Connection, agency: Slug, kind: Kind, case_id: OpaqueId)
 def of_agency(connection: Connection, agency: Slug, kind: Kind) -> tuple[Paper, ...]:
     """All of an agency's papers of one kind; those of erased cases are left out."""
     drawer = _Drawer(connection, agency)
-    return drawer.found(paper.c.by_kind == drawer.tag("kind", kind))
+    return drawer.found(drawer.is_(kind))
 
 
 def meant_for(connection: Connection, to: Slug, kind: Kind) -> tuple[Paper, ...]:
     """Papers of any agency that are for one; those of agencies whose keys are locked are left out."""
-    return tuple(_meant_for(connection, to, kind))
+    return tuple(
+        each for drawer in _drawers(connection) for each in drawer.found(paper.c.by_to == drawer.tag(kind, "to", to))
+    )
 
 
-def _meant_for(connection: Connection, to: Slug, kind: Kind) -> Iterator[Paper]:
+def of_all(connection: Connection, kind: Kind) -> tuple[Paper, ...]:
+    """Papers of one kind of all agencies but those whose keys are locked."""
+    return tuple(each for drawer in _drawers(connection) for each in drawer.found(drawer.is_(kind)))
+
+
+def _drawers(connection: Connection) -> Iterator[_Drawer]:
     for agency in connection.execute(select(paper.c.agency).distinct().order_by(paper.c.agency)).scalars().all():
         try:
-            drawer = _Drawer(connection, agency)
+            yield _Drawer(connection, agency)
         except HandoffError as error:
             if error.code != "ENGINE_LOCKED":
                 raise
-            continue
-        yield from drawer.found(paper.c.by_to == drawer.tag(kind, "to", to))
 
 
 def one(connection: Connection, id_: OpaqueId) -> Paper | None:
@@ -129,6 +136,10 @@ class _Drawer:
         """What stands in a column for words that nobody may read there."""
         key = hmac.digest(self._key, b"handoff/1|papers|tags", "sha256")
         return hmac.digest(key, json.dumps(words).encode(), "sha256").hex()
+
+    def is_(self, kind: Kind) -> ColumnElement[bool]:
+        """Papers of a kind."""
+        return paper.c.by_kind == self.tag("kind", kind)
 
     def sealed(self, it: Paper) -> bytes:
         said: str = it.said

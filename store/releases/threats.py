@@ -15,7 +15,7 @@ from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
 from store.custodian.port import Custodian
 from store.plain import Plain
-from store.policy import Action, Subject
+from store.policy import Action, Class, Kind, Subject, decide, unknown
 from store.releases import acts, document, filing, words
 from store.releases.acts import Wanted, grant_of, note
 from store.releases.document import ANSWER_WITHIN, HOUR, THREAT_LASTS, Ground, Purpose
@@ -123,10 +123,26 @@ def of_agency(connection: Connection, agency: Slug) -> tuple[Filed, ...]:
     return tuple(each for each in filing.owned(connection, agency) if each.release.once)
 
 
+def to_see(connection: Connection, subject: Subject) -> tuple[Filed, ...]:
+    """Those of the subject's own agency that they asked for, or may answer, newest first."""
+    return tuple(
+        each
+        for each in of_agency(connection, subject.agency)
+        if each.release.drafted_by == subject.person_id or _may_answer(connection, subject, each)
+    )
+
+
+def _may_answer(connection: Connection, subject: Subject, filed: Filed) -> bool:
+    file = filing.behind(connection, filed.release.case_id)
+    it = filing.object_of(connection, file, Kind.RELEASE, filed.release.owner)
+    it = replace(it, person=filed.release.drafted_by)
+    return decide(subject, Action.ANSWER, it, Class.ENGAGEMENT).allowed
+
+
 def _mine(connection: Connection, subject: Subject, id_: OpaqueId) -> Filed:
     filed = acts.mine(connection, subject, id_, Action.ANSWER)
     if not filed.release.once:
-        raise HandoffError("NOT_FOUND", "there is no such disclosure, or it is not yours to see")
+        raise unknown("disclosure")
     return filed
 
 
