@@ -99,7 +99,7 @@ class Signed:
     by_guardian: bool = False
     guardian_not_suspect: bool = False
     guardians_order: bool = False
-    explained_by: OpaqueId = ""
+    explained_by: OpaqueId | None = None
     language: Slug = "english"
 
 
@@ -181,7 +181,7 @@ def check_terms(release: Release) -> None:
 
 def _check_signed(signed: Signed) -> None:
     guarded = signed.signer is not Signer.SURVIVOR
-    if not signed.explained_by:
+    if signed.explained_by is None:
         raise HandoffError("SIGNATURE_MISSING", "say who explained the release to her: it is informed or it is none")
     if not signed.by_survivor and signed.signer is not Signer.INCAPACITY:
         raise HandoffError("SIGNATURE_MISSING", "she has not signed: nothing is shared without her signature")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +26,8 @@ from store.releases.acts import Wanted
 from store.releases.document import DAY, Form, Purpose, Signed, Signer
 from store.releases.filing import Filed
 from store.session import Database
+from tests.store import rings
+from tests.store.conftest import learn_site_card
 from tests.store.keyholders import PASSWORD, Running, running
 from tests.store.streams import START, actor, advocacy, answer, opened, publish, store
 from tests.store.test_vault import accept, seal
@@ -56,7 +59,6 @@ class House:
     custodian: Custodians
     clock: time_machine.Traveller
     held: Running | None = None
-    grants: dict[str, str] = field(default_factory=dict)
 
     @property
     def now(self) -> int:
@@ -72,7 +74,7 @@ class House:
         found = Subject(person_id=f"{name}-1", name=f"{name} placeholder", agency=agency, roles=roles)
         if self.held is None or agency != "advocacy":
             return found
-        if name not in self.grants:
+        if name not in self.held.secrets:
             self.held.enrol(name)
         token = self.custodian.sign_in("advocacy", name, PASSWORD, self.held.totp(name))
         self.later(30_000_000)
@@ -125,3 +127,13 @@ def _fill(made: House) -> None:
     play.do(actor(protocol, "patrol"), answer(play, referral, "given", Random(1), START), START)
     store(made.database, play, hash_)
     accept(made.database, play, seal(made.database, safe_numbers=CANARY, notes=NOTE), hash_)
+
+
+@contextmanager
+def on_sqlite(template: Path, folder: Path) -> Iterator[Database]:
+    """A database of its own, copied from the migrated template."""
+    shutil.copy(template, folder / "handoff.db")
+    made = Database(f"sqlite:///{folder / 'handoff.db'}", rings.ring_in(folder))
+    learn_site_card(made)
+    yield made
+    made.close()

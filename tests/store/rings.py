@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.kernel import OpaqueId, Slug
 from store.custodian import suite
-from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Shown, Wrap
 from store.keyring import Keyring, Shares, tables
+from store.releases.document import Release, Ticket
 from store.session import Database
 
 MADE: list[Keyring] = []
@@ -40,6 +41,21 @@ class Steady:
         raise NotImplementedError
 
     def rewrap(self, agency: Slug, records: Sequence[tuple[Place, Wrap]]) -> tuple[Wrap, ...]:
+        raise NotImplementedError
+
+    def identity(self, agency: Slug) -> bytes:
+        raise NotImplementedError
+
+    def sign(self, grant: Grant, release: Release) -> bytes:
+        raise NotImplementedError
+
+    def vouch(self, grant: Grant, ticket: Ticket) -> bytes:
+        raise NotImplementedError
+
+    def open_released(self, shown: Shown, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
+        raise NotImplementedError
+
+    def revoke(self, owner: Slug, release: OpaqueId) -> None:
         raise NotImplementedError
 
     def describe(self, agency: Slug) -> KeyCard:

@@ -1,0 +1,250 @@
+"""Imminent threat, break-glass and shields: a second person, few hours, and nothing that is not written down."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from store import people, protocols
+from store.plain import Plain
+from store.policy import Subject
+from store.policy.values import may_open
+from store.releases import acts, filing, glass, log, opening, shields, threats, words
+from store.releases.acts import Wanted
+from store.releases.document import DAY, HOUR, MINUTE, Ground
+from store.releases.filing import Filed
+from store.releases.glass import Glass, Reason
+from store.releases.words import Says
+from tests.store.releasing import CANARY, House, house, on_sqlite
+from tests.store.test_releases import code_of
+
+REASON = Plain("canary of the reason")
+WANTED = Wanted(agency="police", role="sergeant", fields=("safe-numbers",), until=0, ground=Ground.THREAT_TO_LIFE)
+
+
+@pytest.fixture
+def made(template: Path, tmp_path: Path) -> Iterator[House]:
+    """The house on SQLite with advocacy's keys at its keyholder."""
+    with (
+        on_sqlite(template, tmp_path) as database,
+        tempfile.TemporaryDirectory() as run,
+        house(database, tmp_path, Path(run), keyholder=True) as found,
+    ):
+        yield found
+
+
+def asked(made: House, wanted: Wanted = WANTED, reason: Plain | None = REASON) -> Filed:
+    """An advocate asks."""
+    who = made.who("advocate", "advocacy", "advocate")
+    return threats.ask(made.database, made.custodian, who, "case-1", wanted, reason=reason, now=made.now)
+
+
+def say(made: House, filed: Filed, who: Subject, *, yes: bool) -> Filed:
+    """Somebody answers."""
+    return threats.answer(made.database, made.custodian, who, filed.release.id, yes=yes, now=made.now)
+
+
+def supervisor(made: House) -> Subject:
+    """Who leads."""
+    return made.who("supervisor", "advocacy", "supervisor")
+
+
+def sergeant(made: House) -> Subject:
+    """Who has to be told."""
+    return made.who("sergeant", "police", "sergeant")
+
+
+def look(made: House, filed: Filed) -> dict[str, str]:
+    """What the recipient sees."""
+    found = opening.view(made.database, made.custodian, sergeant(made), filed.release.id, made.now)
+    return {field: value.reveal() for field, value in found.items()}
+
+
+def told(made: House, who: Subject) -> set[Says]:
+    """What somebody was told."""
+    with made.database.read() as connection:
+        return {each.says for each in words.told(connection, who, made.now)}
+
+
+def test_a_supervisors_yes_lets_it_be_seen_once(made: House) -> None:
+    """Before the yes nothing; then one look, of the field named, in the log by its own ground; then none."""
+    filed = asked(made)
+    assert code_of(look, made, filed) == "RELEASE_NOT_YET"
+    assert told(made, supervisor(made)) == {Says.THREAT_ASKED}
+    assert told(made, sergeant(made)) == set()
+    yes = say(made, filed, supervisor(made), yes=True)
+    assert threats.review_due(yes) is None
+    assert told(made, sergeant(made)) == {Says.SHARED}
+    assert look(made, filed) == {"safe-numbers": CANARY}
+    assert code_of(look, made, filed) == "RELEASE_USED"
+    with made.database.read() as connection:
+        lines = log.lines(connection, "advocacy", "case-1")
+    assert [(each.ground, each.opened) for each in lines] == [
+        (Ground.THREAT_TO_LIFE, True),
+        (Ground.THREAT_TO_LIFE, False),
+    ]
+
+
+def test_it_ends_after_four_hours_unseen(made: House) -> None:
+    """One who did not look within four hours of the yes sees nothing."""
+    filed = asked(made)
+    say(made, filed, supervisor(made), yes=True)
+    made.later(4 * HOUR)
+    assert code_of(look, made, filed) == "RELEASE_EXPIRED"
+
+
+def test_without_an_answer_it_goes_ahead_and_is_reviewed(made: House) -> None:
+    """Ten minutes later it opens, with the keyholder's person gone; a lead has 24 hours to review it."""
+    filed = asked(made)
+    made.later(9 * MINUTE)
+    assert code_of(look, made, filed) == "RELEASE_NOT_YET"
+    assert code_of(threats.review, made.database, supervisor(made), filed.release.id, made.now) == "NOTHING_TO_REVIEW"
+    made.later(MINUTE)
+    assert told(made, supervisor(made)) == {Says.THREAT_ASKED, Says.THREAT_REVIEW}
+    assert told(made, sergeant(made)) == {Says.SHARED}
+    assert look(made, filed)
+    assert code_of(say, made, filed, supervisor(made), yes=True) == "ANSWER_LATE"
+    assert threats.review_due(filed) == filed.release.starts + DAY
+    advocate = made.who("advocate", "advocacy", "advocate")
+    assert code_of(threats.review, made.database, advocate, filed.release.id, made.now) == "NOT_FOUND"
+    done = threats.review(made.database, supervisor(made), filed.release.id, made.now)
+    assert done.reviewed_by == "supervisor-1"
+    with made.database.read() as connection:
+        assert [each.release.id for each in threats.to_see(connection, supervisor(made))] == [filed.release.id]
+        assert threats.to_see(connection, made.who("planner", "advocacy", "planner")) == ()
+
+
+def test_a_no_keeps_it_in(made: House) -> None:
+    """After a no nothing ever opens, at the custodian as well, and the recipient is not told."""
+    filed = asked(made)
+    say(made, filed, supervisor(made), yes=False)
+    made.later(11 * MINUTE)
+    assert told(made, sergeant(made)) == set()
+    assert told(made, supervisor(made)) == {Says.THREAT_ASKED}
+    assert code_of(look, made, filed) == "RELEASE_REVOKED"
+    assert code_of(say, made, filed, supervisor(made), yes=True) == "ANSWERED"
+
+
+def test_nobody_says_yes_to_their_own(made: House) -> None:
+    """A supervisor who asked needs another; who does not lead is not asked; a release is no threat."""
+    who = made.who("supervisor", "advocacy", "supervisor", "advocate")
+    own = threats.ask(made.database, made.custodian, who, "case-1", WANTED, reason=REASON, now=made.now)
+    assert code_of(say, made, own, who, yes=True) == "NOT_FOUND"
+    assert code_of(say, made, own, made.who("planner", "advocacy", "planner"), yes=True) == "NOT_FOUND"
+    assert code_of(say, made, own, sergeant(made), yes=True) == "NOT_FOUND"
+    release = made.release(made.who("advocate", "advocacy", "advocate"))
+    assert code_of(say, made, release, supervisor(made), yes=True) == "NOT_FOUND"
+
+
+def test_a_threat_without_its_reason_is_not_told(made: House) -> None:
+    """No reason, no danger named, no field: nothing is kept."""
+    assert code_of(asked, made, WANTED, None) == "REASON_MISSING"
+    assert code_of(asked, made, WANTED, Plain(" ")) == "REASON_MISSING"
+    assert code_of(asked, made, replace(WANTED, ground=Ground.RELEASE)) == "GROUND_WRONG"
+    assert code_of(asked, made, replace(WANTED, fields=())) == "NO_FIELDS"
+    with made.database.read() as connection:
+        assert filing.owned(connection, "advocacy") == ()
+
+
+def test_the_key_signs_no_long_threat(made: House) -> None:
+    """A caller that keeps to no rule of ours cannot make a threat a release: four hours, safety of life."""
+    filed, who = asked(made), made.who("advocate", "advocacy", "advocate")
+    longer = replace(filed.release, ends=filed.release.ends + 1)
+    assert code_of(made.custodian.sign, acts.grant_of(who), longer) == "UNTIL_TOO_FAR"
+    as_release = replace(filed.release, ground=Ground.RELEASE)
+    assert code_of(made.custodian.sign, acts.grant_of(who), as_release) == "PURPOSE_WRONG"
+
+
+PLANNER = Subject(person_id="planner-1", name="Planner", agency="advocacy", roles=("planner",))
+LEGAL = Subject(person_id="legal-1", name="Legal", agency="advocacy", roles=("legal-advocate",))
+LEAD = Subject(person_id="lead-1", name="Lead", agency="advocacy", roles=("supervisor",))
+
+
+def broken(made: House, who: Subject = PLANNER, minutes: int = 60) -> Glass:
+    """Somebody asks to see a case that is not theirs."""
+    return glass.ask(made.database, who, "case-1", Reason.NOBODY_REACHED, minutes=minutes, said=REASON, now=made.now)
+
+
+def may(made: House, who: Subject) -> tuple[bool, str]:
+    """Whether somebody may open a value, and on what ground."""
+    with made.database.read() as connection:
+        open_to = glass.broken(connection, "advocacy", "case-1", made.now)
+        protocol = protocols.current(connection, "post-arrest-advocacy").protocol
+        found = may_open(connection, who, protocol, "case-1", "safe-numbers", open_to)
+    return found.allowed, found.ground
+
+
+def test_a_second_persons_yes_opens_one_case_for_some_hours(made: House) -> None:
+    """Not before the yes, not after the hours, for nobody else; by a ground of its own; leads are told and see it."""
+    asked_for = broken(made)
+    assert may(made, PLANNER) == (False, "none")
+    assert told(made, LEAD) == {Says.GLASS_ASKED}
+    done = glass.answer(made.database, LEGAL, asked_for.id, yes=True, now=made.now)
+    assert may(made, PLANNER) == (True, "person+keeper+broken-glass")
+    assert may(made, LEGAL) == (False, "none")
+    assert told(made, LEAD) == {Says.GLASS_ASKED, Says.GLASS_BROKEN}
+    assert code_of(glass.answer, made.database, LEGAL, done.id, yes=True, now=made.now) == "ANSWERED"
+    made.later(HOUR)
+    assert may(made, PLANNER) == (False, "none")
+    with made.database.read() as connection:
+        (listed,) = glass.listed(connection, LEAD, made.now)
+        assert (listed.id, listed.state(made.now), listed.second_name) == (done.id, "over", "Legal")
+        assert glass.listed(connection, LEGAL, made.now) == ()
+        assert glass.listed(connection, sergeant(made), made.now) == ()
+        assert glass.listed(connection, LEAD, made.now + 8 * DAY) == ()
+
+
+def test_glass_is_not_broken_alone(made: House) -> None:
+    """No yes to oneself, none from another agency, none after an hour; over four hours or without words not at all."""
+    asked_for = broken(made)
+    assert code_of(glass.answer, made.database, PLANNER, asked_for.id, yes=True, now=made.now) == "SELF_APPROVAL"
+    assert code_of(glass.answer, made.database, sergeant(made), asked_for.id, yes=True, now=made.now) == "NOT_FOUND"
+    assert code_of(broken, made, PLANNER, 241) == "GLASS_TOO_LONG"
+    given = {"minutes": 60, "said": None, "now": made.now}
+    assert code_of(glass.ask, made.database, PLANNER, "case-1", Reason.OTHER, **given) == "REASON_MISSING"
+    denied = broken(made)
+    glass.answer(made.database, LEGAL, denied.id, yes=False, now=made.now)
+    made.later(HOUR)
+    assert code_of(glass.answer, made.database, LEGAL, asked_for.id, yes=True, now=made.now) == "GLASS_OVER"
+    assert may(made, PLANNER) == (False, "none")
+
+
+def test_glass_opens_nothing_to_who_is_kept_out(made: House) -> None:
+    """A shield holds against a second person's yes."""
+    with made.database.write() as connection:
+        person = people.add_person(connection, name="Planner", agency_id="advocacy", roles=("planner",))
+    who = replace(PLANNER, person_id=person.id)
+    glass.answer(made.database, LEGAL, broken(made, who).id, yes=True, now=made.now)
+    assert may(made, who)[0]
+    shields.set_(made.database, who, "case-1", who.person_id, shields.Reason.KNOWS_SOMEBODY, now=made.now)
+    assert may(made, who) == (False, "none")
+
+
+def test_staff_close_a_case_to_themselves_and_only_a_lead_opens_it(made: House) -> None:
+    """Who knows somebody in a case no longer sees it; not they, but a lead who is not shielded, lifts it."""
+    with made.database.write() as connection:
+        person = people.add_person(connection, name="Planner", agency_id="advocacy", roles=("planner",))
+        outside = people.add_person(connection, name="Clerk", agency_id="court", roles=("clerk",))
+    who = replace(PLANNER, person_id=person.id)
+    reason = shields.Reason.KNOWS_SOMEBODY
+
+    def close(by: Subject, whom: str) -> None:
+        shields.set_(made.database, by, "case-1", whom, reason, now=made.now)
+
+    assert code_of(close, who, LEGAL.person_id) == "NOT_FOUND"
+    assert code_of(close, LEAD, outside.id) == "UNKNOWN_PERSON"
+    close(who, who.person_id)
+    with made.database.read() as connection:
+        assert code_of(filing.of_case, connection, who, "case-1") == "NOT_FOUND"
+        assert code_of(shields.listed, connection, LEGAL, "case-1") == "NOT_FOUND"
+        (found,) = shields.listed(connection, LEAD, "case-1")
+    assert (found.person, found.reason, found.by) == (who.person_id, "knows-somebody", who.person_id)
+    assert Says.SHIELDED in told(made, LEAD)
+    assert code_of(shields.lift, made.database, LEGAL, "case-1", who.person_id, now=made.now) == "NOT_FOUND"
+    shields.lift(made.database, LEAD, "case-1", who.person_id, now=made.now)
+    with made.database.read() as connection:
+        assert filing.of_case(connection, who, "case-1").case_id == "case-1"
