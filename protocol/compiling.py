@@ -319,9 +319,7 @@ class Compiler:
                     path,
                     "Write always, in open hours, by rota, faces the suspect, or deputy R.",
                 )
-        return Role(
-            id=name, agency=agency, always=always, by_rota=by_rota, faces_suspect=faces_suspect, deputy=deputy
-        )
+        return Role(id=name, agency=agency, always=always, by_rota=by_rota, faces_suspect=faces_suspect, deputy=deputy)
 
     def _agreement(self, name: Slug) -> Agreement:
         spec = self.spec.agreements[name]

@@ -38,7 +38,8 @@ class AgencySpec(Surface):
     lead: Phrases = Field(description="the role, or chain of roles, that answers for the agency; the first is its lead")
     roles: Annotated[dict[str, Phrase | None], BeforeValidator(_pair)] = Field(
         default_factory=dict,
-        description="its other roles, each as it is covered: always or in open hours, by rota, faces the suspect, deputy R",
+        description="its other roles, each as it is covered: "
+        "always or in open hours, by rota, faces the suspect, deputy R",
     )
     confidential: Phrase | None = Field(None, description="yes: what happens inside stays inside; else no")
 

@@ -35,6 +35,7 @@ from store.erasure.shown import Left, shown
 from store.keyring.sealing import opened
 from store.projector import BODY
 from store.rebuild import rebuild_cases
+from store.releases import papers
 
 ERASED = "part-erased"
 Rows: TypeAlias = "Sequence[Row[Any]]"
@@ -70,6 +71,8 @@ def reduce(connection: Connection, case_id: OpaqueId, of: Slug, now: Instant) ->
         reduced = _inside(connection, protocol, of, rows, now)
     else:
         reduced = _open(connection, protocol, of, rows, now)
+    if of in protocol.agency:
+        papers.drop(connection, of, case_id)
     _write(connection, case_id, reduced)
     _say(connection, protocol, rows[-1], of, now)
     if {each.of for each in parts(protocol) if each.of in protocol.agency} <= erased(connection, case_id):

@@ -27,7 +27,7 @@ import httpx2
 import structlog
 import time_machine
 from fastapi import FastAPI
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from temporalio.client import Client
 
 from api.app import create_app
@@ -40,6 +40,13 @@ from store.edge_tables import agency, person, person_role
 from store.people import TOKEN_PREFIX, hash_token
 from store.plain import Plain
 from store.policy import Subject
+from store.releases import acts, filing, log, papers, words
+from store.releases.document import DAY, Ground, Purpose, Recipient, Release
+from store.releases.filing import Filed
+from store.releases.glass import Glass, Reason
+from store.releases.log import Line
+from store.releases.papers import Kind, Paper
+from store.releases.tables import paper
 from store.session import Database
 from store.vault import Sealing
 from tests.store.conftest import SITE_KEY
@@ -68,6 +75,16 @@ BODIES: dict[str, object] = {
     "lift": {},
     "erasures": {"ground": "request"},
     "events": {"event": "hearing-moved", "data": {"first-appearance": "2026-03-08T09:00:00-06:00"}},
+    "releases": {"agency": "jail", "fields": ["notes"], "purpose": "housing", "until": "2026-04-01T12:00:00Z"},
+    "threats": {
+        "agency": "jail",
+        "fields": ["notes"],
+        "ground": "threat-to-life",
+        "vault": {"reason": "placeholder"},
+    },
+    "shields": {"person": "somebody-1"},
+    "answer": {"yes": True},
+    "sign": {},
 }
 """What is sent to a route that changes something, by the last word of its path."""
 
@@ -75,6 +92,7 @@ NOT_VISITED = {
     ("post", "/api/v1/incidents"): "opens a case, which is the same act in both worlds",
     ("post", "/api/v1/protocols"): "compiles and publishes a text, which reads no case",
     ("post", "/api/v1/erasures/run"): "deletes at the servers; tests/api/test_erasure.py does it on real ones",
+    ("post", "/api/v1/cases/{case}/break-glass"): "leaves a paper of the asker's own agency, named by chance",
     ("get", "/readyz"): "asks the servers, and reads no case",
     **{
         ("post", f"/api/v1/{path}"): "is about people and how they sign in, and reads no case"
@@ -157,7 +175,56 @@ class Stage:
             sealing = Sealing(case_id=play.case_id, command_id=secret, now=START)
             vault.seal(connection, self.protocol, sealing, {"notes": Plain(secret)})
         browser = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://127.0.0.1")
-        return World(self, app, database, play, browser)
+        return World(self, app, database, play, browser, Random(secret))
+
+
+def share(connection: Connection, play: Play, chance: Random) -> None:
+    """Releases to others, what they looked at, glass that was broken and words about it: other ones in each world."""
+    for number in range(chance.randrange(4)):
+        release = Release(
+            id=f"release-{chance.randrange(1000)}-{number}",
+            site="site",
+            case_id=play.case_id,
+            owner="advocacy",
+            to=Recipient(agency="elsewhere", key=b"k" * 32),
+            ground=chance.choice((Ground.RELEASE, Ground.THREAT_TO_LIFE)),
+            purpose=Purpose.HOUSING,
+            fields=("notes",),
+            starts=START,
+            ends=START + chance.randrange(1, 90) * DAY,
+            agreement="arrest-mou",
+            agreed_until=START + 90 * DAY,
+            drafted_by="advocate-1",
+        )
+        filing.keep(connection, Filed(release=release, code="-", drafted_at=START, signature=b"s" * 64))
+        words.tell(connection, "advocacy", acts.told_of(release))
+        line = Line(
+            id=f"line-{number}",
+            at=START,
+            release=release.id,
+            ground=release.ground,
+            purpose=release.purpose,
+            agency="elsewhere",
+            person="somebody",
+            name="Placeholder",
+            roles=(),
+            fields=("notes",),
+        )
+        log.enter(connection, "advocacy", play.case_id, line)
+    if chance.randrange(2):
+        glass = Glass(
+            id=f"glass-{chance.randrange(1000)}",
+            agency="advocacy",
+            case_id=play.case_id,
+            code="-",
+            person="planner-1",
+            name="Placeholder",
+            reason=Reason.OTHER,
+            minutes=60,
+            asked_at=START,
+        )
+        said = glass.model_dump_json()
+        papers.keep(connection, Paper(id=glass.id, agency="advocacy", kind=Kind.GLASS, said=said, case_id=play.case_id))
 
 
 @dataclass
@@ -169,10 +236,21 @@ class World:
     database: Database
     play: Play
     browser: httpx2.AsyncClient
+    chance: Random
+    shared: bool = False
 
     def until(self, now: int) -> None:
         """Let everything that was recorded by then be projected."""
         store(self.database, self.play, self.stage.hash, [each for each in self.play.facts if each.recorded <= now])
+        if not self.shared:
+            self.shared = True
+            with self.database.write() as connection:
+                share(connection, self.play, self.chance)
+
+    def papers(self) -> set[str]:
+        """The ids of papers that exist here."""
+        with self.database.read() as connection:
+            return set(connection.execute(select(paper.c.id)).scalars())
 
     def ids(self, column: str) -> set[str]:
         """The public ids of one kind that exist here, hidden ones too: outsiders may guess them."""
@@ -249,6 +327,10 @@ async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World]
         found = sorted(worlds[0].ids(kind) | worlds[1].ids(kind))
         guessed[kind] = [*chance.sample(found, min(GUESSES, len(found))), "unknown"]
     guessed |= {"hold_id": ["unknown"], "note": ["unknown"]}
+    found = sorted(worlds[0].papers() | worlds[1].papers())
+    for kind, begins in (("release", "release"), ("glass", "glass"), ("word", "w")):
+        guessed[kind] = [*[each for each in found if each.startswith(begins)][:1], "unknown"]
+    guessed["person"] = ["unknown"]
     guessed |= {"slot": ["notes", "safe-numbers", "unknown"], "slug": [stage.protocol.id, "unknown"]}
     moment = datetime.fromtimestamp(now / 1_000_000, UTC)
     for who in people:
@@ -269,7 +351,7 @@ async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World]
 
 def _reaches_the_engine(stage: Stage, worlds: Sequence[World], who: Subject, path: str) -> bool:
     """Whether a command would be sent on to a case: there is none here. ``test_main_job`` does it on a real one."""
-    if "/cases/" in path:
+    if "/cases/" in path and not path.endswith(("/releases", "/threats", "/shields", "/lift")):
         return not path.startswith("/api/v1/cases/unknown/")
     words = path.split("/")
     for world in worlds:

@@ -93,7 +93,7 @@ def _names(it: Object) -> tuple[tuple[str, str | None], ...]:
 
 ROLES = ((), ("advocate",), ("supervisor", "advocate"), ("coordinator",), ("council-member",))
 SOME = 7
-"""Of so many objects one is asked about in every way."""
+"""Of so many objects one is asked about in ways that no row can allow."""
 MINE, OTHERS = "advocacy", "police"
 
 
@@ -125,7 +125,8 @@ def objects(who: Subject) -> list[Object]:
             kept_out,
         )
     ]
-    recipients = (frozenset(), frozenset((who.person_id,)), frozenset((MINE,)), frozenset((OTHERS,)))
+    persons: tuple[frozenset[str], ...] = (frozenset(), frozenset((who.person_id,)))
+    recipients = (*persons, frozenset((MINE,)), frozenset((OTHERS,)))
     found += [
         Object(kind=Kind.VALUE, keeper=keeper, on_case=role, recipients=named, kept_out=out, broken_glass=glass)
         for keeper, role, named, out, glass in product((MINE, OTHERS), roles, recipients, kept_out, kept_out)
@@ -136,7 +137,7 @@ def objects(who: Subject) -> list[Object]:
             (Kind.RELEASE, Kind.LOG, Kind.GLASS, Kind.SHIELD),
             (MINE, OTHERS),
             roles,
-            recipients[:2],
+            persons,
             kept_out,
             (frozenset(), frozenset(("supervisor",))),
             (None, who.person_id, "somebody"),
@@ -146,9 +147,7 @@ def objects(who: Subject) -> list[Object]:
 
 
 def questions() -> list[tuple[Subject, Action, Object, Class]]:
-    """Every subject, object, and action and class that a row names for its kind; of the rest, which no row can allow,
-    every action and class for some of the objects of each kind.
-    """
+    """Every subject and object with all that a row names for its kind, and with all else for one object in seven."""
     named = {(row.kind, row.action, row.of) for row in TABLE}
     return [
         (who, action, it, of)

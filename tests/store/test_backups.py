@@ -23,8 +23,8 @@ from store.figures import figures
 from store.keyring import Keyring
 from store.keyring.opening import open_keyring, unlock
 from store.session import Database
-from store.vault import _items
-from tests.store.ended import ADVOCACY_LEAD, ADVOCATE, CANARY, COORDINATOR, DAY, Clock, ended, everything, refs_of
+from store.vault import items_of
+from tests.store.ended import ADVOCACY_LEAD, CANARY, COORDINATOR, DAY, Clock, ended, everything, refs_of
 from tests.store.streams import START
 
 NOW = START + 410 * DAY
@@ -54,7 +54,7 @@ class Place:
             ended(database, custodian)
             with database.read() as connection:
                 self.figures = figures(connection, COORDINATOR, START - DAY, NOW)
-                self.items = _items(connection, ADVOCATE, "case-1", refs_of(database))
+                self.items = items_of(connection, "advocacy", "case-1", refs_of(database))
 
     @contextmanager
     def open(self) -> Iterator[Database]:
@@ -146,7 +146,7 @@ async def test_with_both_databases_of_an_earlier_day_the_custodian_still_refuses
         refs = refs_of(database)
         assert refs
         with database.read() as connection:
-            items = _items(connection, ADVOCATE, "case-1", refs)
+            items = items_of(connection, "advocacy", "case-1", refs)
     with pytest.raises(HandoffError, match="VALUE_FORGOTTEN"):
         place.custodian.open(Grant(person="advocate-1", agency="advocacy"), "task", items)
 

@@ -146,7 +146,7 @@ async def test_an_erased_part_is_gone_and_its_keeper_cannot_open_it(
     refs = refs_of(database)
     assert refs
     with database.read() as connection:
-        items = vault._items(connection, ADVOCATE, "case-1", refs)
+        items = vault.items_of(connection, "advocacy", "case-1", refs)
     (order,) = ordered(database)
     assert await carry_out(made, order) is Stage.KEYS
 
