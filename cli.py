@@ -66,6 +66,11 @@ erasure_app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(erasure_app, name="erasure")
+release_app = typer.Typer(
+    help="What a survivor lets leave the house, and what left it.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(release_app, name="release")
+Released = Annotated[str, typer.Argument(metavar="RELEASE", help="The release, by its id.")]
 audit_app = typer.Typer(help="Who saw what, and whether that was changed.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
 people_app = typer.Typer(help="An agency's people, on this machine.", no_args_is_help=True, rich_markup_mode=None)
@@ -676,6 +681,84 @@ def erasure_hold(  # noqa: PLR0913 - the options of a command
         terminal.print_json(found)
     else:
         terminal.out.print(found.get("says") or "The hold is lifted.")
+
+
+@release_app.command("list")
+def release_list(
+    case: Annotated[
+        str | None, typer.Argument(metavar="CASE", help="Your agency's about this case; else what was shared with you.")
+    ] = None,
+    *,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List your agency's releases about a case, or what others shared with you. Nothing that they share is shown."""
+    with _remote(url, token, as_ or "supervisor") as remote:
+        if case is None:
+            terminal.listed(remote.ask("/releases"), terminal.SHARED, as_json=as_json)
+        else:
+            terminal.listed(remote.ask(f"/cases/{case}/releases"), terminal.RELEASES, as_json=as_json)
+
+
+@release_app.command("sign")
+def release_sign(  # noqa: PLR0913 - the options of a command
+    release: Released,
+    *,
+    signer: Annotated[
+        str, typer.Option("--signer", metavar="WHO", help="Who has to sign: survivor, minor or incapacity.")
+    ] = "survivor",
+    form: Annotated[str, typer.Option("--form", metavar="WORD", help="paper or device.")] = "paper",
+    survivor: Annotated[bool, typer.Option("--she-signed", help="She signed it.")] = False,
+    guardian: Annotated[bool, typer.Option("--guardian-signed", help="Her parent or guardian signed it.")] = False,
+    not_suspect: Annotated[
+        bool, typer.Option("--guardian-not-suspect", help="You know that the guardian is not the suspect.")
+    ] = False,
+    order: Annotated[bool, typer.Option("--guardians-order", help="The court's order is attached.")] = False,
+    language: Annotated[str, typer.Option("--language", help="In which it was explained.")] = "english",
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put your agency's key to a release that was explained to her and that she signed."""
+    body = {
+        "signer": signer,
+        "form": form,
+        "by_survivor": survivor,
+        "by_guardian": guardian,
+        "guardian_not_suspect": not_suspect,
+        "guardians_order": order,
+        "language": language,
+    }
+    with _remote(url, token, as_ or "supervisor") as remote:
+        found = remote.tell("POST", f"/releases/{release}/sign", json.dumps(body).encode())
+    terminal.listed([found], terminal.RELEASES, as_json=as_json)
+
+
+@release_app.command("revoke")
+def release_revoke(
+    release: Released, *, url: Url = None, token: Token = None, as_: As = None, as_json: AsJson = False
+) -> None:
+    """Take a release back, on her word and without a reason; from the next look on it opens nothing."""
+    with _remote(url, token, as_ or "supervisor") as remote:
+        found = remote.tell("POST", f"/releases/{release}/revoke", b"{}")
+    terminal.listed([found], terminal.RELEASES, as_json=as_json)
+
+
+@release_app.command("log")
+def release_log(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case, by its code.")],
+    *,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """List who of other agencies saw what about a case, and by what right."""
+    with _remote(url, token, as_ or "supervisor") as remote:
+        terminal.listed(remote.ask(f"/cases/{case}/disclosures"), terminal.DISCLOSED, as_json=as_json)
 
 
 @app.command()

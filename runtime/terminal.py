@@ -117,6 +117,23 @@ ORDERS = Columns(
 )
 
 
+RELEASES = Columns(
+    titles=("case", "for", "role", "fields", "until", "state", "release"),
+    cells=("case", "to_agency", "to_role", "fields", "until", "state", "release"),
+    empty="No release was drafted.",
+)
+SHARED = Columns(
+    titles=("case", "from", "fields", "until", "state", "release"),
+    cells=("case", "from_agency", "fields", "until", "state", "release"),
+    empty="Nothing was shared with you.",
+)
+DISCLOSED = Columns(
+    titles=("when", "agency", "who", "fields", "purpose", "ground"),
+    cells=("at", "agency", "name", "fields", "purpose", "ground"),
+    empty="Nobody of another agency has seen anything.",
+)
+
+
 def erasures(found: Any, *, as_json: bool) -> None:  # noqa: ANN401 - JSON of the route
     """Holds that stand, those to be reviewed first, and orders with how far they have come."""
     if as_json:

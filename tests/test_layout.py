@@ -88,7 +88,7 @@ def test_modules_are_short() -> None:
     """No module is over 500 lines without a reason, and no reason outlives its module's length."""
     lengths = {each: len((ROOT / each).read_text(encoding="utf-8").splitlines()) for each in modules()}
     assert set(LONGER) == {each for each, length in lengths.items() if length > LONGEST}
-    assert max(lengths.values()) < 1100
+    assert max(lengths.values()) < 1200
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
