@@ -15,7 +15,7 @@ from api import disclosures, glass, releases
 from api.deps import stepped_up
 from tests.installation import Installation, installed
 from tests.servers import until
-from tests.someone import BROWSERS, PASSWORD, Someone, enrolled
+from tests.someone import BROWSERS, PASSWORD, Someone, enrolled, handoff
 
 OK = httpx2.codes.OK
 VALUE = "+1-555-0100 after nine"
@@ -121,7 +121,10 @@ def test_from_her_signature_to_the_log(here: Installation, advocate: Someone, ca
     table = advocate.ask("GET", f"/api/v1/cases/{case}/disclosures/export?form=csv")
     assert len(table.text.splitlines()) == 4
     assert problem(here.ask("bail-evaluator", "GET", f"/cases/{case}/disclosures"))[0] == 404
-    assert ask(advocate, "POST", f"{path}/revoke")["state"] == "revoked"
+    assert "safe-numbers" in handoff(here, "release", "log", case)
+    assert made["release"] in handoff(here, "release", "list", "--as", "bail-evaluator")
+    assert "revoked" in handoff(here, "release", "revoke", made["release"])
+    assert ask(advocate, "GET", f"/cases/{case}/releases")[0]["state"] == "revoked"
     assert problem(here.ask("bail-evaluator", "POST", f"{path}/open")) == (410, "RELEASE_REVOKED")
     files = [each for each in here.data.rglob("*") if each.is_file() and "sock" not in each.name]
     assert not [each for each in files if WORDS.encode() in each.read_bytes() or VALUE.encode() in each.read_bytes()]
