@@ -114,6 +114,12 @@ def _roles(pair: Pair) -> Iterator[Change]:
             says = f"{said} works for {words(after.agency)}, not {words(before.agency)}."
             both = pair.agencies(before.agency, after.agency)
             yield Change(unit=unit, code="D08", tag=Tag.KNOWS, says=says, consent=both)
+        if before.faces_suspect != after.faces_suspect:
+            now = "faces the suspect" if after.faces_suspect else "no longer faces the suspect"
+            may = "nothing from her is" if after.faces_suspect else "what she releases may be"
+            says = f"{said} {now}: {may} shared with them."
+            inside = frozenset(each.id for each in pair.new.agencies if each.confidential)
+            yield Change(unit=unit, code="D08", tag=Tag.KNOWS, says=says, consent=inside | {after.agency})
         if (before.always, before.by_rota, before.deputy) != (after.always, after.by_rota, after.deputy):
             hours = "always" if after.always else "in open hours"
             rota = ", by rota" if after.by_rota else ""
