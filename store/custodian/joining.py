@@ -32,6 +32,9 @@ def join(settings: Settings, text: str) -> KeyCard:
     keyholder: Custodian = remote.enrol(settings.keyholders, text, seeds)
     if share is not None and keyholder.engine_share(agency) != share:
         raise HandoffError("ENGINE_SHARE", f"the keyholder of {agency} does not open what its keys here open")
+    for release in keys.closed():
+        # What was taken back, or seen the once it could be, stays shut there as well.
+        keyholder.revoke(agency, release)
     card = keyholder.describe(agency)
     database = Database(settings.database_url)
     try:

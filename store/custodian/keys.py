@@ -181,6 +181,10 @@ class KeyFolder:
             _append(self._folder / CLOSED, json.dumps([release, why]))
             self._closed[release].add(why)
 
+    def closed(self) -> tuple[OpaqueId, ...]:
+        """Every release that opens nothing any more, by whatever agency."""
+        return tuple(self._closed)
+
     def is_closed(self, release: OpaqueId, why: str) -> bool:
         """Whether that was written down."""
         return why in self._closed.get(release, ())

@@ -278,14 +278,19 @@ def test_a_spoiled_value_does_not_open(held: Running, client: RemoteCustodian) -
 
 
 def test_keys_come_home(held: Running, database: Database, tmp_path: Path) -> None:
-    """Joined, old values and new ones open at the keyholder alone, under the same engine share; no seed is left."""
+    """Joined, old values and new ones open at the keyholder alone, under the same engine share; no seed is left.
+
+    What was taken back before is shut there as well.
+    """
     settings = load({"data": tmp_path / "data", "database_url": database.url})
     settings.make_folders()
     with CustodianProcess(settings.custodian_keys, Path(held.folder) / "r") as process:
         play, old = arrive(database, process.custodian, safe_numbers=CANARY)
         share = process.custodian.engine_share("advocacy")
+        process.custodian.revoke("advocacy", "release-1")
         assert levels.levels(settings)["advocacy"] == (True, True)
         joining.join(settings, held.code())
+        assert KeyFolder(held.folder / "keys").closed() == ("release-1",)
         assert levels.levels(settings)["advocacy"] == (True, False)
         assert levels.levels(settings)["court"][1]
         assert not list(settings.custodian_keys.glob("advocacy.*.seed"))
