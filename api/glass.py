@@ -17,6 +17,7 @@ from api.recording import seen
 from api.releases import Words
 from api.views import Closed, when
 from protocol.kernel import OpaqueId, Slug
+from store import cases
 from store.policy import Subject
 from store.releases import glass as breaking
 from store.releases import shields, words
@@ -137,7 +138,13 @@ async def lift(case: str, person: str, here: Here, who: Who) -> dict[str, bool]:
 @router.get("/cases/{case}/shields")
 async def closed_to(case: str, here: Here, who: Who) -> list[ShieldOut]:
     """Who of my agency a case is closed to, for who leads it."""
-    found = await here.read(lambda connection: shields.listed(connection, who, case))
+
+    def find(connection: Connection) -> tuple[shields.Shield, ...]:
+        found = shields.listed(connection, who, case)
+        seen(who, cases.seen(connection, who, case).case_id, ["shield"])
+        return found
+
+    found = await here.read(find)
     return [
         ShieldOut(person=each.person, name=each.name, reason=each.reason, by=each.by, at=when(each.at))
         for each in found

@@ -174,6 +174,8 @@ async def listed(case: str, here: Here, who: Who) -> list[ReleaseOut]:
     def ask(connection: Connection) -> list[ReleaseOut]:
         file = filing.of_case(connection, who, case)
         filing.must(who, Action.READ, filing.object_of(connection, file, Kind.RELEASE, who.agency), "case")
+        # That there is none is an answer about the case too.
+        seen(who, file.case_id, ["release"])
         return [noted(who, each) for each in filing.about(connection, who.agency, file.case_id)]
 
     return await here.read(ask)

@@ -133,6 +133,14 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield path
 
 
+def nothing_before(protocol: Any, path: tuple[Any, ...]) -> bool:
+    """Whether a path asks if nothing is before or after: a length of zero is neither."""
+    at = protocol
+    for each in path[:-1]:
+        at = at[each] if isinstance(at, tuple) else getattr(at, each)
+    return path[-1] == "before" and at.length.count == 0
+
+
 def changed(value: Any, path: tuple[Any, ...]) -> Any:
     """The same with one leaf otherwise: a yes a no, a number one more."""
     if not path:
@@ -149,7 +157,8 @@ def test_no_number_and_no_yes_of_a_text_changes_unseen(slug: str, which: int) ->
     """Whatever leaf of the compiled text is another: some change is said, or the meaning is the same."""
     old = compiled(slug).protocol
     paths = list(leaves(old))
-    # A rung that only marks an instant has its time from its name.
+    # A rung that only marks an instant, and a wait, have their times from their names: another time is another name.
+    paths = [each for each in paths if each[0] != "waits" and not nothing_before(old, each)]
     paths = [each for each in paths if each[2:3] != ("rungs",) or old.steps[each[1]].rungs[each[3]].acts]
     path = paths[which % len(paths)]
     new = changed(old, path)
