@@ -138,7 +138,7 @@ def nothing_before(protocol: Any, path: tuple[Any, ...]) -> bool:
     at = protocol
     for each in path[:-1]:
         at = at[each] if isinstance(at, tuple) else getattr(at, each)
-    return path[-1] == "before" and at.length.count == 0
+    return path[-1] == "before" and bool(at.length.count == 0)
 
 
 def changed(value: Any, path: tuple[Any, ...]) -> Any:
