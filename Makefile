@@ -36,9 +36,9 @@ help: ## this list
 run: .venv/.handoff ## start Handoff here: Temporal, worker, API; Ctrl-C stops all of it
 	@$(BIN)/handoff up
 
-# Two at once, a file's tests together: most of a test's time is waiting for a server that it started.
+# Two at once, a file's tests together, in the order of their names: long files of one test must not come last.
 test: lint ## lint, types, import contracts, unit, property and real-server tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev .venv/.handoff ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
