@@ -138,7 +138,7 @@ class ErasuresOut(Closed):
 
 
 class KeptOut(Closed):
-    """How long my agency's part of an ended case is kept; ``until`` is null while nothing says so yet."""
+    """How long my agency's part of an ended case is kept; ``until`` is null while I do not know that it has ended."""
 
     case: str
     kept: Slug | None
@@ -185,7 +185,8 @@ async def kept(case: str, here: Here, who: Who, tongue: Spoken) -> KeptOut:
     def ask(connection: Connection) -> KeptOut:
         found = cases.seen(connection, who, case)
         protocol = orders.case_protocol(connection, who, found.case_id)
-        known = due.kept(connection, found.case_id, who.agency)
+        # The time runs from the case's end, which may be a confidential agency's own to know.
+        known = due.kept(connection, found.case_id, who.agency) if found.status == "ended" else None
         seen(who, found.case_id, ["kept"] if agency_owner(protocol, who.agency) else [])
         said = None
         if known is not None:

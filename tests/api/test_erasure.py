@@ -55,6 +55,7 @@ def seen(here: Installation, role: str, case: str) -> dict[str, Any]:
         "case": {**found, "tasks": tasks},
         "timeline": here.get(role, f"/cases/{case}/timeline"),
         "escalations": here.get(role, f"/escalations?case={case}"),
+        "kept": here.ask(role, "GET", f"/cases/{case}/kept").json(),
         "handoffs": [e["id"] for e in here.get(role, "/handoffs?limit=200")["items"] if e["case"] == case],
     }
 
@@ -159,6 +160,12 @@ def test_an_agency_is_told_how_long_its_part_is_kept(story: Story) -> None:
     assert story.kept["kept"] == "never-reached"
     assert story.kept["says"].startswith("Kept until ")
     assert story.kept["says"].endswith(": 6 months after the case.")
+
+
+@pytest.mark.parametrize("role", ["patrol", "clerk"])
+def test_how_long_a_part_is_kept_does_not_tell_others_that_the_case_has_ended(story: Story, role: str) -> None:
+    """The end is advocacy's to know, and the time that runs from it with it."""
+    assert story.before[role]["kept"] | {"case": ""} == {"case": "", "kept": None, "until": None, "says": None}
 
 
 def test_a_hold_is_a_record_with_who_and_why_and_a_sealed_note(story: Story) -> None:
