@@ -3,6 +3,7 @@
 ``python -m tests.api.two_worlds --runs 200 --seed 1`` draws so many pairs of worlds that differ only in what happened
 inside the confidential agency (what survivors and advocates did, chose, wrote), answers every route of the route table
 in both, and prints how many answers were compared, how many differed, and the median time of each route in both.
+``--share 0.25`` asks a quarter of the questions in each pair, drawn anew for each.
 """
 
 from __future__ import annotations
@@ -117,8 +118,10 @@ class Answer:
 
 @dataclass
 class Tally:
-    """What a run compared, and how long each route took in each of the worlds, in seconds."""
+    """What a run asked and compared, and how long each route took in each of the worlds, in seconds."""
 
+    share: float = 1.0
+    chance: Random = field(default_factory=lambda: Random(0))
     answers: int = 0
     statuses: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     differing: list[str] = field(default_factory=list)
@@ -335,6 +338,8 @@ async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World]
     moment = datetime.fromtimestamp(now / 1_000_000, UTC)
     for who in people:
         for method, path, body in visits(worlds[0].app, guessed):
+            if tally.chance.random() >= tally.share:
+                continue
             if method == "post" and _reaches_the_engine(stage, worlds, who, path):
                 continue
             answers = []
@@ -397,24 +402,24 @@ def stage(client: Client) -> Iterator[Stage]:
             yield Stage(folder, process.custodian, client)
 
 
-async def run(client: Client, runs: int, seed: int, *, progress: bool = False) -> Tally:
-    """So many pairs of worlds."""
-    tally, chance = Tally(), Random(seed)
+async def run(client: Client, runs: int, seed: int, share: float) -> Tally:
+    """So many pairs of worlds, and such a part of the questions in each."""
+    tally, chance = Tally(share=share, chance=Random(seed)), Random(seed)
     with stage(client) as made:
         for number in range(1, runs + 1):
             await compare(made, *drawn(chance), tally)
             for each in made.folder.glob("world-*"):
                 each.unlink()
-            if progress and number % 10 == 0:
+            if number % 10 == 0:
                 print(f"{number} pairs, {tally.answers:,} answers, {len(tally.differing)} differ", flush=True)  # noqa: T201
     return tally
 
 
-async def _main(runs: int, seed: int) -> int:
+async def _main(runs: int, seed: int, share: float) -> int:
     # A client that connects when it is first used: no route that is visited reaches Temporal.
     client = await Client.connect("127.0.0.1:1", lazy=True)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    tally = await run(client, runs, seed, progress=True)
+    tally = await run(client, runs, seed, share)
     for route, (one, other) in sorted(tally.took.items()):
         first, second = median(one) * 1e3, median(other) * 1e3
         print(f"{route:60} {len(one):7,} times, median {first:6.2f} and {second:6.2f} ms")  # noqa: T201
@@ -430,8 +435,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--share", type=float, default=1.0)
     chosen = parser.parse_args()
-    return asyncio.run(_main(chosen.runs, chosen.seed))
+    return asyncio.run(_main(chosen.runs, chosen.seed, chosen.share))
 
 
 if __name__ == "__main__":
