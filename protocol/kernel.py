@@ -491,6 +491,9 @@ class Step:
 
     ``outside`` marks a confidential agency's step that only outsiders' acts open: of it alone others may see
     *delivered*, *taken up*, *not taken up*.
+
+    ``stands_for`` is the step of the text whose older terms these are: a case that moved to a newer text carries them
+    for a duty that was open then. What it publishes goes by that step's name, and nothing opens it.
     """
 
     id: Slug
@@ -513,6 +516,7 @@ class Step:
     for_each: Slug | None = None
     votes: Votes | None = None
     outside: bool = False
+    stands_for: Slug | None = None
     position: int = 0
 
 
@@ -612,6 +616,8 @@ class Protocol:
     keeping: tuple[Keeping, ...] = ()
     renamed: dict[str, Slug] = field(default_factory=dict)
     """What had another name in an earlier text: ``step:new-name`` to the old name."""
+    base: str | None = None
+    """The hash of the published text that this is, with older terms carried beside it for open duties."""
     words: dict[str, Words] = field(default_factory=dict)
     """Keyed ``kind:id``, for example ``step:first-call`` or ``field:spoken-language``."""
 
@@ -649,6 +655,11 @@ class Protocol:
     def step(self) -> dict[Slug, Step]:
         """Steps by id."""
         return {each.id: each for each in self.steps}
+
+    @cached_property
+    def known_as(self) -> dict[Slug, Slug]:
+        """The name by which each step is known in the text, carried older terms too."""
+        return {each.id: each.stands_for or each.id for each in self.steps}
 
     @cached_property
     def lane(self) -> dict[Slug, Lane]:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from protocol import answers, suspensions
 from protocol.evolving import evolve
-from protocol.kernel import Act, ActKind, Guard, Protocol, Rung, RungId, Step
+from protocol.kernel import Act, ActKind, Guard, OpaqueId, Protocol, Rung, RungId, Step
 from protocol.messages import Arm, Effect, Ending, Fact, Input, Refusal, Telling, Tick, Told, WindowMissed
 from protocol.occurrences import drop_rounds, settle
 from protocol.points import View, due_of, resolve, stretches, suspended, truth, turns
@@ -86,13 +86,17 @@ def step(protocol: Protocol, state: CaseState, command: Input, now: Instant, mem
     if refusal is not None:
         return Result(state, (), (), None, refusal)
     instance = answers.apply(running, command)
+    return concluded(running, None if isinstance(command.body, Tick) else command.command, instance)
+
+
+def concluded(running: Running, command: OpaqueId | None, instance: int | None = None) -> Result:
+    """Run what follows from a change to its end: what it brings about, what is due now, what comes next."""
     settle(running)
     following = _catch_up(running, inclusive=True)
     running.finish()
     reply = None
-    if not isinstance(command.body, Tick):
-        reply = Reply(seq=running.seq, instance=instance)
-        running.replies[command.command] = reply
+    if command is not None:
+        reply = running.replies[command] = Reply(seq=running.seq, instance=instance)
     frozen = running.freeze()
     wake = following if running.status is Status.OPEN else None
     return Result(frozen, (*running.effects, Arm(at=wake)), tuple(running.facts), reply, None)
@@ -182,20 +186,22 @@ def _rungs(view: View, instance: Instance, step: Step) -> list[Deadline]:
         if not _guarded(rung, instance, step) or (still and rung.guard is not Guard.NOT_TAKEN_UP):
             continue
         fired = instance.fired.get(rung.id)
-        at = _rung_at(view, instance, rung, due)
+        at = rung_at(view, instance, rung, due)
         if at is None or (fired is not None and at <= fired):
             continue
         found.append(Deadline(at, Due.RUNG, ladder, step.position, instance.n, rung.id))
     return found
 
 
-def _rung_at(view: View, instance: Instance, rung: Rung, due: Instant | None) -> Instant | None:
+def rung_at(view: View, instance: Instance, rung: Rung, due: Instant | None) -> Instant | None:
     """When the rung is to fire: at its point but not before delivery; an ``every`` after its own or its base rung.
 
     What outsiders hear of a handoff not taken up is timed by delivery alone, whatever stopped the clock inside.
     """
     if rung.guard is Guard.NOT_TAKEN_UP and (view.pauses or instance.suspensions):
         view, instance = evolve(view, pauses=()), evolve(instance, suspensions=())
+    if rung.id in instance.rehung and rung.id not in instance.fired:
+        return instance.rehung[rung.id]
     if rung.every is None:
         at = resolve(view, rung.at, instance, due=due)
         return None if at is None else _awake(view, instance, max(at, instance.delivered or at))
@@ -327,7 +333,7 @@ def _act(running: Running, instance: Instance, rung: Rung, act: Act, at: Instant
         case ActKind.END_AS:
             running.end(instance, act.targets[0], Ending.RUNG, at)
         case ActKind.CANCEL:
-            for each in [found for found in running.instances.values() if found.step in act.targets]:
+            for each in [found for found in running.instances.values() if running.is_of(found, act.targets)]:
                 running.cancel(each, at, by=instance.agency)
         case ActKind.STOP_REPEATING:
             drop_rounds(running, act.targets, at)
@@ -340,7 +346,9 @@ def _miss(running: Running, instance: Instance, at: Instant) -> None:
         return
     running.put(evolve(instance, missed=True))
     running.record(WindowMissed(instance=instance.n, step=instance.step, due=due), at)
-    running.publish(Occurrence(refs=(f"late:{instance.step}",), effective=at, agency=instance.agency))
+    running.publish(
+        Occurrence(refs=(f"late:{running.protocol.known_as[instance.step]}",), effective=at, agency=instance.agency)
+    )
 
 
 def _last_missed(running: Running, instance: Instance, rung: Rung, at: Instant) -> Instant:

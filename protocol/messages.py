@@ -551,6 +551,39 @@ class CaseEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """What a move to another text did to one open duty. ``how`` says what became of its clock.
+
+    ``reasoned``: the plan gives a reason, which is the council's to read.
+    """
+
+    instance: int
+    was: Slug
+    step: Slug
+    agency: Slug
+    how: Slug
+    due_was: Instant | None
+    due: Instant | None
+    reasoned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseMigrated:
+    """The case goes on under another text (``now``), by a council's plan; ``undo`` takes an earlier move back.
+
+    The texts and the plan are named by their hashes. What follows from the move are facts of their own, after it.
+    """
+
+    kind: Literal["case-migrated"] = "case-migrated"
+    run: OpaqueId
+    was: OpaqueId
+    now: OpaqueId
+    plan: OpaqueId
+    moved: tuple[Moved, ...] = ()
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartErased:
     """What an agency had of the case, or one protected value, was erased. The store records it, never the engine."""
 
@@ -591,6 +624,7 @@ FactBody: TypeAlias = Annotated[
     | PassedOn
     | PageStopped
     | CaseEnded
+    | CaseMigrated
     | PartErased,
     Bound(discriminator="kind"),
 ]

@@ -108,7 +108,7 @@ def _close_lane(running: Running, lane: Slug, at: Instant) -> None:
 def _cancels(running: Running, occurrence: Occurrence) -> None:
     for act in occurrence.acts:
         if act.act is ActKind.CANCEL:
-            for each in [found for found in running.instances.values() if found.step in act.targets]:
+            for each in [found for found in running.instances.values() if running.is_of(found, act.targets)]:
                 running.cancel(each, occurrence.effective, by=occurrence.agency)
         if act.act is ActKind.STOP_REPEATING:
             drop_rounds(running, act.targets, occurrence.effective)
@@ -124,7 +124,7 @@ def _stop_series(running: Running, refs: tuple[Ref, ...], at: Instant) -> None:
 
 def drop_rounds(running: Running, steps: tuple[Slug, ...], at: Instant) -> None:
     """End a series: rounds not yet delivered are withdrawn, the open one stays."""
-    for each in [found for found in running.instances.values() if found.step in steps]:
+    for each in [found for found in running.instances.values() if running.is_of(found, steps)]:
         if each.phase is Phase.WAITING and each.round > 0:
             running.cancel(each, at)
 

@@ -16,7 +16,7 @@ def open_step(running: Running, step: Step, cause: Ref, occurrence: Occurrence) 
     live = [
         each
         for each in running.instances.values()
-        if each.step == step.id and not each.receipt and not (each.phase is Phase.WAITING and each.round > 0)
+        if running.is_of(each, (step.id,)) and not each.receipt and not (each.phase is Phase.WAITING and each.round > 0)
     ]
     items = _items(running, step)
     if step.for_each is not None and step.again is Again.ONLY_WHEN_ENDED:
@@ -32,7 +32,9 @@ def open_step(running: Running, step: Step, cause: Ref, occurrence: Occurrence) 
         for each in live:
             running.cancel(each, at, superseded=True)
     if step.series is not None:
-        for each in [found for found in running.instances.values() if found.step == step.id and found.round > 0]:
+        for each in [
+            found for found in running.instances.values() if running.is_of(found, (step.id,)) and found.round > 0
+        ]:
             if each.phase is Phase.WAITING:
                 running.cancel(each, at, superseded=True)
     if step.for_each is None and (step.chosen is None or step.chosen.by is not ChosenBy.EACH):

@@ -128,6 +128,8 @@ def _anchor(
 ) -> Instant | None:
     match point.anchor:
         case AnchorKind.DELIVERY:
+            if instance.clock is not None:
+                return instance.clock
             return instance.born if instance.delivered is None else instance.delivered
         case AnchorKind.DUE:
             return due
@@ -152,7 +154,10 @@ def due_of(view: View, instance: Instance) -> tuple[Instant | None, Instant | No
     if point is None or instance.delivered is None:
         return None, None
     raw = resolve(view, point, instance)
-    return (None, None) if raw is None else (max(raw, instance.floor), raw)
+    if raw is None:
+        return None, None
+    raw = max(raw, instance.grace)
+    return max(raw, instance.floor), raw
 
 
 def turns(view: View, test: Test) -> Iterator[Instant]:
@@ -192,7 +197,8 @@ def _plain_test(view: View, test: Test) -> bool | None:
     if test.test is TestKind.HAPPENED:
         return test.name in view.last
     if test.test is TestKind.OPEN:
-        return any(each.step == test.name and each.phase is Phase.OPEN for each in view.instances)
+        names = view.protocol.known_as
+        return any(names[each.step] == test.name and each.phase is Phase.OPEN for each in view.instances)
     known = view.protocol.field[test.name]
     if known.type is FieldType.DERIVED and known.expr is not None:
         derived = truth(view, known.expr)

@@ -5,7 +5,7 @@ Both follow from the tables alone, as graphs of occurrences.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from protocol.errors import Finding
@@ -188,7 +188,7 @@ class Reach:
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
         self.openings: dict[Slug, Step | Link] = {**protocol.step, **protocol.link}
-        self.made = {each.id: _made_by(each) for each in self.openings.values()}
+        self.made = {each.id: made_by(each) for each in self.openings.values()}
         self.opened_by: dict[Ref, list[Slug]] = {}
         self.follows: dict[Ref, list[Ref]] = {}
         for each in self.openings.values():
@@ -201,25 +201,30 @@ class Reach:
             for ref in counting.of:
                 self.follows.setdefault(ref, []).extend(f"counter:{name}/{each}" for each in counting.thresholds)
 
-    def all(self, without: Slug | None = None) -> tuple[set[Slug], set[Ref]]:
+    def all(
+        self, without: Slug | None = None, begin: Iterable[Ref] = (), had: Iterable[Ref] = ()
+    ) -> tuple[set[Slug], set[Ref]]:
         """The steps and links that may open, and all that may occur.
 
-        ``without`` names a step that is taken never to open: what is then out of reach comes after it only.
+        ``without`` names a step that is taken never to open: what is then out of reach comes after it only. ``begin``
+        may occur whatever opens, and ``had`` has occurred: it helps to open what waits for several things.
         """
-        known: set[Ref] = set()
+        known: set[Ref] = set(had)
+        seen: set[Ref] = set()
         opened: set[Slug] = set()
-        todo: list[Ref] = [f"event:{event.id}" for event in self.protocol.events]
+        todo: list[Ref] = [*(f"event:{event.id}" for event in self.protocol.events), *begin]
         while todo:
             ref = todo.pop()
-            if ref in known:
+            if ref in seen:
                 continue
+            seen.add(ref)
             known.add(ref)
             todo.extend(self.follows.get(ref, ()))
             for each in self.opened_by.get(ref, ()):
                 if each != without and each not in opened and _may_open(self.openings[each].when, known):
                     opened.add(each)
                     todo.extend(self.made[each])
-        return opened, known
+        return opened, seen
 
 
 def _may_open(when: When, known: set[Ref]) -> bool:
@@ -228,7 +233,8 @@ def _may_open(when: When, known: set[Ref]) -> bool:
     return enough(not known.isdisjoint(arm) for arm in arms)
 
 
-def _made_by(step: Step | Link) -> set[Ref]:
+def made_by(step: Step | Link) -> set[Ref]:
+    """All that may occur once a step or a link has opened."""
     if isinstance(step, Link):
         return {f"opened:{step.id}", f"ended:{step.id}"}
     made = {f"{kind}:{step.id}" for kind in ("opened", "ended", "late", "cancelled", "settled")}

@@ -144,6 +144,7 @@ class Running:
             links=self.links,
             instances=tuple(self.instances.values()),
             replies=self.replies,
+            crossed=self.state.crossed,
         )
 
     def record(self, body: FactBody, at: Instant) -> None:
@@ -155,6 +156,10 @@ class Running:
         """Keep a changed instance."""
         self.instances[instance.n] = instance
         return instance
+
+    def is_of(self, instance: Instance, steps: tuple[Slug, ...]) -> bool:
+        """Whether it is of one of these steps, under its own terms or under older ones."""
+        return instance.step in steps or self.protocol.known_as[instance.step] in steps
 
     def publish(self, occurrence: Occurrence) -> None:
         """Queue an occurrence; ``settle`` runs the queue, first in first out."""
@@ -175,7 +180,9 @@ class Running:
             StepCancelled(instance=instance.n, step=instance.step, superseded=superseded, cause=self.cause or ""), at
         )
         if not superseded and not instance.receipt:
-            self.publish(Occurrence(refs=(f"cancelled:{instance.step}",), effective=at, agency=instance.agency))
+            self.publish(
+                Occurrence(refs=(f"cancelled:{step.stands_for or step.id}",), effective=at, agency=instance.agency)
+            )
         if by == instance.agency and step.outside and instance.phase is Phase.WAITING and instance.round == 0:
             # Outsiders know that it is to be handed over then: a receipt is, in its place.
             self.born += 1
@@ -231,7 +238,9 @@ class Running:
             at,
         )
         if not opened.receipt:
-            self.publish(Occurrence(refs=(f"opened:{step.id}",), effective=self.now, agency=opened.agency))
+            self.publish(
+                Occurrence(refs=(f"opened:{step.stands_for or step.id}",), effective=self.now, agency=opened.agency)
+            )
             if step.series is not None:
                 self._next_round(opened, step.series)
 
@@ -335,9 +344,10 @@ class Running:
         found = next(each for each in step.outcomes if each.id == outcome)
         if step.shares and outcome == "shared":
             self.record(Shared(instance=instance.n, step=step.id, slots=step.shares, roles=step.shares_with), at)
-        refs: tuple[Ref, ...] = (f"ended:{step.id}", f"outcome:{step.id}/{outcome}")
+        name = step.stands_for or step.id
+        refs: tuple[Ref, ...] = (f"ended:{name}", f"outcome:{name}/{outcome}")
         if not self._others_live(instance):
-            refs = (*refs, f"settled:{step.id}")
+            refs = (*refs, f"settled:{name}")
         self.publish(
             Occurrence(
                 refs=refs,
@@ -353,7 +363,7 @@ class Running:
     def _others_live(self, instance: Instance) -> bool:
         """Whether others of its batch are live; a round of a series that is still to come is not."""
         return any(
-            each.step == instance.step
+            self.protocol.known_as[each.step] == self.protocol.known_as[instance.step]
             and each.batch == instance.batch
             and not each.receipt
             and not (each.phase is Phase.WAITING and each.round > 0)

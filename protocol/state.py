@@ -151,6 +151,9 @@ class Instance:
     each role or ``item`` of a list. ``votes`` are by voting role: an outcome, or None for a plain vote. ``receipt``
     marks an instance that only confirms a handoff whose lane or condition kept the step shut, so that outsiders
     cannot tell.
+
+    A move to a newer text may leave ``clock`` (since when its time counts, if not since delivery), ``grace`` (no due
+    time before it) and ``rehung`` (when rungs fire whose time had passed when the terms changed).
     """
 
     n: int
@@ -184,6 +187,9 @@ class Instance:
     fired: dict[RungId, Instant] = field(default_factory=dict)
     suspensions: tuple[Suspension, ...] = ()
     pages: tuple[Page, ...] = ()
+    clock: Instant | None = None
+    grace: Instant = 0
+    rehung: dict[RungId, Instant] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,3 +229,18 @@ class CaseState:
     links: dict[Slug, Linked] = field(default_factory=dict)
     instances: tuple[Instance, ...] = ()
     replies: dict[OpaqueId, Reply] = field(default_factory=dict)
+    crossed: Crossed | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossed:
+    """The last move to another text, as long as it can be undone: the case just before, and as the move left it.
+
+    Neither keeps its replies; ``was`` and ``now`` are the texts' hashes.
+    """
+
+    run: OpaqueId
+    was: OpaqueId
+    now: OpaqueId
+    before: CaseState
+    after: CaseState

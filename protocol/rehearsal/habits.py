@@ -184,14 +184,15 @@ def read_habits(text: str | bytes, *protocols: Protocol) -> Habits:
     try:
         found = Habits.model_validate(plain(root), by_alias=True)
     except ValidationError as error:
-        raise SpecError(tuple(_misshapen(error, root))) from None
+        raise SpecError(tuple(misshapen(error, root))) from None
     findings = tuple(_unknown(found, root, protocols))
     if findings:
         raise SpecError(findings)
     return found
 
 
-def _misshapen(error: ValidationError, root: Table) -> Iterator[Finding]:
+def misshapen(error: ValidationError, root: Table, document: str = "docs/rehearsal.md") -> Iterator[Finding]:
+    """What is not written as its model wants it, each at its line."""
     seen = set()
     for each in error.errors(include_url=False, include_input=False, include_context=False):
         path = tuple(part for part in each["loc"] if not (isinstance(part, str) and part.startswith("[key]")))
@@ -207,7 +208,7 @@ def _misshapen(error: ValidationError, root: Table) -> Iterator[Finding]:
             says, code = f"{key} is missing here.", "MISSING_KEY"
         elif each["type"] == "value_error":
             says = f"{each['msg'].removeprefix('Value error, ').capitalize()}."
-        hint = "Lengths are written 20 minutes, shares 40%; see docs/rehearsal.md."
+        hint = f"Lengths are written 20 minutes, shares 40%; see {document}."
         yield Finding(code=code, says=says, place=place, write=hint)
 
 

@@ -79,7 +79,7 @@ def with_new_names(old: Protocol, found: Mapping[str, str]) -> Protocol:
     """The older text with the newer one's names, so that the two can be compared part by part."""
     if not found:
         return old
-    names = _Names(found)
+    names = Names(found)
     steps = tuple(names.step(each) for each in old.steps)
     others = {
         each.name: names.of(getattr(old, each.name))
@@ -89,21 +89,24 @@ def with_new_names(old: Protocol, found: Mapping[str, str]) -> Protocol:
     return replace(old, **others, steps=steps)
 
 
-class _Names:
+class Names:
     """Gives each thing its newer name, by what kind of thing it is named as."""
 
     def __init__(self, found: Mapping[str, str]) -> None:
         self._found = found
 
     def named(self, kind: str, name: str) -> str:
+        """The newer name of a thing of a kind."""
         known = self._found.get(f"{kind}:{name}")
         return name if known is None else known.partition(":")[2].rpartition("/")[2]
 
     def inner(self, kind: str, step: str, name: str) -> str:
+        """The newer name of a step's outcome or rung, by the step's older name."""
         known = self._found.get(f"{kind}:{step}/{name}")
         return name if known is None else known.rpartition("/")[2]
 
     def ref(self, ref: Ref) -> Ref:
+        """An occurrence by its newer name."""
         kind, _, name = ref.partition(":")
         step, slash, inner = name.partition("/")
         if kind == "event":
@@ -116,6 +119,7 @@ class _Names:
         return ref
 
     def step(self, step: Step) -> Step:
+        """A step with newer names all through."""
         renamed = self.of(step)
         outcomes = tuple(replace(self.of(each), id=self.inner("outcome", step.id, each.id)) for each in step.outcomes)
         rungs = tuple(self._rung(step.id, each) for each in step.rungs)
@@ -153,7 +157,8 @@ class _Names:
         match made:
             case Step():
                 listed = None if made.for_each is None else self.named("field", made.for_each)
-                return replace(made, id=self.named("step", made.id), for_each=listed)
+                stands_for = None if made.stands_for is None else self.named("step", made.stands_for)
+                return replace(made, id=self.named("step", made.id), for_each=listed, stands_for=stands_for)
             case Field():
                 return replace(made, id=self.named("field", made.id))
             case Event():

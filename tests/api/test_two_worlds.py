@@ -28,12 +28,12 @@ async def made() -> AsyncIterator[Stage]:
 @pytest.mark.timeout(300)
 async def test_every_route_answers_outsiders_alike(made: Stage) -> None:
     """With the same outside acts and first acts, every answer to every outsider is equal to the byte."""
-    tally, chance = Tally(), Random(7)
+    tally, chance = Tally(share=0.4), Random(7)
     for _ in range(PAIRS):
         await compare(made, *drawn(chance), tally)
 
     assert tally.differing == []
-    assert tally.statuses[200] > 300
+    assert tally.statuses[200] > 100
     assert set(tally.statuses) <= {200, 403, 404}
 
 

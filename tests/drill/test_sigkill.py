@@ -1,6 +1,6 @@
 """Worker, API and Temporal are killed at random under reports and answers; nothing acknowledged is lost.
 
-``HANDOFF_TEST_DRILL_SECONDS`` (default 60) and ``HANDOFF_TEST_SEED`` choose another drill. The table of lateness is
+``HANDOFF_TEST_DRILL_SECONDS`` (default 30) and ``HANDOFF_TEST_SEED`` choose another drill. The table of lateness is
 printed with ``pytest -s``.
 """
 
@@ -30,7 +30,7 @@ from tests.installation import Installation, installed, services
 from tests.servers import until
 
 CASES = 200
-SECONDS = float(os.environ.get("HANDOFF_TEST_DRILL_SECONDS", "60"))
+SECONDS = float(os.environ.get("HANDOFF_TEST_DRILL_SECONDS", "30"))
 SEED = int(os.environ.get("HANDOFF_TEST_SEED", "20261123"))
 WINDOW, SECOND_RUNG = 20_000_000, 10_000_000
 TEXT = (Path(__file__).parent / "drill.yaml").read_bytes()
