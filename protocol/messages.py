@@ -551,12 +551,13 @@ class CaseEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
+class DutyMigrated:
     """What a move to another text did to one open duty. ``how`` says what became of its clock.
 
-    ``reasoned``: the plan gives a reason, which is the council's to read.
+    ``was`` is the step's name before. ``reasoned``: the plan gives a reason, which is the council's to read.
     """
 
+    kind: Literal["duty-migrated"] = "duty-migrated"
     instance: int
     was: Slug
     step: Slug
@@ -571,7 +572,7 @@ class Moved:
 class CaseMigrated:
     """The case goes on under another text (``now``), by a council's plan; ``undo`` takes an earlier move back.
 
-    The texts and the plan are named by their hashes. What follows from the move are facts of their own, after it.
+    Texts and plan are named by their hashes. What it did to each duty, and what follows, are facts of their own.
     """
 
     kind: Literal["case-migrated"] = "case-migrated"
@@ -579,7 +580,6 @@ class CaseMigrated:
     was: OpaqueId
     now: OpaqueId
     plan: OpaqueId
-    moved: tuple[Moved, ...] = ()
     undo: bool = False
 
 
@@ -625,6 +625,7 @@ FactBody: TypeAlias = Annotated[
     | PageStopped
     | CaseEnded
     | CaseMigrated
+    | DutyMigrated
     | PartErased,
     Bound(discriminator="kind"),
 ]

@@ -13,7 +13,7 @@ from protocol import machine, openings
 from protocol.evolving import evolve
 from protocol.kernel import Link, OpaqueId, Ref, Step
 from protocol.machine import Result, concluded
-from protocol.messages import TICK, CaseMigrated, Fact, Moved, OwnersChanged, StepCancelled
+from protocol.messages import TICK, CaseMigrated, DutyMigrated, Fact, OwnersChanged, StepCancelled
 from protocol.migrating import terms
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.plan import Passed
@@ -36,7 +36,7 @@ class Crossing:
 
     result: Result
     pinned: OpaqueId = ""
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[DutyMigrated, ...] = ()
     hindrance: Hindrance | None = None
     known: Reply | None = None
 
@@ -74,7 +74,8 @@ def _migrated(route: Route, state: CaseState, run: OpaqueId, now: Instant) -> Cr
     running.effects.extend(each for each in before.effects if not _arms(each))
     moved = tuple(told for _, told in duties)
     pinned = _pinned(route, [made for made, _ in duties if made is not None])
-    running.record(CaseMigrated(run=run, was=route.was, now=pinned, plan=route.plan.hash, moved=moved), running.now)
+    running.record(CaseMigrated(run=run, was=route.was, now=pinned, plan=route.plan.hash), running.now)
+    _tell(running, moved)
     for (made, _), each in zip(duties, here.instances, strict=True):
         _put(running, each, made)
     _open_now(running, route, place)
@@ -97,12 +98,12 @@ def _bare(state: CaseState) -> CaseState:
 
 
 def _pinned(route: Route, made: list[Instance]) -> OpaqueId:
-    """The text the case is pinned to: the newer one, with older terms carried only where a duty needs them."""
+    """The text the case is pinned to: the newer one, with the older terms and names that the case needs."""
     carried = any(route.onto.step[each.step].stands_for for each in made)
-    return route.onto_hash if carried else route.target
+    return route.onto_hash if carried or not route.plain else route.target
 
 
-def _duties(route: Route, here: CaseState, place: Position) -> list[tuple[Instance | None, Moved]]:
+def _duties(route: Route, here: CaseState, place: Position) -> list[tuple[Instance | None, DutyMigrated]]:
     sides = Sides(
         route=route,
         old=Running(route.old, here, here.now).view(),
@@ -143,6 +144,13 @@ def _as_new(route: Route, here: CaseState) -> tuple[Instance, ...]:
     return tuple(
         evolve(each, step=name) for name, each in names if name in route.new.step and route.line(name).close is None
     )
+
+
+def _tell(running: Running, moved: tuple[DutyMigrated, ...]) -> None:
+    """Record what the move did to each duty that it touched."""
+    for each in moved:
+        if each.how != "unchanged" or each.was != each.step:
+            running.record(each, running.now)
 
 
 def _put(running: Running, each: Instance, made: Instance | None) -> None:
@@ -237,9 +245,10 @@ def _undone(back: Route, state: CaseState, run: OpaqueId, now: Instant) -> Cross
     pinned = _pinned(back, [made for made, _ in duties])
     moved = tuple(told for _, told in duties)
     running.record(
-        CaseMigrated(run=run, was=state.crossed.now, now=pinned, plan=back.plan.hash, moved=moved, undo=True),
+        CaseMigrated(run=run, was=state.crossed.now, now=pinned, plan=back.plan.hash, undo=True),
         running.now,
     )
+    _tell(running, moved)
     way.put(running, [made for made, _ in duties])
     result = concluded(running, move_id(run, undo=True))
     facts: tuple[Fact, ...] = (*before.facts, *result.facts)

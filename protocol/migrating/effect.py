@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from protocol.kernel import ActKind, Protocol, RungId, Slug
 from protocol.machine import Due, deadlines
-from protocol.messages import Moved
+from protocol.messages import DutyMigrated
 from protocol.migrating.crossing import migrate
 from protocol.migrating.hindrances import IMPOSSIBLE, TO_DECIDE, Hindrance
 from protocol.migrating.route import Route
@@ -47,12 +47,12 @@ class Effect:
 
     kind: Class
     hindrance: Hindrance | None = None
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[DutyMigrated, ...] = ()
     newly_told: tuple[Telling, ...] = ()
     no_longer_told: tuple[Telling, ...] = ()
 
     @property
-    def due_moved(self) -> tuple[Moved, ...]:
+    def due_moved(self) -> tuple[DutyMigrated, ...]:
         """The open duties whose due time is another."""
         return tuple(each for each in self.moved if each.due != each.due_was)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from protocol.evolving import evolve
 from protocol.kernel import Slug
-from protocol.messages import Moved, StepCancelled, StepDelivered
+from protocol.messages import DutyMigrated, StepCancelled, StepDelivered
 from protocol.migrating import terms
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.position import position
@@ -59,7 +59,7 @@ class Return:
             if known is None or outcome not in {each.id for each in known.outcomes}:
                 raise Hindrance(code=Code.CANNOT_GO_BACK, place=step)
 
-    def duties(self, view: View) -> list[tuple[Instance, Moved]]:
+    def duties(self, view: View) -> list[tuple[Instance, DutyMigrated]]:
         """Every duty as it will be; those that the plan had closed are open again."""
         sides = Sides(
             route=self.back,
@@ -69,7 +69,7 @@ class Return:
         )
         was = {each.n: each for each in self.crossed.before.instances}
         after = {each.n: each for each in self.crossed.after.instances}
-        found: list[tuple[Instance, Moved]] = []
+        found: list[tuple[Instance, DutyMigrated]] = []
         for each in self.here.instances:
             if each.n in was and each.n in after:
                 found.append(self._restored(sides, was[each.n], after[each.n], each))
@@ -81,7 +81,7 @@ class Return:
                 found.append((each, _told(each, each, None, due)))
         return found
 
-    def _mapped(self, sides: Sides, each: Instance) -> tuple[Instance, Moved]:
+    def _mapped(self, sides: Sides, each: Instance) -> tuple[Instance, DutyMigrated]:
         if self.back.step_now(each.step) not in self.back.new.step:
             raise Hindrance(code=Code.CANNOT_GO_BACK, place=self.back.old.known_as[each.step])
         made, told = terms.carried(sides, each)
@@ -89,7 +89,7 @@ class Return:
             raise Hindrance(code=Code.CANNOT_GO_BACK, place=self.back.old.known_as[each.step])
         return made, told
 
-    def _restored(self, sides: Sides, was: Instance, after: Instance, each: Instance) -> tuple[Instance, Moved]:
+    def _restored(self, sides: Sides, was: Instance, after: Instance, each: Instance) -> tuple[Instance, DutyMigrated]:
         """What people changed stays changed; terms and clock are the older ones, with the grace of any move."""
         due, _ = due_of(sides.old, each)
         if each.missed and not was.missed:
@@ -155,6 +155,8 @@ def _untouched(after: Instance, each: Instance) -> bool:
     return evolve(each, fired=after.fired, announced=after.announced, raw=after.raw, pages=after.pages) == after
 
 
-def _told(each: Instance, made: Instance, due: int | None, now: int | None) -> Moved:
+def _told(each: Instance, made: Instance, due: int | None, now: int | None) -> DutyMigrated:
     how: Slug = RESTORED
-    return Moved(instance=each.n, was=each.step, step=made.step, agency=made.agency, how=how, due_was=due, due=now)
+    return DutyMigrated(
+        instance=each.n, was=each.step, step=made.step, agency=made.agency, how=how, due_was=due, due=now
+    )

@@ -19,6 +19,7 @@ from protocol.kernel import (
     Calendar,
     ChosenBy,
     Expr,
+    FieldType,
     Length,
     Point,
     Protocol,
@@ -86,15 +87,21 @@ class Route:
         calendars: dict[Slug, Calendar] = {}
         words: dict[str, Words] = {}
         rows = list(self._rows(calendars, words))
-        if not rows:
+        past = remembered(self.old, self.new)
+        if not rows and past is self.new:
             return self.new
         return replace(
-            self.new,
-            steps=(*self.new.steps, *rows),
-            calendars=(*self.new.calendars, *calendars.values()),
-            words={**self.new.words, **words},
+            past,
+            steps=(*past.steps, *rows),
+            calendars=(*past.calendars, *calendars.values()),
+            words={**past.words, **words},
             base=self.target,
         )
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether a case without older terms can run on the newer text as published: it names all of the past."""
+        return remembered(self.old, self.new) is self.new
 
     @cached_property
     def onto_data(self) -> bytes:
@@ -119,7 +126,7 @@ class Route:
         for old in self.renamed.steps:
             name = old.stands_for or old.id
             new = self.new.step.get(name)
-            if new is None or (old.stands_for is None and name not in self.changed):
+            if new is None or old.stands_for == old.id or (old.stands_for is None and name not in self.changed):
                 continue
             kept = self._on_older_calendars(old, calendars)
             due = evolve(new, due=kept.due)
@@ -166,6 +173,42 @@ def route(old: bytes, new: bytes, plan: bytes) -> Route:
         renamed=with_new_names(before, names),
         was=hashlib.sha256(old).hexdigest(),
         target=hashlib.sha256(new).hexdigest(),
+    )
+
+
+def remembered(old: Protocol, new: Protocol) -> Protocol:
+    """The newer text with what only the older one names, so that a case's past can be read; nothing of it does anything.
+
+    Steps that nothing opens, events that nobody reports, fields that nothing sets; agencies, roles, lanes, vault slots.
+    """
+    steps = [
+        evolve(each, when=When(arms=()), stands_for=each.id, position=len(new.steps) + each.position)
+        for each in old.steps
+        if each.id not in new.step
+    ]
+    events = [evolve(each, sources=(), acts=(), starts=False) for each in old.events if each.id not in new.event]
+    fields_ = [
+        evolve(each, expr=None, counting=None, type=FieldType.NUMBER if each.counting or each.expr else each.type)
+        for each in old.fields
+        if each.id not in new.field
+    ]
+    slots = [each for each in old.vault if each.id not in new.slot]
+    lanes = [each for each in old.lanes if each.id not in new.lane]
+    roles = [each for each in old.roles if each.id not in new.role]
+    agencies = [each for each in old.agencies if each.id not in new.agency]
+    if not any((steps, events, fields_, slots, lanes, roles, agencies)):
+        return new
+    return replace(
+        new,
+        steps=(*new.steps, *steps),
+        events=(*new.events, *events),
+        fields=(*new.fields, *fields_),
+        vault=(*new.vault, *slots),
+        lanes=(*new.lanes, *lanes),
+        roles=(*new.roles, *roles),
+        agencies=(*new.agencies, *agencies),
+        calendars=(*new.calendars, *(each for each in old.calendars if each.id not in new.calendar)),
+        words={**old.words, **new.words},
     )
 
 

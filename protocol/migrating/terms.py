@@ -14,7 +14,7 @@ from protocol.clocks import MINUTE, SECOND
 from protocol.evolving import evolve
 from protocol.kernel import AnchorKind, Calendar, Guard, Length, Offset, Point, Protocol, Rung, Slug, Step, Unit
 from protocol.machine import LATE, rung_at
-from protocol.messages import Moved
+from protocol.messages import DutyMigrated
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.plan import Clock
 from protocol.migrating.route import DEADLINE, TERMS, Route
@@ -35,7 +35,7 @@ class Sides:
     now: Instant
 
 
-def carried(sides: Sides, each: Instance) -> tuple[Instance | None, Moved]:
+def carried(sides: Sides, each: Instance) -> tuple[Instance | None, DutyMigrated]:
     """One duty under the newer text; None where the plan closes it.
 
     Raises:
@@ -71,9 +71,9 @@ def carried(sides: Sides, each: Instance) -> tuple[Instance | None, Moved]:
 
 def _told(
     sides: Sides, each: Instance, made: Instance, how: Slug, due: Instant | None, *, reasoned: bool = False
-) -> Moved:
+) -> DutyMigrated:
     due_now = None if how == "closed" else due_of(sides.new, made)[0]
-    return Moved(
+    return DutyMigrated(
         instance=each.n,
         was=each.step,
         step=made.step,

@@ -102,10 +102,12 @@ def test_a_move_keeps_the_laws_or_does_not_happen(seed: int) -> None:
     then, now = dues(old, before), dues(there.onto, after)
     for each in after.instances:
         lane = there.onto.lane[there.onto.step[each.step].lane]
-        if each.n in was and lane.agency is not None and then[each.n] is not None:
+        if each.n in was and not each.receipt and lane.agency is not None and then[each.n] is not None:
             assert (now[each.n] or 0) <= (then[each.n] or 0)
+    # A due time that had moved on since lets its rungs fire again, under either text.
+    past = [each for each in before.instances if each.announced is not None and each.announced <= before.now]
     again = {(each.instance, each.rung) for each in deadlines(old, before)}
-    fired = {(each.n, rung) for each in before.instances for rung in each.fired} - again
+    fired = {(each.n, rung) for each in past for rung in each.fired} - again
     later = step(there.onto, after, TICK, after.now + YEAR)
     for fact in later.facts:
         if isinstance(fact.body, WindowMissed) and there.plan.clock.value != "restart":
