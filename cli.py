@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands import migration
+from commands.options import As, AsJson, Token, Url, remote
 from protocol import clocks
 from protocol.compiling import Compiled
 from protocol.drawing import Form, draw
@@ -36,12 +38,11 @@ from protocol.spec import json_schema
 from runtime import intake as taking_in
 from runtime import logs, terminal, texts
 from runtime.checking import Checked, check_text, check_texts
-from runtime.credentials import token_of
 from runtime.mapping import read_mapping
 from runtime.rehearsing import DAYS, arrivals, unsettled
 from runtime.rehearsing import Order as RehearsalOrder
 from runtime.rehearsing import rehearse as rehearse_both
-from runtime.remote import Remote, items_of
+from runtime.remote import items_of
 from runtime.settings import load
 from runtime.telling import tell
 
@@ -70,6 +71,7 @@ release_app = typer.Typer(
     help="What a survivor lets leave the house, and what left it.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(release_app, name="release")
+app.add_typer(migration.app, name="migration")
 Released = Annotated[str, typer.Argument(metavar="RELEASE", help="The release, by its id.")]
 audit_app = typer.Typer(help="Who saw what, and whether that was changed.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(audit_app, name="audit")
@@ -88,12 +90,6 @@ keys_app.add_typer(machine_app, name="machine")
 Text = Annotated[Path, typer.Argument(metavar="FILE", help="A protocol text (YAML).")]
 Texts = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Protocol texts (YAML).")]
 TextOrSlug = Annotated[str, typer.Argument(metavar="FILE|SLUG", help="A protocol text, or a bundled protocol's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Url = Annotated[str | None, typer.Option("--url", help="Where the installation answers. By default: here.")]
-Token = Annotated[str | None, typer.Option("--token", envvar="HANDOFF_TOKEN", help="Whose token to act with.")]
-As = Annotated[
-    str | None, typer.Option("--as", metavar="NAME", help="A name in the credentials file: a role, or AGENCY-records.")
-]
 Wait = Annotated[
     float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait for something to list, so long at most.")
 ]
@@ -342,10 +338,10 @@ def keep_heads(
 
     before = kept.read(file)
     known, new = before, 0
-    with _remote(url, token, as_ or "steward") as remote:
+    with remote(url, token, as_ or "steward") as there:
         while True:
             last = known.heads[-1].n if known is not None and known.heads else 0
-            found = kept.followed(known, remote.ask("/audit/heads", after=last))
+            found = kept.followed(known, there.ask("/audit/heads", after=last))
             fresh = found.heads[0 if known is None else len(known.heads) :]
             kept.add(file, found, fresh)
             known, new = found, new + len(fresh)
@@ -399,8 +395,8 @@ def who_saw(
     as_json: AsJson = False,
 ) -> None:
     """List who saw a case, newest first: for a lead or the steward of an agency that has a part in it."""
-    with _remote(url, token, as_ or "steward") as remote:
-        found = remote.all_items(f"/cases/{case}/readers", limit=1000)
+    with remote(url, token, as_ or "steward") as there:
+        found = there.all_items(f"/cases/{case}/readers", limit=1000)
     terminal.listed(found, terminal.READERS, as_json=as_json)
 
 
@@ -634,15 +630,15 @@ def put_back(
 @erasure_app.command("status")
 def erasure_status(*, url: Url = None, token: Token = None, as_: As = None, as_json: AsJson = False) -> None:
     """List the holds that stand, those to be reviewed first, and what is or was erased, with how far it has come."""
-    with _remote(url, token, as_ or "supervisor") as remote:
-        terminal.erasures(remote.ask("/erasures"), as_json=as_json)
+    with remote(url, token, as_ or "supervisor") as there:
+        terminal.erasures(there.ask("/erasures"), as_json=as_json)
 
 
 @erasure_app.command("run")
 def erasure_run(*, url: Url = None, token: Token = None, as_: As = None, as_json: AsJson = False) -> None:
     """Look now for what is due, and carry your agency's orders on; the installation does so itself every hour."""
-    with _remote(url, token, as_ or "supervisor") as remote:
-        terminal.erasures(remote.tell("POST", "/erasures/run", b"{}"), as_json=as_json)
+    with remote(url, token, as_ or "supervisor") as there:
+        terminal.erasures(there.tell("POST", "/erasures/run", b"{}"), as_json=as_json)
 
 
 @erasure_app.command("hold")
@@ -675,8 +671,8 @@ def erasure_hold(  # noqa: PLR0913 - the options of a command
         body["reason"] = reason
     if lift or keep:
         path += f"/{lift or keep}/{'lift' if lift else 'keep'}"
-    with _remote(url, token, as_ or "supervisor") as remote:
-        found = remote.tell("POST", path, json.dumps(body).encode())
+    with remote(url, token, as_ or "supervisor") as there:
+        found = there.tell("POST", path, json.dumps(body).encode())
     if as_json:
         terminal.print_json(found)
     else:
@@ -695,11 +691,11 @@ def release_list(
     as_json: AsJson = False,
 ) -> None:
     """List your agency's releases about a case, or what others shared with you. Nothing that they share is shown."""
-    with _remote(url, token, as_ or "supervisor") as remote:
+    with remote(url, token, as_ or "supervisor") as there:
         if case is None:
-            terminal.listed(remote.ask("/releases"), terminal.SHARED, as_json=as_json)
+            terminal.listed(there.ask("/releases"), terminal.SHARED, as_json=as_json)
         else:
-            terminal.listed(remote.ask(f"/cases/{case}/releases"), terminal.RELEASES, as_json=as_json)
+            terminal.listed(there.ask(f"/cases/{case}/releases"), terminal.RELEASES, as_json=as_json)
 
 
 @release_app.command("sign")
@@ -732,8 +728,8 @@ def release_sign(  # noqa: PLR0913 - the options of a command
         "guardians_order": order,
         "language": language,
     }
-    with _remote(url, token, as_ or "supervisor") as remote:
-        found = remote.tell("POST", f"/releases/{release}/sign", json.dumps(body).encode())
+    with remote(url, token, as_ or "supervisor") as there:
+        found = there.tell("POST", f"/releases/{release}/sign", json.dumps(body).encode())
     terminal.listed([found], terminal.RELEASES, as_json=as_json)
 
 
@@ -742,8 +738,8 @@ def release_revoke(
     release: Released, *, url: Url = None, token: Token = None, as_: As = None, as_json: AsJson = False
 ) -> None:
     """Take a release back, on her word and without a reason; from the next look on it opens nothing."""
-    with _remote(url, token, as_ or "supervisor") as remote:
-        found = remote.tell("POST", f"/releases/{release}/revoke", b"{}")
+    with remote(url, token, as_ or "supervisor") as there:
+        found = there.tell("POST", f"/releases/{release}/revoke", b"{}")
     terminal.listed([found], terminal.RELEASES, as_json=as_json)
 
 
@@ -757,17 +753,17 @@ def release_log(
     as_json: AsJson = False,
 ) -> None:
     """List who of other agencies saw what about a case, and by what right."""
-    with _remote(url, token, as_ or "supervisor") as remote:
-        terminal.listed(remote.ask(f"/cases/{case}/disclosures"), terminal.DISCLOSED, as_json=as_json)
+    with remote(url, token, as_ or "supervisor") as there:
+        terminal.listed(there.ask(f"/cases/{case}/disclosures"), terminal.DISCLOSED, as_json=as_json)
 
 
 @app.command()
 def publish(file: Text, *, url: Url = None, token: Token = None, as_: As = None, as_json: AsJson = False) -> None:
     """Publish a protocol text to a running installation; cases that are open keep theirs."""
     data = texts.read_bytes(file)
-    with _remote(url, token, as_ or "coordinator") as remote:
+    with remote(url, token, as_ or "coordinator") as there:
         try:
-            found = remote.tell("POST", "/protocols", data, kind="application/yaml")
+            found = there.tell("POST", "/protocols", data, kind="application/yaml")
         except SpecError as error:
             if as_json:
                 terminal.print_json({"file": str(file), "findings": [asdict(each) for each in error.findings]})
@@ -799,11 +795,11 @@ def intake(  # noqa: PLR0913 - the options of a command
     refused = report or Path(f"{file.name}.refused.csv")
     try:
         sheet = read_mapping(data)
-        with _remote(url, token, as_ or f"{sheet.mapping.source}-records") as remote:
-            known = taking_in.protocol_of(remote, protocol)
+        with remote(url, token, as_ or f"{sheet.mapping.source}-records") as there:
+            known = taking_in.protocol_of(there, protocol)
             order = taking_in.Order(file=file, sheet=sheet, protocol=known, report=refused)
             with terminal.progress(texts.size_of(file), quiet=as_json) as moved:
-                outcome = taking_in.take_in(order, remote, clocks.instant(datetime.now(UTC)), moved)
+                outcome = taking_in.take_in(order, there, clocks.instant(datetime.now(UTC)), moved)
     except SpecError as error:
         terminal.findings(map_, data, error.findings)
         raise typer.Exit(FOUND_SOMETHING) from None
@@ -830,8 +826,8 @@ def cases(  # noqa: PLR0913 - the options of a command
     as_json: AsJson = False,
 ) -> None:
     """List cases in which your agency has a part, newest first."""
-    with _remote(url, token, as_ or "coordinator") as remote:
-        found = remote.await_items("/cases", wait, at_least, limit=limit)
+    with remote(url, token, as_ or "coordinator") as there:
+        found = there.await_items("/cases", wait, at_least, limit=limit)
     terminal.listed(found, terminal.CASES, as_json=as_json)
 
 
@@ -848,8 +844,8 @@ def tasks(  # noqa: PLR0913 - the options of a command
     as_json: AsJson = False,
 ) -> None:
     """List what you owe, with the time left: late first, then what nobody has taken up."""
-    with _remote(url, token, as_ or "coordinator") as remote:
-        found = remote.await_items("/tasks", wait, at_least, limit=limit)
+    with remote(url, token, as_ or "coordinator") as there:
+        found = there.await_items("/tasks", wait, at_least, limit=limit)
     if ids:
         terminal.out.print("\n".join(str(each["id"]) for each in items_of(found)))
     else:
@@ -868,8 +864,8 @@ def handoffs(  # noqa: PLR0913 - the options of a command
     as_json: AsJson = False,
 ) -> None:
     """List which agency waits for which, as a coordinator sees it: stalled first."""
-    with _remote(url, token, as_ or "coordinator") as remote:
-        found = remote.await_items("/handoffs", wait, at_least, limit=limit)
+    with remote(url, token, as_ or "coordinator") as there:
+        found = there.await_items("/handoffs", wait, at_least, limit=limit)
     terminal.listed(found, terminal.HANDOFFS, as_json=as_json)
 
 
@@ -885,8 +881,8 @@ def escalations(  # noqa: PLR0913 - the options of a command
     as_json: AsJson = False,
 ) -> None:
     """List who was told of what, when and why, newest first."""
-    with _remote(url, token, as_ or "coordinator") as remote:
-        found = remote.await_items("/escalations", wait, at_least, limit=limit)
+    with remote(url, token, as_ or "coordinator") as there:
+        found = there.await_items("/escalations", wait, at_least, limit=limit)
     terminal.listed(found, terminal.ESCALATIONS, as_json=as_json)
 
 
@@ -902,12 +898,12 @@ def call(  # noqa: PLR0913 - the options of a command
     as_: As = None,
 ) -> None:
     """Call the HTTP interface as somebody, and print its answer as JSON."""
-    with _remote(url, token, as_ or "coordinator") as remote:
+    with remote(url, token, as_ or "coordinator") as there:
         if method.upper() == "GET":
-            terminal.print_json(remote.await_items(path, wait) if wait else remote.ask(path))
+            terminal.print_json(there.await_items(path, wait) if wait else there.ask(path))
         else:
             said = sys.stdin.buffer.read() if body == "-" else body.encode()
-            terminal.print_json(remote.tell(method.upper(), path, said))
+            terminal.print_json(there.tell(method.upper(), path, said))
 
 
 Agency = Annotated[str, typer.Option("--agency", metavar="SLUG", help="An agency that a published protocol names.")]
@@ -1071,14 +1067,6 @@ def _database() -> Iterator[Database]:
 
 def _now() -> int:
     return clocks.instant(datetime.now(UTC))
-
-
-def _remote(url: str | None, token: str | None, name: str) -> Remote:
-    if url is None or token is None:
-        settings = load()
-        url = url or settings.url
-        token = token or token_of(settings.credentials_file, name)
-    return Remote(url, token)
 
 
 def _compiled(path: Path) -> Compiled:

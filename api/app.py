@@ -24,6 +24,8 @@ from api import (
     have_it,
     incidents,
     keyholders,
+    migrations,
+    moving,
     oidc_sign_in,
     once,
     passkeys,
@@ -99,6 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
         loops = [
             asyncio.create_task(loop(app.state.services))
             for loop in (
+                moving.move_now_and_then,
                 *(once.forget_keys, audit.sign_heads, audit.look_after),
                 *(erasures.sweep_now_and_then, releases.tell_custodians),
             )
@@ -121,7 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     routers = (
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
-        *(erasures, releases, disclosures, glass),
+        *(erasures, releases, disclosures, glass, migrations),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")

@@ -159,7 +159,7 @@ class Running:
 
     def is_of(self, instance: Instance, steps: tuple[Slug, ...]) -> bool:
         """Whether it is of one of these steps, under its own terms or under older ones."""
-        return instance.step in steps or self.protocol.known_as[instance.step] in steps
+        return not {instance.step, self.protocol.known_as[instance.step]}.isdisjoint(steps)
 
     def publish(self, occurrence: Occurrence) -> None:
         """Queue an occurrence; ``settle`` runs the queue, first in first out."""
@@ -307,8 +307,6 @@ class Running:
                 if at is not None and at < self.now:
                     spent[rung.id] = at
         return spent
-
-    # Endings
 
     def end(  # noqa: PLR0913 - how, when and by whom a duty ended, kept together in one fact
         self,

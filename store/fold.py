@@ -12,12 +12,14 @@ from functools import singledispatch
 from protocol.kernel import Again, Protocol, Ref, Slug
 from protocol.messages import (
     CaseEnded,
+    CaseMigrated,
     CaseOpened,
     Claimed,
     ClockPaused,
     ClockResumed,
     Counted,
     DueMoved,
+    DutyMigrated,
     Ending,
     EventRecorded,
     Fact,
@@ -315,6 +317,24 @@ def _page_stopped(body: PageStopped, case: CaseFold, fact: Fact) -> Label:
     found = next(iter(stopped), None)
     owner = labels.NOBODY if found is None else labels.agency_owner(case.protocol, found.agency) or found.owner
     return Label(agency=None if found is None else found.agency, owner=owner)
+
+
+@fold.register
+def _case_migrated(body: CaseMigrated, case: CaseFold, _fact: Fact) -> Label:
+    case.case.protocol_hash = body.now
+    case.case.status_owner = labels.ending_owner(case.protocol)
+    return Label()
+
+
+@fold.register
+def _duty_migrated(body: DutyMigrated, case: CaseFold, _fact: Fact) -> Label:
+    task = case.task(body.instance)
+    known = case.protocol.step[body.step]
+    task.step = body.step
+    task.lane = known.lane
+    task.agency = body.agency
+    task.owner = labels.step_owner(case.protocol, body.step)
+    return case.about(body.step, body.instance)
 
 
 @fold.register

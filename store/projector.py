@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, delete, insert, select, tuple_, update
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
-from protocol.messages import Fact, FactBody, OwnersChanged, PageStopped, PartErased, SlotFilled, Told
+from protocol.messages import CaseMigrated, Fact, FactBody, OwnersChanged, PageStopped, PartErased, SlotFilled, Told
 from protocol.origins import owners_of, voters_of
 from protocol.serial import canonical
 from store import ids, labels, tables
@@ -94,6 +94,8 @@ def _project_turn(connection: Connection, key: bytes, batches: Sequence[Batch]) 
         rows = [row for folding, each in zip(foldings, work, strict=True) for row in _fact_rows(seals, folding, each)]
         connection.execute(insert(tables.fact), rows)
         for each in work:
+            if any(isinstance(fact.body, CaseMigrated) for fact in each.facts):
+                add_parties(connection, each.protocol, each.protocol_hash)
             _commit_values(connection, each.case_id, each.facts)
         _save(connection, foldings)
     return [cases[each.case_id].seq for each in batches]
@@ -184,13 +186,14 @@ def _locked(connection: Connection, case_ids: Sequence[OpaqueId]) -> dict[Opaque
 
 def add_parties(connection: Connection, protocol: Protocol, protocol_hash: str) -> None:
     """Note which agencies have a step in a protocol, and who votes on another's."""
+    owed = [each for each in protocol.steps if each.stands_for != each.id]
     voters = [
         {"protocol_hash": protocol_hash, "step": each.id, "role": role, "agency": protocol.role[role].agency}
-        for each in protocol.steps
+        for each in owed
         for role in voters_of(protocol, each)
     ]
     voting = {row["agency"] for row in voters if labels.step_owner(protocol, row["step"]) is None}
-    agencies = sorted({agency for each in protocol.steps for agency in owners_of(protocol, each)} | voting)
+    agencies = sorted({agency for each in owed for agency in owners_of(protocol, each)} | voting)
     add_new(connection, tables.party, [{"protocol_hash": protocol_hash, "agency": each} for each in agencies])
     add_new(connection, tables.voter, voters)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Row, func, insert, select
 
@@ -10,7 +10,8 @@ from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.serial import dump_protocol, load_protocol, protocol_hash
 from protocol.state import Instant
-from store.tables import protocol_version
+from store.session import add_new
+from store.tables import protocol_carried, protocol_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +104,31 @@ def current(connection: Connection, slug: Slug) -> Version:
 
 
 def by_hash(connection: Connection, hash_: str) -> Version:
-    """The version that compiles to this hash: what a case is pinned to.
+    """The version that compiles to this hash: what a case is pinned to, older terms that it carries included.
 
     Raises:
         HandoffError: ``UNKNOWN_PROTOCOL``.
     """
     row = connection.execute(select(protocol_version).where(protocol_version.c.hash == hash_)).first()
-    if row is None:
+    if row is not None:
+        return _version(row)
+    carried = connection.execute(select(protocol_carried).where(protocol_carried.c.hash == hash_)).first()
+    if carried is None:
         raise HandoffError("UNKNOWN_PROTOCOL", f"no published protocol has the hash {hash_[:12]}")
-    return _version(row)
+    return replace(by_hash(connection, carried.base), hash=hash_, compiled=bytes(carried.compiled))
+
+
+def carry(connection: Connection, data: bytes) -> str:
+    """Keep a text as cases carry it, beside the published one it stands for; its hash.
+
+    Raises:
+        HandoffError: ``UNKNOWN_PROTOCOL`` when what it stands for is not published.
+    """
+    hash_, base = protocol_hash(data), load_protocol(data).base
+    if base is not None:
+        by_hash(connection, base)
+        add_new(connection, protocol_carried, [{"hash": hash_, "base": base, "compiled": data}])
+    return hash_
 
 
 def versions(connection: Connection, slug: Slug | None = None) -> tuple[Version, ...]:

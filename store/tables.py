@@ -59,6 +59,15 @@ protocol_version = Table(
     PrimaryKeyConstraint("slug", "version"),
 )
 
+protocol_carried = Table(
+    "protocol_carried",
+    metadata,
+    Column("hash", HASH, primary_key=True),
+    Column("base", HASH, nullable=False),
+    Column("compiled", LargeBinary, nullable=False),
+)
+"""Published texts with the older terms and names that cases which moved to them carry (``Protocol.base``)."""
+
 case_code = Table(
     "case_code",
     metadata,

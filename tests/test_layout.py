@@ -23,7 +23,7 @@ from store.temporal_tables import SCHEMAS
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES = ("activities", "api", "protocol", "runtime", "store", "workflows")
+PACKAGES = ("activities", "api", "commands", "protocol", "runtime", "store", "workflows")
 
 TOP_LEVEL = {
     *PACKAGES, "bench", "docs", "protocol_specs", "tests", "cli.py", "worker.py",

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from pydantic import TypeAdapter
@@ -31,10 +31,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from protocol.messages import Input, Refusal
+from protocol.migrating.hindrances import Code as HindranceCode
+from protocol.migrating.hindrances import Hindrance
 from protocol.state import Code
-from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
+from workflows.errors import CaseHasEnded, Hindered, Refused, Unanswered, UnknownCase
 from workflows.messages import (
     COMMAND,
+    HINDERED,
     NEVER_OPENED,
     TASK_TIMEOUT,
     TRY_AGAIN,
@@ -44,6 +47,8 @@ from workflows.messages import (
     CommandReply,
     reply_of,
 )
+
+Reply = TypeVar("Reply")
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
@@ -161,6 +166,18 @@ async def persist(
     case_id: str, attempt: Callable[[timedelta], Awaitable[CommandReply]], within: timedelta
 ) -> CommandReply:
     """Try until there is an answer or the time is up; every attempt carries the same ids."""
+    reply = await insist(case_id, attempt, within)
+    if reply.refusal is not None:
+        raise Refused(reply.refusal)
+    return reply
+
+
+async def insist(case_id: str, attempt: Callable[[timedelta], Awaitable[Reply]], within: timedelta) -> Reply:
+    """The same of any call to a case, whatever its answer is.
+
+    Raises:
+        Unanswered: the time is up.
+    """
     until = time.monotonic() + within.total_seconds()
     pause = FIRST_PAUSE
     turns = _turns.setdefault(case_id, asyncio.Semaphore(AT_ONCE))
@@ -174,8 +191,6 @@ async def persist(
             if time.monotonic() + pause >= until:
                 raise Unanswered from error
         else:
-            if reply.refusal is not None:
-                raise Refused(reply.refusal)
             return reply
         await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - spreads callers, keeps no secret
         pause = min(pause * 2, LONGEST_PAUSE)
@@ -197,6 +212,9 @@ def _reraise_unless_transient(error: Exception) -> None:
 
 def _refused(cause: ApplicationError) -> HandoffError:
     """The refusal inside an update's failure; a fault of the engine keeps its type as code."""
+    if cause.type == HINDERED:
+        code, place, _ = cause.details
+        return Hindered(Hindrance(code=HindranceCode(code), place=str(place)))
     if cause.type in Code.__members__:
         detail, seq = cause.details
         refusal = REFUSAL.validate_python(detail)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from typing import NoReturn
@@ -25,19 +26,26 @@ from activities import contracts
 from activities.contracts import Link, LinkedCase, Projected, Projection
 from protocol.machine import Result, earliest, step
 from protocol.messages import TICK, Actor, Arm, Input, SendEvent, StartCase
+from protocol.migrating.crossing import Crossing, migrate, undo
+from protocol.migrating.route import route
 from protocol.refusals import say
 from protocol.serial import load_protocol
 from protocol.state import CaseState, Instant, Status
 from workflows.messages import (
     COMMAND,
+    HINDERED,
     LOOK,
+    MOVE,
     NEVER_OPENED,
     TRY_AGAIN,
+    Behind,
     CaseClosed,
     CaseLook,
     CaseStart,
     Command,
     CommandReply,
+    Move,
+    MoveReply,
     link_notice,
     reply_of,
 )
@@ -73,6 +81,7 @@ class CaseWorkflow:
         self._linking: dict[int, workflow.ActivityHandle[object]] = {}
         self._telling: workflow.ActivityHandle[object] | None = None
         self._told = start.parent is None
+        self._behind = deque(start.behind)
         self._asked: tuple[tuple[CaseState, Input, Instant], Result] | None = None
         self._stirred = False
         self._closing = False
@@ -116,6 +125,28 @@ class CaseWorkflow:
         refusal = self._ask(message.input).refusal
         if refusal is not None:
             raise ApplicationError(say(refusal), refusal, self._state.seq, type=refusal.code, non_retryable=True)
+
+    @workflow.update(name=MOVE)
+    def move(self, message: Move) -> MoveReply:
+        """Go on under another text. Never raises: by now something may hinder it, which is a reply."""
+        crossing = self._cross(message)
+        if crossing.hindrance is not None:
+            return self._stay(crossing)
+        self._taken_at = workflow.info().get_current_history_length()
+        if crossing.known is None:
+            self._go_over(message, crossing)
+        return MoveReply(seq=self._state.seq, pinned=self._start.protocol_hash)
+
+    @move.validator
+    def _judge_move(self, message: Move) -> None:
+        """Refuse what the plan does not cover, before anything is written to history."""
+        if self._closing:
+            raise ApplicationError("The case is between two runs.", type=TRY_AGAIN, non_retryable=True)
+        hindrance = self._cross(message).hindrance
+        if hindrance is not None:
+            raise ApplicationError(
+                hindrance.says, hindrance.code, hindrance.place, self._state.seq, type=HINDERED, non_retryable=True
+            )
 
     @workflow.query(name=LOOK)
     def look(self) -> CaseLook:
@@ -169,6 +200,27 @@ class CaseWorkflow:
             self._asked = (question, step(self._protocol, *question))
         return self._asked[1]
 
+    def _cross(self, message: Move) -> Crossing:
+        """What moving to another text would do now."""
+        way = route(self._start.protocol.encode(), message.protocol.encode(), message.plan.encode())
+        go = undo if message.undo else migrate
+        return go(way, self._state, message.run, self._now())
+
+    def _stay(self, crossing: Crossing) -> MoveReply:
+        found = crossing.hindrance
+        code, place = (None, "") if found is None else (found.code, found.place)
+        return MoveReply(seq=self._state.seq, pinned=self._start.protocol_hash, code=code, place=place)
+
+    def _go_over(self, message: Move, crossing: Crossing) -> None:
+        """Be pinned to the other text; what was recorded under this one is delivered under it."""
+        way = route(self._start.protocol.encode(), message.protocol.encode(), message.plan.encode())
+        text = message.protocol if crossing.pinned == way.target else way.onto_data.decode()
+        moved = next(each.seq for each in crossing.result.facts if each.body.kind == "case-migrated")
+        self._behind.append(Behind(protocol_hash=self._start.protocol_hash, seq=moved - 1))
+        self._start = replace(self._start, protocol=text, protocol_hash=crossing.pinned)
+        self._protocol = load_protocol(text.encode())
+        self._take(crossing.result, None)
+
     def _take(self, result: Result, actor: Actor | None) -> None:
         """Keep what the core decided; the loop delivers it."""
         self._state = result.state
@@ -188,10 +240,16 @@ class CaseWorkflow:
         """Send the next batch of facts, and the next thing about each linked case: one of each at a time, in order."""
         case = workflow.info().workflow_id
         if self._outbox and self._projecting is None:
-            facts = tuple(islice(self._outbox, contracts.BATCH))
+            while self._behind and self._outbox[0].seq > self._behind[0].seq:
+                self._behind.popleft()
+            under = self._behind[0] if self._behind else None
+            hash_ = self._start.protocol_hash if under is None else under.protocol_hash
+            facts = tuple(
+                each for each in islice(self._outbox, contracts.BATCH) if under is None or each.seq <= under.seq
+            )
             self._projecting = workflow.start_activity(
                 contracts.PROJECT,
-                Projection(case_id=case, protocol_hash=self._start.protocol_hash, facts=facts),
+                Projection(case_id=case, protocol_hash=hash_, facts=facts),
                 result_type=Projected,
                 start_to_close_timeout=contracts.PROJECT_TIMEOUT,
                 heartbeat_timeout=contracts.LIFELESS,
@@ -273,5 +331,6 @@ class CaseWorkflow:
                 parent=self._start.parent,
                 shift=self._start.shift,
                 budget=self._start.budget,
+                behind=tuple(self._behind),
             )
         )

@@ -21,19 +21,24 @@ from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
 from protocol.machine import step
 from protocol.messages import Actor, EventHappened, Input, Refusal, StartCase
+from protocol.migrating.crossing import move_id
+from protocol.migrating.hindrances import Hindrance
 from protocol.refusals import after_end
 from protocol.serial import load_protocol, protocol_hash
 from protocol.state import CaseState, Code, Instant
-from workflows.calls import Opening, begin, closed, persist, remembered, update_with_start
-from workflows.errors import CaseHasEnded, Refused, Unanswered, UnknownCase
+from workflows.calls import Opening, begin, closed, insist, persist, remembered, update_with_start
+from workflows.errors import CaseHasEnded, Hindered, Refused, Unanswered, UnknownCase
 from workflows.messages import (
     COMMAND,
     LOOK,
+    MOVE,
     TASK_QUEUE,
     CaseLook,
     CaseStart,
     Command,
     CommandReply,
+    Move,
+    MoveReply,
     link_notice,
     linked_case_id,
     reply_of,
@@ -240,6 +245,35 @@ def _caused_by(link: Link, case_id: OpaqueId) -> Actor:
     return Actor(person=case_id, role=None, agency=agency, linked=True)
 
 
+async def move(client: Client, case_id: str, message: Move, *, within: timedelta = PATIENCE) -> MoveReply:
+    """Move an open case to another text, or back; asked again by the same run it is moved once.
+
+    Raises:
+        Hindered: the plan does not cover this case; nothing changed.
+        CaseHasEnded, UnknownCase: there is nothing to move.
+        Unanswered: nothing is known; repeat the call.
+    """
+    handle = client.get_workflow_handle(case_id)
+
+    async def attempt(left: timedelta) -> MoveReply:
+        reply: MoveReply
+        try:
+            reply = await handle.execute_update(
+                MOVE, message, id=move_id(message.run, undo=message.undo), result_type=MoveReply, rpc_timeout=left
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            found = await closed(client, case_id)
+            raise CaseHasEnded(None if found is None else found.seq) from error
+        return reply
+
+    reply = await insist(case_id, attempt, within)
+    if reply.code is not None:
+        raise Hindered(Hindrance(code=reply.code, place=reply.place))
+    return reply
+
+
 async def recall(client: Client, case_id: str, command: OpaqueId) -> CommandReply | None:
     """The answer a command was given, or None if the case has not taken it (it may still come).
 
@@ -262,6 +296,14 @@ async def look(client: Client, case_id: str) -> CaseLook:
     return found
 
 
+async def glance(client: Client, case_id: str) -> CaseLook | None:
+    """The case as its workflow sees it; None if it does not answer now."""
+    try:
+        return await look(client, case_id)
+    except RPCError:
+        return None
+
+
 def _clock() -> Instant:
     return time.time_ns() // 1_000
 
@@ -269,10 +311,13 @@ def _clock() -> Instant:
 __all__ = [
     "CaseHasEnded",
     "CommandReply",
+    "Hindered",
     "Refused",
     "Unanswered",
     "UnknownCase",
+    "glance",
     "look",
+    "move",
     "open_after_end",
     "open_linked",
     "open_or_join",

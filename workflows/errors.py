@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protocol.errors import HandoffError
 from protocol.messages import Refusal
+from protocol.migrating.hindrances import Hindrance
 from protocol.refusals import say
 from protocol.state import Code
 
@@ -14,6 +15,14 @@ class Refused(HandoffError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.code, say(refusal))
         self.refusal = refusal
+
+
+class Hindered(HandoffError):
+    """The case did not move to another text; nothing changed. ``hindrance`` says what is to be decided, and where."""
+
+    def __init__(self, hindrance: Hindrance) -> None:
+        super().__init__(hindrance.code, hindrance.says)
+        self.hindrance = hindrance
 
 
 class CaseHasEnded(HandoffError):

@@ -19,12 +19,14 @@ from pydantic.dataclasses import dataclass
 from activities.contracts import Link, Parent
 from protocol.kernel import OpaqueId, Slug
 from protocol.messages import Fact, Input, LinkNotice, Refusal
+from protocol.migrating.hindrances import Code as Hindered
 from protocol.state import CaseState, Instant, Reply
 
 TASK_QUEUE = "handoff-cases"
 CASE_KEY = "cases.key"
 """The file, in the folder of engine keys, of the secret that case ids are made with (``runtime.codec.site_secret``)."""
 COMMAND = "command"
+MOVE = "move"
 LOOK = "look"
 
 TASK_TIMEOUT = timedelta(seconds=5)
@@ -36,6 +38,9 @@ EVENTS_PER_RUN = 2_000
 NEVER_OPENED = "NEVER_OPENED"
 """The failure type of a run whose first command never came; only such a run may be started again."""
 
+HINDERED = "HINDERED"
+"""The failure type of a move that something hinders; its details are the code, the place and the last fact."""
+
 TRY_AGAIN = "TRY_AGAIN"
 """The failure type by which a run that is about to end sends a command to the next one."""
 
@@ -45,12 +50,20 @@ and not once per case: Temporal gives every run a converter with an empty cache.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Behind:
+    """Facts up to ``seq`` that are still to be delivered were recorded under another text."""
+
+    protocol_hash: OpaqueId
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class CaseStart:
     """All that a run needs to begin or to go on: the pinned protocol, the case, and what it still has to deliver.
 
-    ``protocol`` is the canonical JSON whose SHA-256 is ``protocol_hash``. ``shift`` (microseconds) is added to the
-    server's clock: 0 for a real case; a rehearsed one lives at another date. ``parent`` is told when a linked
-    case ends. ``budget`` is in history events.
+    ``protocol`` is the canonical JSON whose SHA-256 is ``protocol_hash``; ``behind`` are earlier texts, oldest first.
+    ``shift`` (microseconds) is added to the server's clock: 0 for a real case; a rehearsed one lives at another date.
+    ``parent`` is told when a linked case ends. ``budget`` is in history events.
     """
 
     protocol: str
@@ -61,6 +74,7 @@ class CaseStart:
     parent: Parent | None = None
     shift: Instant = 0
     budget: int = EVENTS_PER_RUN
+    behind: tuple[Behind, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -82,6 +96,29 @@ class CommandReply:
     instance: int | None = None
     opened: bool = False
     refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class Move:
+    """Move the case to another text by a run's plan, or (``undo``) back to what it ran on before that run.
+
+    ``protocol`` is the text to go to and ``plan`` the plan, both as canonical JSON.
+    """
+
+    run: OpaqueId
+    protocol: str
+    plan: str
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
+class MoveReply:
+    """The case runs on ``pinned`` now; or it stays where it is (``code``, and the ``place`` that is about)."""
+
+    seq: int
+    pinned: OpaqueId
+    code: Hindered | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
@@ -152,16 +189,21 @@ __all__ = [
     "CASE_KEY",
     "COMMAND",
     "EVENTS_PER_RUN",
+    "HINDERED",
     "LOOK",
+    "MOVE",
     "NEVER_OPENED",
     "TASK_QUEUE",
     "TASK_TIMEOUT",
     "TRY_AGAIN",
+    "Behind",
     "CaseClosed",
     "CaseLook",
     "CaseStart",
     "Command",
     "CommandReply",
+    "Move",
+    "MoveReply",
     "case_id",
     "link_notice",
     "linked_case_id",

@@ -249,7 +249,7 @@ def _undone(back: Route, state: CaseState, run: OpaqueId, now: Instant) -> Cross
         running.now,
     )
     _tell(running, moved)
-    way.put(running, [made for made, _ in duties])
+    way.put(running, duties)
     result = concluded(running, move_id(run, undo=True))
     facts: tuple[Fact, ...] = (*before.facts, *result.facts)
     state_now = evolve(result.state, crossed=None)

@@ -72,11 +72,12 @@ class Grace(Surface):
 
 
 class FirstShare(Surface):
-    """How many cases move first, before the others."""
+    """How many cases move first, and how long is waited before the others follow."""
 
     share: Share = 0.05
     least: Annotated[int, Field(ge=1)] = 10
     most: Annotated[int, Field(ge=1)] = 100
+    then_wait: Seconds = Field(24 * 60 * 60, alias="then wait")
 
 
 class Stop(Surface):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from protocol.evolving import evolve
 from protocol.kernel import Slug
-from protocol.messages import DutyMigrated, StepCancelled, StepDelivered
+from protocol.messages import DueMoved, DutyMigrated, StepCancelled, StepDelivered
 from protocol.migrating import terms
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.position import position
@@ -118,20 +118,28 @@ class Return:
         ends = terms.grace_ends(sides, made)
         return evolve(made, grace=ends if due is None else min(max(due, sides.now + 1), ends))
 
-    def put(self, running: Running, made: list[Instance]) -> None:
-        """Put the duties back, and record those that come and go."""
+    def put(self, running: Running, duties: list[tuple[Instance, DutyMigrated]]) -> None:
+        """Put the duties back, and record those that come and go and whose due time is what it was."""
         here = {each.n for each in self.here.instances}
-        staying = {each.n for each in made}
+        staying = {each.n for each, _ in duties}
         for each in self.here.instances:
             if each.n not in staying:
                 del running.instances[each.n]
                 running.record(StepCancelled(instance=each.n, step=each.step, superseded=True, cause=""), running.now)
-        for each in made:
+        for each, told in duties:
             running.put(each)
-            if each.n not in here and each.phase is Phase.OPEN:
+            if told.how == RESTORED and each.n in here and told.due != told.due_was:
+                running.record(_due_moved(told), running.now)
+            elif each.n not in here and each.phase is Phase.OPEN:
                 running.record(_delivered(running, each), running.now)
             elif each.n not in here:
                 running.schedule(each, each.starts or running.now)
+
+
+def _due_moved(told: DutyMigrated) -> DueMoved:
+    return DueMoved(
+        instance=told.instance, step=told.step, due=told.due, was=told.due_was, cause=None, short_notice=False
+    )
 
 
 def _delivered(running: Running, each: Instance) -> StepDelivered:

@@ -177,7 +177,7 @@ def route(old: bytes, new: bytes, plan: bytes) -> Route:
 
 
 def remembered(old: Protocol, new: Protocol) -> Protocol:
-    """The newer text with what only the older one names, so that a case's past can be read; nothing of it does anything.
+    """The newer text with what only the older one names, so that the past of a case can be read; it does nothing.
 
     Steps that nothing opens, events that nobody reports, fields that nothing sets; agencies, roles, lanes, vault slots.
     """

@@ -174,7 +174,7 @@ def _with_clock(
         return evolve(each, step=_row(route, each, made.step, TERMS)), how
     if how is Clock.KEEP_DEADLINE or (overdue and how is not Clock.RESTART):
         step = made.step
-        if due is None or due_of(sides.new, made)[0] != due or how is Clock.KEEP_DEADLINE:
+        if due_of(sides.new, made) != due_of(sides.old, each) or how is Clock.KEEP_DEADLINE:
             step = _row(route, each, made.step, DEADLINE)
         return _rehung(sides, each, evolve(made, step=step), due), Clock.KEEP_DEADLINE
     if how is Clock.RESTART:

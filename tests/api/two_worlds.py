@@ -83,6 +83,9 @@ BODIES: dict[str, object] = {
         "ground": "threat-to-life",
         "vault": {"reason": "placeholder"},
     },
+    "stop": {},
+    "go-on": {},
+    "undo": {},
     "shields": {"person": "somebody-1"},
     "answer": {"yes": True},
     "sign": {},
@@ -94,6 +97,8 @@ NOT_VISITED = {
     ("post", "/api/v1/protocols"): "compiles and publishes a text, which reads no case",
     ("post", "/api/v1/erasures/run"): "deletes at the servers; tests/api/test_erasure.py does it on real ones",
     ("post", "/api/v1/cases/{case}/break-glass"): "leaves a paper of the asker's own agency, named by chance",
+    ("post", "/api/v1/protocols/{slug}/effect"): "asks every open case on the servers; tests/api/test_migrations.py",
+    ("post", "/api/v1/protocols/{slug}/migrations"): "orders a run, which reads no case but that it is open",
     ("get", "/readyz"): "asks the servers, and reads no case",
     **{
         ("post", f"/api/v1/{path}"): "is about people and how they sign in, and reads no case"

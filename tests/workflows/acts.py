@@ -11,8 +11,9 @@ from temporalio.client import Client
 
 from protocol.kernel import Protocol
 from protocol.messages import Actor, Answer, EventHappened, Input
+from protocol.migrating.plan import Plan
 from protocol.serial import dump_protocol, protocol_hash
-from workflows.messages import EVENTS_PER_RUN, TASK_TIMEOUT, CaseStart
+from workflows.messages import EVENTS_PER_RUN, TASK_TIMEOUT, CaseStart, Move
 
 RECORDS = Actor(person="police-records", role=None, agency="police")
 PATROL = Actor(person="pat", role="patrol", agency="police")
@@ -57,6 +58,13 @@ def given(command: str, instance: int = 1) -> Input:
 def filed(command: str, instance: int = 2) -> Input:
     """The clerk files the papers."""
     return Input(command=command, actor=CLERK, body=Answer(instance=instance, outcome="filed"))
+
+
+def moves(old: Protocol, new: Protocol, run: str = "run") -> tuple[Move, Move]:
+    """A case's move to a newer text by a plan without lines, and its way back."""
+    plan = Plan(migration=new.id).dump().decode()
+    texts = [dump_protocol(each).decode() for each in (new, old)]
+    return Move(run=run, protocol=texts[0], plan=plan), Move(run=run, protocol=texts[1], plan=plan, undo=True)
 
 
 async def begin(

@@ -21,11 +21,13 @@ from tests.workflows.texts import (
     LINKING,
     QUICK,
     RELAY,
+    SOONER,
     errand,
     linking,
     published,
     quick,
     relay,
+    sooner,
     written,
 )
 from worker import build
@@ -34,8 +36,8 @@ KEY = bytes(range(32))
 
 
 def publish_all(database: Database) -> None:
-    """Publish the tests' protocols and the bundled ones."""
-    small = ((relay(), RELAY), (quick(), QUICK), (errand(), ERRAND), (linking(), LINKING))
+    """Publish the tests' protocols and the bundled ones; the relay that is in force is the plain one."""
+    small = ((sooner(), SOONER), (relay(), RELAY), (quick(), QUICK), (errand(), ERRAND), (linking(), LINKING))
     texts = (*small, *((published(each), written(each)) for each in BUNDLED))
     with database.write() as connection:
         for protocol, text in texts:

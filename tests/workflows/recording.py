@@ -1,4 +1,4 @@
-"""Records golden histories: ``python -m tests.workflows.recording 2`` writes ``histories/2-*.json``.
+"""Records golden histories: ``python -m tests.workflows.recording 2 late`` writes ``histories/2-late-*.json``.
 
 A recorded history is never changed: it is what cases that are still open have behind them. Code that would replay
 it otherwise goes behind ``workflow.patched``, and its own histories are recorded under the next number.
@@ -10,9 +10,9 @@ import asyncio
 import re
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,10 +25,10 @@ from store import schema
 from store.session import Database
 from tests import servers
 from tests.store import rings
-from tests.workflows.acts import begin, booked, end, filed, given, new_id, note, reported, runs, second
+from tests.workflows.acts import begin, booked, end, filed, given, moves, new_id, note, reported, runs, second
 from tests.workflows.conftest import KEY, publish_all
 from tests.workflows.drivers import SECOND, TemporalDriver, eventually, play
-from tests.workflows.texts import SPECS, advocacy, errand, relay
+from tests.workflows.texts import SPECS, advocacy, errand, relay, sooner
 from worker import build
 from workflows import client as cases
 from workflows.case import PATIENCE
@@ -162,7 +162,25 @@ def scenario(number: int) -> Story:
     return story
 
 
+async def moved(studio: Studio) -> str:
+    """A case that goes over to a newer text and back, is refused once, and answered to its end."""
+    driver = studio.driver()
+    await driver.start(relay())
+    await driver.advance(START)
+    await driver.send(booked())
+    there, back = moves(relay(), sooner())
+    await cases.move(studio.client, driver.case_id, there)
+    await driver.send(note("c1"))
+    with suppress(cases.Hindered):
+        await cases.move(studio.client, driver.case_id, replace(back, run="another"))
+    await cases.move(studio.client, driver.case_id, back)
+    for command in (given("c2"), filed("c3", instance=3), end()):
+        await driver.send(command)
+    return driver.case_id
+
+
 STORIES: dict[str, Story] = {
+    "text-moved": moved,
     "answered": answered,
     "late": late,
     "linked": linked,
@@ -194,10 +212,12 @@ async def studio() -> AsyncIterator[Studio]:
                 yield Studio(client, TimeSkipper(client), Database(url, database.keys))
 
 
-async def record(version: int) -> None:
-    """Play every story and keep the histories of all its runs."""
+async def record(version: int, names: Sequence[str]) -> None:
+    """Play these stories (all, if none is named) and keep the histories of all their runs."""
     async with studio() as ready:
         for name, story in STORIES.items():
+            if names and name not in names:
+                continue
             case_id = await story(ready)
             await _still(ready.client, case_id)
             for number, run in enumerate(await runs(ready.client, case_id), 1):
@@ -221,4 +241,4 @@ async def _still(client: Client, case_id: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(record(int(sys.argv[1])))
+    asyncio.run(record(int(sys.argv[1]), sys.argv[2:]))

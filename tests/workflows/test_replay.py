@@ -45,7 +45,11 @@ async def test_a_recorded_history_replays(path: Path) -> None:
     await replayer.replay_workflow(history_of(path))
 
 
-@pytest.mark.parametrize("path", HISTORIES, ids=lambda each: each.stem)
+STAYED = [each for each in HISTORIES if "text-moved" not in each.stem]
+"""The histories of cases that ran on one text from beginning to end."""
+
+
+@pytest.mark.parametrize("path", STAYED, ids=lambda each: each.stem)
 async def test_a_recorded_history_gives_the_same_facts(path: Path) -> None:
     """The core makes of recorded inputs, fact by fact, what was delivered when they were recorded.
 

@@ -44,6 +44,9 @@ steps in relay:
 """Small and open-ended: any number of hand-overs at once, and an end only when the court says so or all is filed."""
 
 
+SOONER = RELAY.replace("within 2 hours", "within 90 minutes")
+"""The next version of the relay: its first window is shorter."""
+
 QUICK = RELAY.replace("protocol: relay", "protocol: quick").replace("within 2 hours", "within 1 second")
 """The same with a first window that a test can wait for on a real clock."""
 
@@ -109,6 +112,12 @@ def text_of(slug: str) -> str:
 def relay() -> Protocol:
     """The small protocol."""
     return compile_text(RELAY, today=date(2026, 3, 1)).protocol
+
+
+@cache
+def sooner() -> Protocol:
+    """The relay with a shorter first window."""
+    return compile_text(SOONER, today=date(2026, 3, 1)).protocol
 
 
 @cache

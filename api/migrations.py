@@ -1,0 +1,321 @@
+"""Open cases under a newer text: what it would do to them, and the runs that move them. For coordinators, in counts.
+
+Which case stays, and about which of a confidential agency's steps, is that agency's alone: others see counts, and none
+under five (council.md section 3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import partial
+from secrets import SystemRandom, token_hex
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+
+from api.deps import Here, Services, Who, now
+from api.moving import carry_texts
+from api.once import Once
+from api.views import Closed, when
+from protocol.compiling import compile_text
+from protocol.errors import HandoffError
+from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.migrating.effect import Class, Effect, effect
+from protocol.migrating.hindrances import SENTENCES, Code
+from protocol.migrating.plan import Plan, read_plan
+from protocol.migrating.route import Route, route
+from protocol.serial import dump_protocol, load_protocol, protocol_hash
+from store import labels, protocols
+from store.migrating import runs
+from store.migrating.runs import Outcome, Run, Stage
+from store.policy import Subject
+from store.session import Connection
+from workflows import client as cases
+
+router = APIRouter(route_class=Once)
+
+FEWEST = 5
+"""No count about a confidential agency's steps is told under this."""
+AT_ONCE = 16
+
+
+class PlanIn(Closed):
+    """A text and a plan for it: a published ``version``, or a draft's ``text``; without either the newest version."""
+
+    version: int | None = None
+    text: Annotated[str, Field(max_length=300_000)] | None = None
+    plan: Annotated[str, Field(max_length=100_000)] | None = None
+
+
+class PlaceOut(Closed):
+    """A place of the text where something is to be decided; ``cases`` is None where they are too few to be told."""
+
+    code: Code
+    place: str
+    says: str
+    cases: int | None
+
+
+class StepOut(Closed):
+    """How the due times of a step's open duties move; None as in ``PlaceOut``. ``most`` is in minutes."""
+
+    step: Slug
+    same: int | None
+    sooner: int | None
+    later: int | None
+    most_sooner: int
+    most_later: int
+    newly_told: list[Slug]
+    no_longer_told: list[Slug]
+
+
+class EffectOut(Closed):
+    """What becomes of the open cases. ``classes`` are counts; ``unreached`` are cases that did not answer now."""
+
+    target: str
+    open: int
+    classes: dict[Class, int | None]
+    places: list[PlaceOut]
+    steps: list[StepOut]
+    unreached: int
+
+
+class RunOut(Closed):
+    """A run. ``moved`` holds the cases of which a confidential agency alone knows that they stay, if they are few."""
+
+    run: str
+    protocol: Slug
+    target: str
+    stage: Stage
+    waits_until: datetime | None
+    ordered_at: datetime | None
+    cases: int
+    moved: int
+    to_do: int
+    ended: int
+    stay: int
+    returned: int
+    places: list[PlaceOut]
+
+
+@router.post("/protocols/{slug}/effect")
+async def foresee(slug: Slug, asked: PlanIn, here: Here, who: Who) -> EffectOut:
+    """What a text and a plan would do to every open case now; nothing is changed."""
+    _coordinator(who)
+    new = await _target(here, slug, asked)
+    data = dump_protocol(new)
+    target = protocol_hash(data)
+    found = await here.read(lambda connection: runs.to_move(connection, slug, target))
+    texts = {each: await here.read(partial(_compiled, hash_=each)) for each in {row.protocol_hash for row in found}}
+    plans = {each: _plan(asked, texts[each], new) for each in texts}
+    ways = {each: route(texts[each], data, plans[each].dump()) for each in texts}
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(case_id: str) -> tuple[Route, Effect] | None:
+        async with turns:
+            look = await cases.glance(here.client, case_id)
+        way = None if look is None else ways.get(look.protocol_hash)
+        return None if way is None or look is None else (way, await run_in_threadpool(effect, way, look.state, now()))
+
+    effects = [each for each in await asyncio.gather(*(one(row.case_id) for row in found)) if each is not None]
+    return _effect_out(new, target, effects, len(found))
+
+
+@router.post("/protocols/{slug}/migrations", status_code=201)
+async def order(slug: Slug, asked: PlanIn, here: Here, who: Who) -> RunOut:
+    """Order a run: every open case of the protocol follows a published version by the plan, a first share first."""
+    _coordinator(who)
+    if asked.text is not None:
+        raise HandoffError("DRAFT_TEXT", "cases follow a published version: publish the text, then order the run")
+    new = await _target(here, slug, asked)
+    target = protocol_hash(dump_protocol(new))
+    rows = await here.read(lambda connection: runs.to_move(connection, slug, target))
+    olds = {each.protocol_hash for each in rows}
+    texts = [await here.read(partial(_compiled, hash_=each)) for each in olds]
+    plans = [_plan(asked, each, new) for each in texts] or [Plan(migration=slug)]
+    run = Run(
+        id=token_hex(8),
+        slug=slug,
+        target=target,
+        plan=plans[0],
+        stage=Stage.FIRST,
+        waits_until=None,
+        ordered_at=now(),
+        ordered_by=who.person_id,
+    )
+    # The first share is drawn: the oldest cases, or the newest, would be no sample.
+    case_ids = [each.case_id for each in rows]
+    SystemRandom().shuffle(case_ids)
+    await here.write(lambda connection: runs.order(connection, run, case_ids))
+    await run_in_threadpool(carry_texts, here.database, run)
+    return await here.read(lambda connection: _run_out(connection, run.id))
+
+
+@router.get("/protocols/{slug}/migrations")
+async def every(slug: Slug, here: Here, who: Who) -> list[RunOut]:
+    """The runs of a protocol, newest first."""
+    _coordinator(who)
+    return await here.read(lambda connection: [_run_out(connection, each.id) for each in runs.every(connection, slug)])
+
+
+@router.get("/migrations/{run}")
+async def one(run: OpaqueId, here: Here, who: Who) -> RunOut:
+    """How far a run is."""
+    _coordinator(who)
+    return await here.read(lambda connection: _run_out(connection, run))
+
+
+@router.post("/migrations/{run}/stop")
+async def stop(run: OpaqueId, here: Here, who: Who) -> RunOut:
+    """Move no further case; those that moved stay."""
+    return await _change(here, who, run, runs.stop)
+
+
+@router.post("/migrations/{run}/go-on")
+async def go_on(run: OpaqueId, here: Here, who: Who) -> RunOut:
+    """Move the rest now, without waiting longer after the first share or after a stop."""
+    return await _change(here, who, run, runs.go_on)
+
+
+@router.post("/migrations/{run}/undo")
+async def undo(run: OpaqueId, here: Here, who: Who) -> RunOut:
+    """Let every case that moved go back to where it was, less what people did meanwhile."""
+    return await _change(here, who, run, runs.take_back)
+
+
+def _coordinator(who: Subject) -> None:
+    if not who.coordinates:
+        raise HandoffError("NOT_YOURS", "only a coordinator moves cases to another text")
+
+
+async def _change(
+    here: Services, who: Subject, run: OpaqueId, change: Callable[[Connection, OpaqueId], object]
+) -> RunOut:
+    _coordinator(who)
+    await here.write(lambda connection: change(connection, run))
+    return await here.read(lambda connection: _run_out(connection, run))
+
+
+async def _target(here: Services, slug: Slug, asked: PlanIn) -> Protocol:
+    if asked.text is not None:
+        text = asked.text
+        others = {each.slug: each.protocol for each in reversed(await here.read(protocols.versions))}
+        compiled = await run_in_threadpool(lambda: compile_text(text, today=datetime.now(UTC).date(), others=others))
+        if compiled.protocol.id != slug:
+            raise HandoffError("OTHER_PROTOCOL", f"this text is of {compiled.protocol.id}, not of {slug}")
+        return compiled.protocol
+    known = await here.read(lambda connection: protocols.versions(connection, slug))
+    found = next((each for each in known if asked.version in (None, each.version)), None)
+    if found is None:
+        raise HandoffError("UNKNOWN_PROTOCOL", f"no such version of {slug} has been published")
+    return found.protocol
+
+
+def _compiled(connection: Connection, *, hash_: OpaqueId) -> bytes:
+    return protocols.by_hash(connection, hash_).compiled
+
+
+def _plan(asked: PlanIn, old: bytes, new: Protocol) -> Plan:
+    if asked.plan is None:
+        return Plan(migration=new.id)
+    return read_plan(asked.plan, load_protocol(old), new)
+
+
+# Counts
+
+
+def _private(protocol: Protocol, place: str) -> bool:
+    """Whether only a confidential agency knows what is open at a place."""
+    return place in protocol.step and labels.step_owner(protocol, place) is not None
+
+
+def _told(number: int, *, private: bool) -> int | None:
+    return None if private and 0 < number < FEWEST else number
+
+
+def _places(protocol: Protocol, found: Iterable[tuple[Code, str]]) -> list[PlaceOut]:
+    return [
+        PlaceOut(
+            code=code,
+            place=place,
+            says=SENTENCES[code].format(place=place),
+            cases=_told(number, private=_private(protocol, place)),
+        )
+        for (code, place), number in sorted(Counter(found).items())
+    ]
+
+
+def _effect_out(new: Protocol, target: str, found: list[tuple[Route, Effect]], asked: int) -> EffectOut:
+    classes: dict[Class, int | None] = {}
+    protocol = found[0][0].onto if found else new
+    hidden = 0
+    for kind in Class:
+        of = [each for _, each in found if each.kind is kind]
+        private = [each for each in of if each.hindrance is not None and _private(protocol, each.hindrance.place)]
+        few = 0 < len(private) < FEWEST
+        classes[kind] = len(of) - (len(private) if few else 0)
+        hidden += len(private) if few else 0
+    # Few cases of which only their agency knows that they wait are told as safe: they stay as safe as they were.
+    classes[Class.SAFE] = (classes[Class.SAFE] or 0) + hidden
+    why = [(each.hindrance.code, each.hindrance.place) for _, each in found if each.hindrance is not None]
+    steps = [_step_out(protocol, name, found) for name in sorted({m.step for _, e in found for m in e.moved})]
+    return EffectOut(
+        target=target,
+        open=asked,
+        classes=classes,
+        places=[each for each in _places(protocol, why) if each.cases is not None],
+        steps=[each for each in steps if each is not None],
+        unreached=asked - len(found),
+    )
+
+
+def _step_out(protocol: Protocol, name: Slug, found: list[tuple[Route, Effect]]) -> StepOut | None:
+    """How a step's duties fare; nothing of a confidential agency's with fewer than five."""
+    duties = [m for _, e in found for m in e.moved if m.step == name]
+    if _private(protocol, name) and len(duties) < FEWEST:
+        return None
+    private = _private(protocol, name)
+    deltas = [m.due - m.due_was for m in duties if m.due is not None and m.due_was is not None]
+    sooner, later = ([each for each in deltas if (each < 0) == before and each] for before in (True, False))
+    known = protocol.known_as.get(name, name)
+    return StepOut(
+        step=known,
+        same=_told(len(duties) - len(sooner) - len(later), private=private),
+        sooner=_told(len(sooner), private=private),
+        later=_told(len(later), private=private),
+        most_sooner=-min(sooner, default=0) // 60_000_000,
+        most_later=max(later, default=0) // 60_000_000,
+        newly_told=sorted({t.role for _, e in found for t in e.newly_told if t.step == known}),
+        no_longer_told=sorted({t.role for _, e in found for t in e.no_longer_told if t.step == known}),
+    )
+
+
+def _run_out(connection: Connection, run: OpaqueId) -> RunOut:
+    found = runs.one(connection, run)
+    protocol = protocols.by_hash(connection, found.target).protocol
+    counts = runs.counts(connection, run)
+    stay = [(Code(code), place) for _, code, place in runs.hindered(connection, run) if code]
+    private = [each for each in stay if _private(protocol, each[1])]
+    few = len(private) if 0 < len(private) < FEWEST else 0
+    to_do = sum(counts.get(each, 0) for each in (Outcome.TODO, Outcome.AGAIN, Outcome.DUE_SOON, Outcome.BACK))
+    stays = sum(counts.get(each, 0) for each in (Outcome.HINDERED, Outcome.UNREACHED, Outcome.STAYS))
+    return RunOut(
+        run=found.id,
+        protocol=found.slug,
+        target=found.target,
+        stage=found.stage,
+        waits_until=when(found.waits_until),
+        ordered_at=when(found.ordered_at),
+        cases=sum(counts.values()),
+        moved=counts.get(Outcome.MOVED, 0) + few,
+        to_do=to_do,
+        ended=counts.get(Outcome.ENDED, 0),
+        stay=stays - few,
+        returned=counts.get(Outcome.RETURNED, 0),
+        places=[each for each in _places(protocol, stay) if each.cases is not None],
+    )
