@@ -86,6 +86,7 @@ async def test_every_route_is_visited_or_says_why_not(made: Stage) -> None:
         "glass",
         "word",
         "person",
+        "run",
     )
     guessed = {kind: [f"-{kind}-"] for kind in kinds}
     visited = {

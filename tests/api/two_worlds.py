@@ -338,7 +338,7 @@ async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World]
     found = sorted(worlds[0].papers() | worlds[1].papers())
     for kind, begins in (("release", "release"), ("glass", "glass"), ("word", "w")):
         guessed[kind] = [*[each for each in found if each.startswith(begins)][:1], "unknown"]
-    guessed["person"] = ["unknown"]
+    guessed |= {"person": ["unknown"], "run": ["unknown"]}
     guessed |= {"slot": ["notes", "safe-numbers", "unknown"], "slug": [stage.protocol.id, "unknown"]}
     moment = datetime.fromtimestamp(now / 1_000_000, UTC)
     for who in people:

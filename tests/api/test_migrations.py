@@ -1,0 +1,97 @@
+"""A council's newer text on a whole installation: foreseen, published, followed by open cases, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.installation import ROOT, Installation, installed
+from tests.servers import until
+
+P1 = "post-arrest-advocacy"
+TEXT = (ROOT / "protocol_specs" / P1 / "1.yaml").read_text()
+SOONER = TEXT.replace("due: within 2 hours", "due: within 90 minutes", 1)
+PLAN = f"migration: {P1}\nquiet before: 0 minutes\ncases a second: 100\nfirst share: {{least: 1, share: 0%, most: 1}}\n"
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation for this file, with three open cases."""
+    with installed(tmp_path_factory.mktemp("installation") / "data") as found:
+        for _ in range(3):
+            report(found)
+        yield found
+
+
+def report(here: Installation) -> str:
+    body = {"protocol": P1, "event": "arrest-booked", "source": "police", "key": uuid4().hex}
+    case: str = here.ask("police-records", "POST", "/incidents", body).json()["case"]
+    return case
+
+
+def post(here: Installation, path: str, body: Any, role: str = "coordinator") -> Any:
+    found = here.ask(role, "POST", path, body)
+    assert found.status_code in {200, 201}, found.text
+    return found.json()
+
+
+def dues(here: Installation) -> list[str]:
+    return sorted(each["due_at"] for each in here.get("patrol", "/tasks?limit=200")["items"])
+
+
+def reached(here: Installation, run: str, stage: str) -> dict[str, Any]:
+    """The run, once it has come so far."""
+    until(lambda: here.get("coordinator", f"/migrations/{run}")["stage"] == stage, f"run {run} to be {stage}")
+    found: dict[str, Any] = here.get("coordinator", f"/migrations/{run}")
+    return found
+
+
+def test_a_newer_text_is_foreseen_followed_and_taken_back(here: Installation) -> None:
+    """2 h become 90 min for three open referrals, a first one before the rest; then they are as they were."""
+    before = dues(here)
+    asked = {"text": SOONER, "plan": PLAN}
+    foreseen = post(here, f"/protocols/{P1}/effect", asked)
+    assert (foreseen["open"], foreseen["classes"]["safe"]) == (3, 3)
+    (step,) = [each for each in foreseen["steps"] if each["step"] == "referral"]
+    assert (step["same"], step["sooner"], step["later"], step["most_sooner"]) == (0, 3, 0, 30)
+
+    token = {"Authorization": f"Bearer {here.token('coordinator')}", "Content-Type": "application/yaml"}
+    new = here.client.post(f"{here.url}/api/v1/protocols", content=SOONER, headers=token)
+    assert new.status_code == 201, new.text
+    later = report(here)
+    hashes = {each["case"]: each["protocol_hash"] for each in here.get("coordinator", "/cases?limit=10")["items"]}
+    assert hashes[later] == new.json()["hash"]
+    assert len(set(hashes.values())) == 2
+
+    run = post(here, f"/protocols/{P1}/migrations", {"plan": PLAN})
+    assert run["cases"] == 3
+    first = reached(here, run["run"], "waiting")
+    assert (first["moved"], first["to_do"]) == (1, 2)
+    post(here, f"/migrations/{run['run']}/go-on", {})
+    assert reached(here, run["run"], "over")["moved"] == 3
+    moved = dues(here)
+    assert len(set(before) & set(moved)) == 0
+
+    post(here, f"/migrations/{run['run']}/undo", {})
+    assert reached(here, run["run"], "taken-back")["returned"] == 3
+    assert set(before) <= set(dues(here))
+
+
+def test_only_a_coordinator_moves_cases(here: Installation) -> None:
+    """Anybody else is refused, and so is a draft that nobody published."""
+    assert here.ask("patrol", "POST", f"/protocols/{P1}/effect", {}).status_code == 403
+    assert here.ask("patrol", "GET", f"/protocols/{P1}/migrations").status_code == 403
+    refused = here.ask("coordinator", "POST", f"/protocols/{P1}/migrations", {"text": SOONER})
+    assert refused.json()["code"] == "DRAFT_TEXT"
+
+
+def test_a_plan_with_a_slip_is_refused_at_its_line(here: Installation) -> None:
+    """It names a step that neither text has: nothing is ordered."""
+    slip = f"migration: {P1}\nsteps:\n  nothing: {{clock: restart}}\n"
+    refused = here.ask("coordinator", "POST", f"/protocols/{P1}/effect", {"text": SOONER, "plan": slip})
+    assert refused.status_code == 422
+    assert refused.json()["findings"][0]["code"] == "PLAN_STEP"
+    assert refused.json()["findings"][0]["line"] == 3
