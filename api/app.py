@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from api import (
@@ -38,6 +38,8 @@ from api import (
 from api.deps import Services, Who
 from api.edge import Edge
 from api.guard import Guard
+from api.pages import cases as case_pages
+from api.pages import desk, doors
 from api.views import Closed
 from protocol.kernel import Slug
 from runtime import oidc
@@ -54,9 +56,6 @@ from store.session import Database
 
 log = structlog.get_logger("api")
 VERSION = "0.1.0"
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Handoff</title>
-<h1>Handoff</h1><p>The service runs. People and records systems speak to it under
-<a href="/api/v1/openapi.json">/api/v1</a>; the desks come later.</p></html>"""
 
 
 class Me(Closed):
@@ -130,6 +129,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(releases.viewing, prefix="/api/v1")
     app.include_router(have_it.router)
+    for room in (doors, desk, case_pages):
+        app.include_router(room.router)
     errors.install(app)
     _health(app)
     _measure(app)
@@ -140,10 +141,6 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _health(app: FastAPI) -> None:
-    @app.get("/", include_in_schema=False)
-    async def home() -> HTMLResponse:
-        return HTMLResponse(PAGE)
-
     @app.get("/api/v1/me")
     async def me(who: Who) -> Me:
         """Who I am here."""

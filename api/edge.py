@@ -1,6 +1,7 @@
 """The edge: protected values are taken out of a request before routing, validation or logging see it.
 
-Of a JSON body's ``vault`` object the handlers get the names only; the values wait, as ``Plain``, which cannot be
+Of a JSON body's ``vault`` object, and of a page's form fields that begin with ``vault.``, the handlers get the names
+only; the values wait, as ``Plain``, which cannot be
 printed, formatted, compared or pickled, until they are sealed to their keeper. Nothing behind the edge holds one.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,9 +20,14 @@ from protocol.kernel import OpaqueId, Protocol, Slug
 from store import vault
 from store.plain import Plain
 
+MOST_FIELDS = 500
 MOST = 1024 * 1024
 """Bytes of a request body."""
 VALUES = "protected values"
+INSIDE = "handoff.inside"
+"""Marks what a page asks the API in the same process: its values were taken out before. No request can say this."""
+FORM = b"application/x-www-form-urlencoded"
+FIELD = "vault."
 
 
 class Edge:
@@ -31,14 +38,15 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on without its protected values."""
-        if scope["type"] != "http" or scope["method"] not in ("POST", "PUT", "PATCH"):
+        if scope["type"] != "http" or scope["method"] not in ("POST", "PUT", "PATCH") or INSIDE in scope:
             await self._app(scope, receive, send)
             return
         body = await _body(receive)
         if body is None:
             await _too_large(send)
             return
-        names, values = _taken_out(body)
+        form = dict(scope["headers"]).get(b"content-type", b"").startswith(FORM)
+        names, values = _out_of_form(body) if form else _taken_out(body)
         scope.setdefault("state", {})[VALUES] = values
         replayed = False
 
@@ -84,6 +92,18 @@ def _taken_out(body: bytes) -> tuple[bytes, dict[Slug, Plain]]:
         return json.dumps(said).encode(), {}
     said["vault"] = sorted(given)
     return json.dumps(said).encode(), {name: Plain(value) for name, value in given.items()}
+
+
+def _out_of_form(body: bytes) -> tuple[bytes, dict[Slug, Plain]]:
+    """A form without its protected values; what was left empty is not there."""
+    said, values = list[tuple[str, str]](), dict[Slug, Plain]()
+    for name, value in parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS):
+        if not name.startswith(FIELD):
+            said.append((name, value))
+        elif value.strip():
+            values[name.removeprefix(FIELD)] = Plain(value)
+            said.append(("vault", name.removeprefix(FIELD)))
+    return urlencode(said).encode(), values
 
 
 async def _too_large(send: Send) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.deps import Here, Who, now
 from api.views import Closed, when
 from protocol.compiling import compile_text
+from protocol.drawing import Form, draw
 from protocol.errors import HandoffError
+from protocol.graph import graph
 from protocol.kernel import Slug
+from protocol.outline import Outline, outline
 from store import protocols, vault
 
 router = APIRouter(prefix="/protocols")
@@ -58,6 +61,24 @@ async def one(slug: Slug, here: Here, who: Who) -> TextOut:
     current = await here.read(lambda connection: protocols.current(connection, slug))
     versions = await here.read(lambda connection: protocols.versions(connection, slug))
     return TextOut(text=current.source, versions=[_out(each) for each in versions])
+
+
+@router.get("/{slug}/outline")
+async def read(slug: Slug, here: Here, who: Who) -> Outline:
+    """A protocol as people read it, sentence by sentence, from what the engine runs."""
+    _ = who
+    current = await here.read(lambda connection: protocols.current(connection, slug))
+    return await run_in_threadpool(outline, current.protocol)
+
+
+@router.get("/{slug}/drawing.svg")
+async def drawn(slug: Slug, here: Here, who: Who) -> Response:
+    """A protocol as a drawing, which brings its own colours for light and dark."""
+    _ = who
+    current = await here.read(lambda connection: protocols.current(connection, slug))
+    svg = await run_in_threadpool(lambda: draw(graph(current.protocol), Form.SVG))
+    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return Response(svg, media_type="image/svg+xml", headers=headers)
 
 
 @router.post("", status_code=201)

@@ -62,10 +62,17 @@ class Form(Closed):
 
 
 class TaskPage(Closed):
-    """A task with its forms; empty for those who may not answer it or vote on how it ends."""
+    """A task with its forms; empty for those who may not answer it or vote on how it ends.
+
+    ``zone``: the time zone of its protocol. ``tries``: whether tries to reach somebody are logged here.
+    ``hand_to``: the other roles of the agency that it may be handed over to.
+    """
 
     task: TaskOut
     forms: list[Form]
+    zone: str
+    tries: bool
+    hand_to: list[Slug]
 
 
 class Complete(Closed):
@@ -134,7 +141,18 @@ def _page(connection: Connection, who: Subject, task: str, tongue: Tongue) -> Ta
     step = protocol.step[view.step]
     may = view.full and view.status == "open" and not view.receipt
     may = may and (view.agency == who.agency or _votes_for_an_outcome(protocol, step, who))
-    return TaskPage(task=shown, forms=_forms(protocol, step) if may else [])
+    return TaskPage(
+        task=shown,
+        forms=_forms(protocol, step) if may else [],
+        zone=protocol.zone,
+        tries=may and step.tries is not None,
+        hand_to=_hand_to(protocol, view) if may and view.agency == who.agency else [],
+    )
+
+
+def _hand_to(protocol: Protocol, view: task_view.TaskView) -> list[Slug]:
+    agency = protocol.agency[view.agency]
+    return [each for each in dict.fromkeys((*agency.leads, *agency.roles)) if each not in view.owners]
 
 
 def _votes_for_an_outcome(protocol: Protocol, step: Step, who: Subject) -> bool:

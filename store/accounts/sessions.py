@@ -57,6 +57,14 @@ def find(connection: Connection, token: str, now: Instant) -> Session | None:
     return None if row is None else Session(**row._asdict())
 
 
+def whose(connection: Connection, token: str) -> OpaqueId | None:
+    """Whose session this is or was, as long as it has not been swept."""
+    found: OpaqueId | None = connection.execute(
+        select(signed_in.c.person_id).where(signed_in.c.hash == secrets.kept(token))
+    ).scalar()
+    return found
+
+
 def note(connection: Connection, session: Session, now: Instant) -> None:
     """It was used now."""
     connection.execute(update(signed_in).where(signed_in.c.hash == session.hash).values(seen_at=now))

@@ -1,0 +1,126 @@
+"""Asks the API from inside, as whoever asked for a page: the same routes, checks, audit and limits."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from starlette.types import Message, Scope
+
+from api.edge import INSIDE, VALUES
+from api.guard import UNSAFE
+from protocol.kernel import Slug
+from store.plain import Plain
+
+PASSED_ON = (b"cookie", b"accept-language", b"host")
+
+
+class Unanswered(Exception):
+    """The API said no. ``code`` is stable, ``title`` a sentence for people."""
+
+    def __init__(self, status: int, code: str, title: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.title = title
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a route answered."""
+
+    status: int
+    body: Any
+
+
+class Api:
+    """The API, as the person who sent a request; ``tongue`` is the language that they read."""
+
+    def __init__(self, request: Request, tongue: str) -> None:
+        self._request = request
+        self._tongue = tongue
+
+    async def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 - JSON of the route
+        """What a route shows.
+
+        Raises:
+            Unanswered: it shows nothing, and says why.
+        """
+        return (await self._ask("GET", path, query)).body
+
+    async def tell(
+        self, path: str, body: object = None, *, key: str | None = None, values: dict[Slug, Plain] | None = None
+    ) -> Any:  # noqa: ANN401 - JSON of the route
+        """Do something; ``key`` makes it once however often it is sent, ``values`` are protected ones.
+
+        Raises:
+            Unanswered: it was not done, and says why.
+        """
+        return (await self._ask("POST", path, {}, body, key, values)).body
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str | int],
+        body: object = None,
+        key: str | None = None,
+        values: dict[Slug, Plain] | None = None,
+    ) -> Answer:
+        data = b"" if body is None else json.dumps(body).encode()
+        headers = [(name, value) for name, value in self._request.scope["headers"] if name in PASSED_ON]
+        headers = [each for each in headers if each[0] != b"accept-language"]
+        headers += [(b"accept-language", self._tongue.encode()), (b"content-type", b"application/json")]
+        headers.append((b"content-length", str(len(data)).encode()))
+        if method in UNSAFE:
+            # The request for the page came from our own pages, or it would not be here.
+            headers.append((b"sec-fetch-site", b"same-origin"))
+        if key is not None:
+            headers.append((b"idempotency-key", key.encode()))
+        whole = f"/api/v1{path}"
+        scope: Scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": self._request.scope["scheme"],
+            "path": whole,
+            "raw_path": whole.encode(),
+            "query_string": urlencode(query).encode(),
+            "root_path": "",
+            "headers": headers,
+            "client": self._request.scope["client"],
+            "server": self._request.scope["server"],
+            "state": {VALUES: values or {}},
+            INSIDE: True,
+        }
+        return _judged(*await _sent(self._request.app, scope, data))
+
+
+async def _sent(app: Any, scope: Scope, data: bytes) -> tuple[int, bytes]:  # noqa: ANN401 - an ASGI application
+    status, parts = 500, list[bytes]()
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": data, "more_body": False}
+
+    async def send(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        elif message["type"] == "http.response.body":
+            parts.append(message.get("body", b""))
+
+    await app(scope, receive, send)
+    return status, b"".join(parts)
+
+
+def _judged(status: int, data: bytes) -> Answer:
+    body = json.loads(data) if data else {}
+    if status < 400:
+        return Answer(status, body)
+    code = body.get("code", "UNEXPECTED") if isinstance(body, dict) else "UNEXPECTED"
+    title = body.get("title", "") if isinstance(body, dict) else ""
+    raise Unanswered(status, code, title)

@@ -1,0 +1,143 @@
+"""Cases: where one stands, who was told what; a protected value, shown when asked for; the board; the agreed text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.deps import Here
+from api.pages.asking import Unanswered
+from api.pages.desk import Desk
+from protocol.kernel import Slug
+
+router = APIRouter(include_in_schema=False)
+MOST = 50
+
+
+@router.get("/c")
+async def every(request: Request, here: Here) -> Response:
+    """The cases in which my agency has a part."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        found = await desk.api.get("/cases", limit=MOST)
+    except Unanswered as error:
+        return await desk.refused(error)
+    return desk.page("cases.html", "Cases", cases=found["items"], more=found["next"] is not None)
+
+
+@router.get("/c/{code}")
+async def one(request: Request, code: str, here: Here) -> Response:
+    """A case: its lanes, its clocks, who was told, what happened."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        return await _case(desk, code)
+    except Unanswered as error:
+        return await desk.refused(error)
+
+
+async def _case(desk: Desk, code: str, *, shown: tuple[str, str] | None = None) -> Response:
+    found = await desk.api.get(f"/cases/{code}")
+    case = found["case"]
+    told = await desk.api.get("/escalations", case=case["case"], limit=MOST)
+    happened = await desk.api.get(f"/cases/{case['case']}/timeline")
+    agencies: dict[str, list[Any]] = defaultdict(list)
+    for each in found["tasks"]:
+        agencies[each["agency"]].append(each)
+    return desk.page(
+        "case.html", "Case", case=case, found=found, agencies=dict(agencies), told=told["items"],
+        happened=list(reversed(happened)), shown=shown,
+    )  # fmt: skip
+
+
+@router.post("/c/{code}/show/{slot}")
+async def show(request: Request, code: str, slot: Slug, here: Here) -> Response:
+    """Show one protected value: written down first, in this page alone, and nowhere a browser keeps."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        found = await desk.api.get(f"/cases/{code}")
+        value = await desk.api.get(f"/cases/{found['case']['case']}/protected/{slot}", why="case-page")
+        return await _case(desk, code, shown=(slot, value["value"]))
+    except Unanswered as error:
+        return await desk.refused(error)
+
+
+@router.get("/b")
+async def board(request: Request, here: Here) -> Response:
+    """Who waits for whom, what is stuck first; and who was told what."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        waiting = await desk.api.get("/handoffs", limit=200)
+        told = await desk.api.get("/escalations", limit=MOST)
+    except Unanswered as error:
+        return await desk.refused(error)
+    rows = waiting["items"]
+    stuck = [each for each in rows if _stuck(each)]
+    pairs: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for each in rows:
+        pair = pairs[each["from_agency"] or "", each["agency"]]
+        pair[0] += 1
+        pair[1] += _stuck(each)
+    return desk.page(
+        "board.html", "Board", rows=[*stuck, *(each for each in rows if each not in stuck)], stuck=len(stuck),
+        froms=sorted({pair[0] for pair in pairs}), tos=sorted({pair[1] for pair in pairs}), pairs=dict(pairs),
+        told=told["items"], is_stuck=_stuck,
+    )  # fmt: skip
+
+
+def _stuck(each: dict[str, Any]) -> bool:
+    """Late, as far as its reader may know, or past its time without anybody having it."""
+    return bool(each["late"]) or (each["seconds_left"] is not None and each["seconds_left"] < 0)
+
+
+@router.post("/b/read/{notice}")
+async def read(request: Request, notice: str, here: Here) -> Response:
+    """I have read what I was told."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        await desk.api.tell(f"/escalations/{notice}/read")
+    except Unanswered as error:
+        return await desk.refused(error)
+    return RedirectResponse("/b", 303)
+
+
+@router.get("/t")
+async def texts(request: Request, here: Here) -> Response:
+    """The protocols in force."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        found = await desk.api.get("/protocols")
+    except Unanswered as error:
+        return await desk.refused(error)
+    newest = {each["protocol"]: each for each in reversed(found)}
+    return desk.page("texts.html", "Text", texts=sorted(newest.values(), key=lambda each: each["title"]))
+
+
+@router.get("/t/{slug}")
+async def text(request: Request, slug: Slug, here: Here) -> Response:
+    """What was agreed: read, drawn, and as it was written; and the cases that follow it."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        found = await desk.api.get(f"/protocols/{slug}")
+        said = await desk.api.get(f"/protocols/{slug}/outline")
+        runs = await _runs(desk, slug)
+    except Unanswered as error:
+        return await desk.refused(error)
+    return desk.page("text.html", "Text", slug=slug, found=found, said=said, runs=runs)
+
+
+async def _runs(desk: Desk, slug: Slug) -> list[Any]:
+    try:
+        runs: list[Any] = await desk.api.get(f"/protocols/{slug}/migrations")
+    except Unanswered:
+        return []
+    return runs

@@ -1,0 +1,129 @@
+"""Templates, languages and headers of the pages. No browser keeps one, and none brings anything from elsewhere."""
+
+from __future__ import annotations
+
+import gettext
+import hashlib
+import io
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from api.views import spoken
+from protocol.languages import TONGUES
+from protocol.wording import words
+
+FOLDER = Path(__file__).parent
+TONGUE = "handoff-language"
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+NAMES = {"en": "English", "es": "Español"}
+
+
+@cache
+def _translations(tongue: str) -> gettext.NullTranslations:
+    """A language's words; English ones stand in the templates."""
+    path = FOLDER / "locale" / f"{tongue}.po"
+    if not path.exists():
+        return gettext.NullTranslations()
+    compiled = io.BytesIO()
+    with path.open("rb") as source:
+        write_mo(compiled, read_po(source, locale=tongue))
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def say(tongue: str) -> Callable[[str], str]:
+    """What translates a sentence into a language."""
+    return _translations(tongue).gettext
+
+
+@cache
+def style() -> tuple[str, bytes]:
+    """The style sheet's name, which changes with it, and its content."""
+    data = (FOLDER / "static" / "app.css").read_bytes()
+    return f"app-{hashlib.sha256(data).hexdigest()[:12]}.css", data
+
+
+@cache
+def _templates(tongue: str) -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_translations(_translations(tongue), newstyle=True)  # type: ignore[attr-defined]
+    made.filters["words"] = words
+    made.filters["at"] = lambda found, zone="UTC": moment(found, zone, tongue)
+    made.filters["left"] = lambda found: left(found, tongue)
+    return made
+
+
+def moment(found: str | None, zone: str, tongue: str) -> str:
+    """A time of the API as people read it: with its weekday, in a zone."""
+    if found is None:
+        return ""
+    return str(
+        format_datetime(datetime.fromisoformat(found).astimezone(ZoneInfo(zone)), "EEE d MMM, h:mm a", locale=tongue)
+    )
+
+
+def left(seconds: int | None, tongue: str) -> str:
+    """How much time is left, or how late it is, rounded down."""
+    if seconds is None:
+        return ""
+    _ = say(tongue)
+    minutes = abs(seconds) // 60
+    hours, days = minutes // 60, minutes // 1440
+    if days:
+        amount = _("%(n)s d %(m)s h") % {"n": days, "m": hours % 24}
+    elif hours:
+        amount = _("%(n)s h %(m)s min") % {"n": hours, "m": minutes % 60}
+    else:
+        amount = _("%(m)s min") % {"m": minutes} if minutes else _("less than a minute")
+    return (_("%(amount)s left") if seconds >= 0 else _("late by %(amount)s")) % {"amount": amount}
+
+
+def tongue_of(request: Request) -> str:
+    """The language a page is to be in: the one chosen here, else the browser's."""
+    chosen = request.cookies.get(TONGUE, "")
+    if chosen in TONGUES:
+        return chosen
+    return spoken(request.headers.get("accept-language", ""))
+
+
+def page(request: Request, template: str, title: str, *, status: int = 200, **told: Any) -> HTMLResponse:  # noqa: ANN401 - whatever it shows
+    """A page. ``title`` is a neutral word: it stands in tabs and histories."""
+    tongue = tongue_of(request)
+    html = (
+        _templates(tongue)
+        .get_template(template)
+        .render(
+            title=say(tongue)(title),
+            tongue=tongue,
+            tongues=[(each, NAMES.get(each, each)) for each in TONGUES],
+            style=f"/static/{style()[0]}",
+            here=request.url.path,
+            **{"who": None, "nav": (), **told},
+        )
+    )
+    return HTMLResponse(html, status_code=status, headers={"Content-Security-Policy": CSP})
+
+
+def stylesheet() -> Response:
+    """The style sheet, kept by browsers: its name changes with it."""
+    return Response(style()[1], media_type="text/css", headers={"Cache-Control": "public, max-age=31536000, immutable"})
