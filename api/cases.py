@@ -69,7 +69,10 @@ class LanePauseOut(Closed):
 
 
 class CaseOut(Closed):
-    """One case as its reader may see it; ``protected`` names the values kept, never their content."""
+    """One case as its reader may see it; ``protected`` names the values kept, never their content.
+
+    ``zone`` is the time zone of its protocol.
+    """
 
     case: CaseRow
     fields: dict[Slug, JsonValue]
@@ -77,6 +80,7 @@ class CaseOut(Closed):
     tasks: list[TaskOut]
     linked: list[LinkedOut]
     pauses: list[LanePauseOut]
+    zone: str
 
 
 class Moment(Closed):
@@ -166,6 +170,7 @@ async def one(case: str, here: Here, who: Who, tongue: Spoken) -> CaseOut:
             tasks=tasks_out(connection, who, found.tasks, tongue),
             linked=[_linked(connection, here, who, protocol, found.case.case_id, each) for each in found.links],
             pauses=[LanePauseOut(lane=e.lane, since=when(e.since), until=when(e.until)) for e in found.pauses],
+            zone=protocol.zone,
         )
 
     return await here.read(ask)

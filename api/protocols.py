@@ -28,6 +28,7 @@ class VersionOut(Closed):
     version: int
     hash: str
     published_at: datetime | None
+    zone: str
 
 
 class TextOut(Closed):
@@ -44,6 +45,7 @@ def _out(found: protocols.Version) -> VersionOut:
         version=found.version,
         hash=found.hash,
         published_at=when(found.published_at),
+        zone=found.protocol.zone,
     )
 
 

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from api.deps import Here
 from api.pages.asking import Unanswered
 from api.pages.desk import Desk
+from api.pages.sayings import happenings
 from protocol.kernel import Slug
 
 router = APIRouter(include_in_schema=False)
@@ -24,9 +25,15 @@ async def every(request: Request, here: Here) -> Response:
     try:
         await desk.begin()
         found = await desk.api.get("/cases", limit=MOST)
+        zones = await _zones(desk)
     except Unanswered as error:
         return await desk.refused(error)
-    return desk.page("cases.html", "Cases", cases=found["items"], more=found["next"] is not None)
+    return desk.page("cases.html", "Cases", cases=found["items"], more=found["next"] is not None, zones=zones)
+
+
+async def _zones(desk: Desk) -> dict[str, str]:
+    """The time zone of each protocol in force."""
+    return {each["protocol"]: each["zone"] for each in reversed(await desk.api.get("/protocols"))}
 
 
 @router.get("/c/{code}")
@@ -50,7 +57,7 @@ async def _case(desk: Desk, code: str, *, shown: tuple[str, str] | None = None) 
         agencies[each["agency"]].append(each)
     return desk.page(
         "case.html", "Case", case=case, found=found, agencies=dict(agencies), told=told["items"],
-        happened=list(reversed(happened)), shown=shown,
+        happened=list(reversed(happened)), shown=shown, kinds=happenings(desk.tongue),
     )  # fmt: skip
 
 
@@ -75,6 +82,7 @@ async def board(request: Request, here: Here) -> Response:
         await desk.begin()
         waiting = await desk.api.get("/handoffs", limit=200)
         told = await desk.api.get("/escalations", limit=MOST)
+        zones = await _zones(desk)
     except Unanswered as error:
         return await desk.refused(error)
     rows = waiting["items"]
@@ -87,7 +95,7 @@ async def board(request: Request, here: Here) -> Response:
     return desk.page(
         "board.html", "Board", rows=[*stuck, *(each for each in rows if each not in stuck)], stuck=len(stuck),
         froms=sorted({pair[0] for pair in pairs}), tos=sorted({pair[1] for pair in pairs}), pairs=dict(pairs),
-        told=told["items"], is_stuck=_stuck,
+        told=told["items"], is_stuck=_stuck, zone=next(iter(zones.values()), "UTC"),
     )  # fmt: skip
 
 

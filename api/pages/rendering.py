@@ -69,7 +69,6 @@ def _templates(tongue: str) -> Environment:
     made.install_gettext_translations(_translations(tongue), newstyle=True)  # type: ignore[attr-defined]
     made.filters["words"] = words
     made.filters["at"] = lambda found, zone="UTC": moment(found, zone, tongue)
-    made.filters["left"] = lambda found: left(found, tongue)
     return made
 
 
@@ -80,22 +79,6 @@ def moment(found: str | None, zone: str, tongue: str) -> str:
     return str(
         format_datetime(datetime.fromisoformat(found).astimezone(ZoneInfo(zone)), "EEE d MMM, h:mm a", locale=tongue)
     )
-
-
-def left(seconds: int | None, tongue: str) -> str:
-    """How much time is left, or how late it is, rounded down."""
-    if seconds is None:
-        return ""
-    _ = say(tongue)
-    minutes = abs(seconds) // 60
-    hours, days = minutes // 60, minutes // 1440
-    if days:
-        amount = _("%(n)s d %(m)s h") % {"n": days, "m": hours % 24}
-    elif hours:
-        amount = _("%(n)s h %(m)s min") % {"n": hours, "m": minutes % 60}
-    else:
-        amount = _("%(m)s min") % {"m": minutes} if minutes else _("less than a minute")
-    return (_("%(amount)s left") if seconds >= 0 else _("late by %(amount)s")) % {"amount": amount}
 
 
 def tongue_of(request: Request) -> str:

@@ -1,0 +1,195 @@
+"""The desks in a real browser, with and without scripts: three jobs, and what must never show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+from sqlalchemy import update
+
+from store.accounts.tables import signed_in
+from store.session import Database
+from tests.installation import Installation
+from tests.pages.conftest import CANARY, DESKTOP, PHONE, Tab, referred, report, task_of
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+DENIED = ("violence", "abuse", "survivor", "victim", "arrest", "advocacy")
+Tabs = Callable[..., Tab]
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_an_advocate_takes_an_item_and_records_what_happened(
+    here: Installation, new_tab: Tabs, *, script: bool
+) -> None:
+    """From the inbox: open, take, choose, save: four presses, and no word is typed."""
+    task = referred(here)
+    tab = new_tab(script=script)
+    tab.be("Advocate One")
+    tab.open(f"/i/{task}")
+    tab.press("button", "Take it")
+    expect(tab.page.get_by_text("You have this")).to_be_visible()
+    tab.press("link", "Held")
+    tab.press("button", "Save")
+    expect(tab.page.get_by_text("This item ended. Nothing to do.")).to_be_visible()
+    assert tab.presses == 3
+
+
+def test_a_protected_value_is_nowhere_until_it_is_asked_for(here: Installation, new_tab: Tabs) -> None:
+    """It is in no page, address, title or store of the browser before Show, and gone again after."""
+    task = referred(here)
+    tab = new_tab()
+    tab.be("Advocate One")
+    tab.open(f"/i/{task}")
+    assert CANARY not in tab.page.content()
+    tab.press("button", "Show safe numbers")
+    assert CANARY in tab.page.content()
+    assert CANARY not in tab.page.url + tab.page.title()
+    tab.press("link", "Hide it again")
+    assert CANARY not in tab.page.content()
+    kept = tab.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
+    assert kept == '[{},{},""]'
+
+
+def test_outsiders_see_in_hand_and_nothing_else(here: Installation, new_tab: Tabs) -> None:
+    """Of what the confidential agency did, police and coordinator see that it has it, and never how it ended."""
+    task = referred(here)
+    assert here.ask("advocate", "POST", f"/tasks/{task}/complete", {"outcome": "held"}).status_code == 200
+    code = here.get("advocate", f"/tasks/{task}")["task"]["code"]
+    for name in ("Coordinator One", "Patrol One"):
+        tab = new_tab()
+        tab.be(name)
+        tab.open(f"/c/{code}")
+        shown = tab.page.locator("main").inner_text()
+        assert "In hand" in shown
+        assert not {"Held", "held", "First call", "Ended\n In hand"} & set(shown.splitlines())
+        assert CANARY not in tab.page.content()
+
+
+def test_a_form_survives_the_end_of_its_session(here: Installation, new_tab: Tabs) -> None:
+    """Signed out in mid-form, the words come back after signing in, to the same person and to nobody else."""
+    case = report(here)
+    task = task_of(here, "patrol", case, "referral")
+    tab = new_tab(script=False)
+    tab.be("Patrol One")
+    tab.open(f"/i/{task}/record/given")
+    tab.page.get_by_label("Safe numbers").fill(CANARY)
+    end_sessions(here)
+    tab.press("button", "Save")
+    expect(tab.page.get_by_text("You were signed out. Nothing was lost.")).to_be_visible()
+    assert CANARY not in tab.page.content()
+    tab.page.get_by_label("Be", exact=True).select_option(label="Patrol One")
+    tab.press("button", "Go in")
+    tab.press("button", "Check and save")
+    assert tab.page.get_by_label("Safe numbers").input_value() == CANARY
+    tab.press("button", "Save")
+    expect(tab.page.get_by_text("This item ended. Nothing to do.")).to_be_visible()
+
+
+def test_of_two_who_record_the_same_the_second_keeps_their_words(here: Installation, new_tab: Tabs) -> None:
+    """One wins; the other sees that it was recorded, and every word they wrote."""
+    case = report(here)
+    task = task_of(here, "patrol", case, "referral")
+    tab = new_tab()
+    tab.be("Patrol One")
+    tab.open(f"/i/{task}/record/given")
+    tab.page.get_by_label("Safe numbers").fill(CANARY)
+    body = {"outcome": "given", "vault": {"safe-numbers": "+1-555-0101"}}
+    assert here.ask("sergeant", "POST", f"/tasks/{task}/complete", body).status_code == 200
+    tab.press("button", "Save")
+    assert "Yours was not saved." in tab.page.content()
+    assert CANARY in tab.page.content()
+
+
+def test_hiding_leaves_at_once_and_leads_back_to_the_door(here: Installation, new_tab: Tabs) -> None:
+    """One press ends the session; the page behind it is the door."""
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    tab.page.get_by_role("button", name="Sign out").click()
+    assert tab.heading() == "Sign in"
+    tab.open("/i")
+    assert tab.heading() == "Sign in"
+
+
+def test_everything_is_in_spanish_for_who_chooses_it(here: Installation, new_tab: Tabs) -> None:
+    """The page stays and its language is said; the clock's sentences are in it too."""
+    task = referred(here)
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    tab.open(f"/i/{task}")
+    tab.page.get_by_role("button", name="Español").click()
+    assert tab.page.locator("html").get_attribute("lang") == "es"
+    assert tab.page.get_by_role("button", name="Tomarlo").is_visible()
+    tab.page.get_by_role("button", name="English").click()
+
+
+def pages(here: Installation) -> list[tuple[str, str]]:
+    """Every page in its states: whose, and where."""
+    task, case = referred(here), report(here)
+    code = here.get("advocate", f"/tasks/{task}")["task"]["code"]
+    given = task_of(here, "patrol", case, "referral")
+    return [
+        ("Advocate One", "/i"),
+        ("Advocate One", f"/i/{task}"),
+        ("Advocate One", f"/i/{task}/record/held"),
+        ("Patrol One", f"/i/{given}/record/given"),
+        ("Advocate One", f"/c/{code}"),
+        ("Coordinator One", f"/c/{code}"),
+        ("Coordinator One", "/c"),
+        ("Coordinator One", "/b"),
+        ("Coordinator One", "/t"),
+        ("Coordinator One", "/t/post-arrest-advocacy"),
+        ("Coordinator One", "/i/unknown"),
+        ("", "/in"),
+    ]
+
+
+@pytest.mark.parametrize(("size", "dark"), [(PHONE, False), (PHONE, True), (DESKTOP, False), (DESKTOP, True)])
+def test_no_page_keeps_anybody_out(here: Installation, new_tab: Tabs, size: dict[str, int], *, dark: bool) -> None:
+    """Axe finds nothing by WCAG 2.0 to 2.2 A and AA, nothing scrolls sideways, and titles are neutral."""
+    tab, was = new_tab(size=size, dark=dark), ""
+    for name, path in pages(here):
+        if name and name != was:
+            tab.be(name)
+        was = name or was
+        tab.open(path)
+        found = Axe().run(tab.page, options={"runOnly": {"type": "tag", "values": TAGS}})
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert _fits(tab.page), path
+        assert not any(word in tab.page.title().lower() for word in DENIED)
+        assert len(tab.page.content()) < 60_000 or path.startswith("/t/")
+
+
+def test_the_main_job_is_done_with_the_keyboard_alone(here: Installation, new_tab: Tabs) -> None:
+    """Tab and Enter lead from the inbox to a saved answer, and what has the focus can be seen."""
+    task = referred(here)
+    tab = new_tab()
+    tab.be("Advocate One")
+    tab.open(f"/i/{task}")
+    for name in ("Take it", "Held", "Save"):
+        _tab_to(tab.page, name)
+        tab.page.keyboard.press("Enter")
+        tab.page.wait_for_load_state()
+    expect(tab.page.get_by_text("This item ended. Nothing to do.")).to_be_visible()
+
+
+def _tab_to(page: Page, name: str) -> None:
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText") == name:
+            return
+    raise AssertionError(f"{name} cannot be reached")
+
+
+def _fits(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+def end_sessions(here: Installation) -> None:
+    """Let every session run out, as time would; what is kept of it stays until it is swept."""
+    database = Database(f"sqlite:///{here.data / 'handoff.db'}")
+    with database.write() as connection:
+        connection.execute(update(signed_in).values(seen_at=0))
+    database.close()
