@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench audit lock clean
+.PHONY: help run test lint bench screenshots audit lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -48,6 +48,9 @@ lint: .venv/.dev .venv/.handoff ## ruff, mypy, import contracts
 
 bench: .venv/.dev .venv/.handoff ## measurements, printed from one run
 	@$(BIN)/python -m bench
+
+screenshots: .venv/.dev .venv/.handoff ## every page, both widths, light and dark, into screenshots/
+	@$(BIN)/python -m tests.pages.shots screenshots
 
 audit: .venv/.dev ## bill of materials and known faults of what Handoff runs on; not passed if a part could not be asked about
 	@$(BIN)/python -m bench.dependencies

@@ -116,6 +116,32 @@ async def read(request: Request, notice: str, here: Here) -> Response:
     return RedirectResponse("/b", 303)
 
 
+@router.get("/c/{code}/readers")
+async def readers(request: Request, code: str, here: Here) -> Response:
+    """Who saw this case, for a lead or steward of an agency that has a part in it."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        found = await desk.api.get(f"/cases/{code}")
+        rows = await desk.api.get(f"/cases/{found['case']['case']}/readers", limit=MOST)
+    except Unanswered as error:
+        return await desk.refused(error)
+    return desk.page("readers.html", "Views", case=found["case"], zone=found["zone"], rows=rows["items"])
+
+
+@router.get("/f")
+async def figures(request: Request, here: Here) -> Response:
+    """Whether we keep our word, by pair of agencies; what is too small to be told is said to be so."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        found = await desk.api.get("/figures")
+        zones = await _zones(desk)
+    except Unanswered as error:
+        return await desk.refused(error)
+    return desk.page("figures.html", "Figures", found=found, zone=next(iter(zones.values()), "UTC"))
+
+
 @router.get("/t")
 async def texts(request: Request, here: Here) -> Response:
     """The protocols in force."""

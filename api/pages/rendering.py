@@ -28,6 +28,8 @@ TONGUE = "handoff-language"
 CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+HEADERS = {"Content-Security-Policy": CSP, "Referrer-Policy": "same-origin"}
+"""A page's forms are sent here, and the browser says from where they come."""
 NAMES = {"en": "English", "es": "Español"}
 
 
@@ -104,7 +106,7 @@ def page(request: Request, template: str, title: str, *, status: int = 200, **to
             **{"who": None, "nav": (), **told},
         )
     )
-    return HTMLResponse(html, status_code=status, headers={"Content-Security-Policy": CSP})
+    return HTMLResponse(html, status_code=status, headers=HEADERS)
 
 
 def stylesheet() -> Response:

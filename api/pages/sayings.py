@@ -15,6 +15,7 @@ def happenings(tongue: str) -> dict[str, str]:
         "slot-filled": _("something was put under protection"),
         "step-scheduled": _("planned for later"),
         "step-delivered": _("handed over"),
+        "delivered": _("handed over"),
         "step-not-opened": _("not needed"),
         "due-moved": _("the due time moved"),
         "taken-up": _("in hand"),

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po
 from playwright.sync_api import Page, expect
 from sqlalchemy import update
 
 from store.accounts.tables import signed_in
 from store.session import Database
-from tests.installation import Installation
+from tests.installation import ROOT, Installation
 from tests.pages.conftest import CANARY, DESKTOP, PHONE, Tab, referred, report, task_of
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+PAGES = ROOT / "api" / "pages"
+TITLE = re.compile(r'page\(\s*(?:request, |self\.request, )?"[a-z]+\.html", "([^"]+)"')
+SAID = re.compile(r'say\([\w.()]+\)\(\s*"([^"]+)"')
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 DENIED = ("violence", "abuse", "survivor", "victim", "arrest", "advocacy")
 Tabs = Callable[..., Tab]
@@ -139,6 +145,8 @@ def pages(here: Installation) -> list[tuple[str, str]]:
         ("Coordinator One", "/b"),
         ("Coordinator One", "/t"),
         ("Coordinator One", "/t/post-arrest-advocacy"),
+        ("Coordinator One", "/f"),
+        ("Supervisor One", f"/c/{code}/readers"),
         ("Coordinator One", "/i/unknown"),
         ("", "/in"),
     ]
@@ -191,3 +199,19 @@ def end_sessions(here: Installation) -> None:
     with database.write() as connection:
         connection.execute(update(signed_in).values(seen_at=0))
     database.close()
+
+
+def test_every_sentence_of_the_pages_is_in_every_language() -> None:
+    """What stands in a template or is said by a page has its Spanish, and no Spanish is left over."""
+    said: set[str] = set()
+    for path in sorted(PAGES.rglob("*")):
+        if path.suffix in {".html", ".py"}:
+            method = "jinja2.ext.babel_extract" if path.suffix == ".html" else "python"
+            with path.open("rb") as source:
+                said |= {str(each[1]) for each in extract(method, source, options={"newstyle_gettext": "true"})}
+    said |= {title for path in PAGES.glob("*.py") for title in TITLE.findall(path.read_text(encoding="utf-8"))}
+    said |= {said_ for path in PAGES.glob("*.py") for said_ in SAID.findall(path.read_text(encoding="utf-8"))}
+    with (PAGES / "locale" / "es.po").open("rb") as source:
+        known = {str(each.id): str(each.string) for each in read_po(source, locale="es") if each.id}
+    assert {each for each in said if not known.get(each)} == set()
+    assert set(known) - said == set()
