@@ -7,8 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,11 +18,14 @@ from temporalio.worker import Worker
 
 from activities.contracts import LinkedCase, Parent
 from activities.linked import Calls, LinkedCases
+from activities.notices.notifier import Notifier
+from activities.notices.planning import Site
 from activities.projection import Projector
 from protocol.errors import HandoffError
 from protocol.messages import Refusal
 from runtime import logs, settings
 from runtime.codec import site_secret
+from runtime.posting import config as posting
 from runtime.settings import Settings
 from runtime.temporal import connect
 from store.custodian.router import custodians
@@ -46,7 +49,15 @@ GRACE = timedelta(seconds=5)
 """How long activities that have begun may go on when the worker is asked to stop."""
 
 
-def build(client: Client, database: Database, *, key: bytes, task_queue: str, cached: int) -> Worker:
+def build(
+    client: Client,
+    database: Database,
+    *,
+    key: bytes,
+    task_queue: str,
+    cached: int,
+    told: Callable[[], None] | None = None,
+) -> Worker:
     """A worker for every protocol's cases.
 
     Args:
@@ -55,6 +66,7 @@ def build(client: Client, database: Database, *, key: bytes, task_queue: str, ca
         key: the secret that case ids are made with.
         task_queue: where to listen.
         cached: cases kept in memory; one that is not is reread from its history when something happens to it.
+        told: called when facts were written that somebody may have to hear of; None: nothing is sent.
     """
 
     async def open_linked(message: LinkedCase) -> str:
@@ -72,7 +84,7 @@ def build(client: Client, database: Database, *, key: bytes, task_queue: str, ca
         task_queue=task_queue,
         workflows=[CaseWorkflow],
         activities=[
-            Projector(database).project,
+            Projector(database, told).project,
             linked.start_linked_case,
             linked.send_linked_event,
             linked.tell_parent,
@@ -104,12 +116,31 @@ async def run(chosen: Settings) -> None:
         keys = payload_keys(chosen, ring)
         client = await connect(chosen.temporal_address, chosen.temporal_namespace, keys, tls=chosen.temporal_tls)
         await asyncio.to_thread(unlock, ring, database)
-        worker = build(client, database, key=key, task_queue=chosen.task_queue, cached=chosen.max_cached_workflows)
-        async with worker:
-            with _ready(chosen.data / "worker.ready"):
-                log.info("worker ready", address=chosen.temporal_address)
-                await stop.wait()
+        async with _notices(chosen, database) as told:
+            cached = chosen.max_cached_workflows
+            worker = build(client, database, key=key, task_queue=chosen.task_queue, cached=cached, told=told)
+            async with worker:
+                with _ready(chosen.data / "worker.ready"):
+                    log.info("worker ready", address=chosen.temporal_address)
+                    await stop.wait()
     log.info("worker stopped")
+
+
+@asynccontextmanager
+async def _notices(chosen: Settings, database: Database) -> AsyncIterator[Callable[[], None] | None]:
+    """Send notices meanwhile, if this installation sends any; gives what is called when there may be new ones."""
+    known = posting.read(chosen.notices_file)
+    if not known.sends:
+        yield None
+        return
+    notifier = Notifier(database, Site(known, chosen.public_url))
+    sending = asyncio.create_task(notifier.run())
+    try:
+        yield notifier.wake
+    finally:
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from temporalio import activity
@@ -20,10 +21,14 @@ TOGETHER = 32
 
 
 class Projector:
-    """The projection activity of a worker, on its database."""
+    """The projection activity of a worker, on its database.
 
-    def __init__(self, database: Database) -> None:
+    ``told`` is called when facts were written that somebody may have to hear of; None: nobody is told anything.
+    """
+
+    def __init__(self, database: Database, told: Callable[[], None] | None = None) -> None:
         self._database = database
+        self._told = told
         self._free = 1 if database.sqlite else WRITERS
         self._threads = ThreadPoolExecutor(self._free, "projector")
         self._waiting: list[tuple[Projection, asyncio.Future[int]]] = []
@@ -55,6 +60,8 @@ class Projector:
             group, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
             batches = [batch for batch, _ in group]
             results = await asyncio.get_running_loop().run_in_executor(self._threads, self._write_group, batches)
+            if self._told is not None:
+                self._told()
             for (_, written), result in zip(group, results, strict=True):
                 if written.done():
                     continue
@@ -68,7 +75,7 @@ class Projector:
         try:
             with self._database.write() as connection:
                 found = [self._batch(connection, each) for each in batches]
-                return [*projector.project(connection, found)]
+                return [*projector.project(connection, found, notify=self._told is not None)]
         except Exception as error:  # noqa: BLE001 - handed on, to the one whose fault it is
             if len(batches) == 1:
                 return [error]

@@ -87,6 +87,11 @@ class Settings(BaseSettings):
     oidc_file: Path | None = Field(
         None, description="A file (YAML) naming the agencies' own sign-in services: see docs/sign-in.md."
     )
+    notices_file: Path | None = Field(
+        None,
+        description="A file (YAML) naming how notices leave: mail, texts, calls, webhooks; see docs/notices.md. "
+        "Without it nobody is told anything outside Handoff.",
+    )
     database_password_file: Path | None = Field(
         None, description="A file holding the database's password, so that it need not stand in the address."
     )
@@ -170,6 +175,7 @@ class Settings(BaseSettings):
         "key_dir",
         "custodian_dir",
         "oidc_file",
+        "notices_file",
         "database_password_file",
         "keys_database_password_file",
         "temporal_tls_ca_file",

@@ -24,6 +24,7 @@ from store.case_fold import CaseFold, empty_case
 from store.edge_tables import vault_value
 from store.fold import fold
 from store.keyring.sealing import Sealer, opened, sealer
+from store.notices import outbox
 from store.rows import CaseRow, FieldRow, Label, NoticeRow, SlotRow, TaskRow, columns
 from store.session import add_new, put
 
@@ -47,12 +48,13 @@ class Batch(NamedTuple):
     erased: frozenset[Slug] = frozenset()
 
 
-def project(connection: Connection, batches: Sequence[Batch]) -> list[int]:
+def project(connection: Connection, batches: Sequence[Batch], *, notify: bool = False) -> list[int]:
     """Append facts of cases and fold them into the read model; those already there are skipped.
 
     Args:
         connection: a connection from ``Database.write()``; the caller commits.
         batches: in the order in which they came; a case may be in several.
+        notify: write down whom these facts give something to hear of; left out where nothing is sent.
 
     Returns:
         for each batch the number of the last fact of its case that the read model now contains.
@@ -66,7 +68,7 @@ def project(connection: Connection, batches: Sequence[Batch]) -> list[int]:
     rest = list(batches)
     while rest:
         turn = list(takewhile(_unseen(), rest))
-        results += _project_turn(connection, key, turn)
+        results += _project_turn(connection, key, turn, notify=notify)
         rest = rest[len(turn) :]
     return results
 
@@ -83,7 +85,7 @@ def _unseen() -> Callable[[Batch], bool]:
     return first
 
 
-def _project_turn(connection: Connection, key: bytes, batches: Sequence[Batch]) -> list[int]:
+def _project_turn(connection: Connection, key: bytes, batches: Sequence[Batch], *, notify: bool) -> list[int]:
     """Batches of different cases: what they read is read together, and what they write is written together."""
     cases = _cases(connection, key, batches)
     fresh = [each._replace(facts=_fresh(each.facts, cases[each.case_id].seq)) for each in batches]
@@ -98,6 +100,8 @@ def _project_turn(connection: Connection, key: bytes, batches: Sequence[Batch]) 
                 add_parties(connection, each.protocol, each.protocol_hash)
             _commit_values(connection, each.case_id, each.facts)
         _save(connection, foldings)
+        if notify:
+            outbox.write(connection, [(each, batch.facts) for each, batch in zip(foldings, work, strict=True)])
     return [cases[each.case_id].seq for each in batches]
 
 

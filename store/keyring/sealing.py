@@ -107,6 +107,18 @@ SHAPES: Mapping[str, Shape] = {
     ),
     # Of what others are told too, nothing is hidden: that it was not taken up.
     "notice": Shape(place=("case_id", "seq", "role"), owner="owner", outside={}, inner=_NOTICE),
+    # Whom it concerns and what became of it; when it is to be looked at again stays, or nobody could be told in time.
+    "errand": Shape(
+        place=("id",),
+        owner="owner",
+        outside={},
+        inner={
+            **_all(HIDDEN, "kind"),
+            **_all("", "notes"),
+            **_all(0, "due", "since", "slot", "fails"),
+            **_all(None, "role", "person", "instance", "notice_id", "slot_at", "ended", "ended_by"),
+        },
+    ),
     "field_value": Shape(
         place=("case_id", "field"), owner="owner", outside={}, inner={**_all("", "value"), **_all(0, "at", "seq")}
     ),

@@ -9,6 +9,7 @@ from store.audit import tables as audit_tables
 from store.edge_tables import metadata
 from store.erasure import tables as _erasure  # noqa: F401 - as below
 from store.migrating import tables as _moves  # noqa: F401 - as below
+from store.notices import tables as _notices  # noqa: F401 - as below
 from store.policy import tables as _shields  # noqa: F401 - its tables are in the metadata by being imported
 from store.releases import tables as release_tables
 
