@@ -26,6 +26,7 @@ from api import (
     keyholders,
     migrations,
     moving,
+    notifications,
     oidc_sign_in,
     once,
     passkeys,
@@ -44,6 +45,7 @@ from api.views import Closed
 from protocol.kernel import Slug
 from runtime import oidc
 from runtime.codec import site_secret
+from runtime.posting import config as posting
 from runtime.settings import Settings
 from runtime.temporal import connect
 from store import schema
@@ -88,6 +90,7 @@ async def open_services(settings: Settings) -> Services:
         site_key=site_key.of_folder(settings.engine_keys),
         account_key=site_secret(settings.engine_keys, ACCOUNTS_KEY),
         services=oidc.read(settings.oidc_file),
+        posting=posting.read(settings.notices_file),
     )
 
 
@@ -123,11 +126,12 @@ def create_app(settings: Settings) -> FastAPI:
     )
     routers = (
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
-        *(erasures, releases, disclosures, glass, migrations),
+        *(erasures, releases, disclosures, glass, migrations, notifications),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(releases.viewing, prefix="/api/v1")
+    app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
     for room in (doors, desk, case_pages):
         app.include_router(room.router)

@@ -29,6 +29,7 @@ from protocol.messages import Actor
 from protocol.state import Instant
 from runtime.limits import Limits
 from runtime.oidc import SignInService
+from runtime.posting.config import Posting
 from runtime.settings import Settings
 from store import cases
 from store.audit.site_key import SiteKey
@@ -61,6 +62,7 @@ class Services:
     account_key: bytes
     limits: Limits = field(default_factory=Limits)
     services: tuple[SignInService, ...] = ()
+    posting: Posting = field(default_factory=Posting)
 
     async def read(self, ask: Callable[[Connection], T]) -> T:
         """Ask the database without holding up other requests."""

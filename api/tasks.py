@@ -21,6 +21,7 @@ from protocol.origins import standing_in, voters_of
 from protocol.state import PauseReason
 from protocol.wording import condition_said
 from store import inbox, intake, protocols, task_view
+from store.notices import errands
 from store.policy import Subject
 from store.session import Connection
 from store.task_view import TaskTarget
@@ -194,7 +195,11 @@ async def take(task: str, here: Here, who: Who, tongue: Spoken, key: Key = None)
 async def take_up(here: Services, who: Subject, task: str, tongue: Tongue, key: str | None) -> TaskPage:
     """Take a task up for somebody, who signed in or came by a link."""
     found = await _aim(here, who, task, tongue)
-    return await _do(here, who, task, found, key, TakeUp(instance=found.target.instance))
+    taken = await _do(here, who, task, found, key, TakeUp(instance=found.target.instance))
+    if here.posting.sends:
+        at, place = now(), (found.target.case_id, found.target.instance)
+        await here.write(lambda connection: errands.confirmed(connection, *place, who.person_id, at))
+    return taken
 
 
 @router.post("/{task}/attempts")

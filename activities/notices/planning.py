@@ -129,7 +129,7 @@ class _Planning:
             if until is not None:
                 held.append(until)
                 continue
-            chosen = ways if self.errand.kind is Kind.TEST else ways[:1]
+            chosen = _chosen(self.errand.kind, ways)
             messages += [found for way in chosen if (found := self._message(person, each, way)) is not None]
         return replace(self._planned([*messages, *self._webhooks()]), until=min(held, default=None))
 
@@ -246,6 +246,15 @@ class _Planning:
 
     def _planned(self, messages: Sequence[Message]) -> Plan:
         return Plan(errand=self.errand, messages=tuple(messages))
+
+
+def _chosen(kind: Kind, ways: tuple[reach.Channel, ...]) -> tuple[reach.Channel, ...]:
+    """By which of somebody's ways they are told once: a test by all, what answers a text by text, else by the first."""
+    if kind is Kind.TEST:
+        return ways
+    if kind not in ABOUT_A_NOTICE and "text" in ways:
+        return ("text",)
+    return ways[:1]
 
 
 def _turned(found: Errand, now: Instant, *, second: bool) -> Errand:

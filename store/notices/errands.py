@@ -193,6 +193,17 @@ def of_case(connection: Connection, case_id: OpaqueId, agency: Slug) -> tuple[Er
     return tuple(sorted(_opened(connection, connection.execute(wanted).all()), key=lambda each: (each.since, each.id)))
 
 
+def confirmed(connection: Connection, case_id: OpaqueId, instance: int, by: OpaqueId, now: Instant) -> None:
+    """Somebody said that they have a task: what asks for that is over.
+
+    Facts say so too, but of a task that was handed to somebody by name, who has it by that already.
+    """
+    wanted = select(errand).where(errand.c.case_id == case_id, errand.c.over_at.is_(None)).with_for_update()
+    for each in _opened(connection, connection.execute(wanted).all()):
+        if each.kind in DUTY and each.instance == instance:
+            put_back(connection, each.over("taken", now, by))
+
+
 def forget(connection: Connection, now: Instant) -> int:
     """Drop what was over a week ago; how many."""
     return connection.execute(delete(errand).where(errand.c.over_at < now - KEPT)).rowcount

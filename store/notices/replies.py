@@ -16,7 +16,7 @@ from protocol.kernel import OpaqueId
 from protocol.state import Instant
 from store.edge_tables import person
 from store.notices import errands, reach, resolving
-from store.notices.errands import DUTY, Errand
+from store.notices.errands import DUTY, Errand, Kind
 from store.notices.tables import reach as reach_table
 
 FIRST, LAST = 100, 998
@@ -32,12 +32,16 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer to an errand: whose, what they wish, and the task it is about while it can still be had."""
+    """An answer to an errand: whose, what they wish, and the task it is about while it can still be had.
+
+    ``taken_by``: who has it already.
+    """
 
     errand: Errand
     person: OpaqueId
     wish: Wish
     task_id: str | None
+    taken_by: OpaqueId | None = None
 
 
 def free_code(connection: Connection, phone: str, found: Errand, now: Instant) -> int:
@@ -89,7 +93,22 @@ def read(connection: Connection, phone: str, said: str, now: Instant, *, about: 
     chosen, whose, wish = max(found, key=lambda each: (each[0].over_at is None, each[0].since))
     standing = resolving.standing(connection, chosen)
     open_ = standing is not None and standing.over is None and chosen.over_at is None
-    return Reply(errand=chosen, person=whose, wish=wish, task_id=standing.task_id if open_ and standing else None)
+    taken = standing is not None and standing.over == "taken"
+    return Reply(
+        errand=chosen,
+        person=whose,
+        wish=wish,
+        task_id=standing.task_id if open_ and standing is not None else None,
+        taken_by=standing.by if taken and standing is not None else None,
+    )
+
+
+def answer(connection: Connection, found: Reply, kind: Kind, now: Instant) -> None:
+    """Have whoever answered told what came of it."""
+    about = found.errand
+    made = errands.new(about.agency, kind, now, case_id=about.case_id, person=found.person)
+    said = replace(made, owner=about.owner, outside=about.outside, instance=about.instance)
+    errands.add(connection, [(said, errands.protocol_of(connection, about.case_id))])
 
 
 def passed(connection: Connection, errand_id: OpaqueId, person_id: OpaqueId, now: Instant) -> None:

@@ -25,6 +25,7 @@ class Mailbox:
     taken: list[Message] = field(default_factory=list)
     says: dict[str, str] = field(default_factory=dict)
     over_tls: list[bool] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle_RCPT(  # noqa: N802 - the library's hook
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -41,11 +42,8 @@ class Mailbox:
         assert isinstance(envelope.content, bytes)
         self.taken.append(message_from_bytes(envelope.content))
         self.over_tls.append(session.ssl is not None)
+        self.came.set()
         return "250 OK"
-
-    def texts(self) -> list[str]:
-        """The bodies, in order."""
-        return [bytes(each.get_payload(decode=True)).decode().strip() for each in self.taken]
 
 
 @asynccontextmanager
