@@ -76,6 +76,7 @@ class Choice(Closed):
     """How I want to be reached, whole."""
 
     language: str = DEFAULT
+    email: str | None = Field(None, max_length=reach.MOST_EMAIL)
     phone: str | None = Field(None, max_length=20)
     channels: tuple[str, ...] = ("text", "email")
     quiet: Hours | None = None
@@ -127,6 +128,7 @@ async def choose(body: Choice, here: Here, who: Who) -> Mine:
             connection,
             who.person_id,
             language=body.language,
+            email=body.email,
             phone=body.phone,
             channels=body.channels,
             quiet=quiet,

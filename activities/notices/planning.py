@@ -113,12 +113,17 @@ class _Planning:
         second = any(len(each.ways(able)) > 1 for _, each in whom)
         self.errand = _turned(self.errand, self.now, second=second)
         turn = self.errand.slot % 2
-        messages = [
-            message
-            for person, each in whom
-            if turn < len(ways := each.ways(able)) and (message := self._message(person, each, ways[turn])) is not None
-        ]
+        messages = []
+        for person, each in whom:
+            ways = each.ways(able)
+            # Whoever hears of it for the first time, having come on duty or been passed it, begins with the first way.
+            way = 0 if self._fresh(person) else turn
+            if way < len(ways) and (message := self._message(person, each, ways[way])) is not None:
+                messages.append(message)
         return self._planned([*messages, *self._webhooks()])
+
+    def _fresh(self, person: Person) -> bool:
+        return not any(each.person == person.id and each.count for each in self.errand.contacts)
 
     def _once(self, whom: Sequence[tuple[Person, Reach]]) -> Plan:
         """What is told once: to each by the first way, or (a test) by all."""
@@ -161,10 +166,8 @@ class _Planning:
             return None
         codes = self._codes(person, each, channel) if self.errand.kind in DUTY and channel != "email" else None
         link = self._link(person) if channel == "email" else None
-        told = any(one.person == person.id and one.count for one in self.errand.contacts)
-        said = wording.said(
-            self.errand, self.standing, self.protocol, self.now, wording.To(each.language, self._sender(), told)
-        )
+        reader = wording.To(each.language, self.site.posting.sender, not self._fresh(person))
+        said = wording.said(self.errand, self.standing, self.protocol, self.now, reader)
         return Message(
             id=self._id(person.id, channel),
             person=person.id,
@@ -232,9 +235,6 @@ class _Planning:
         slot = self.errand.slot if turn is None else turn
         parts = f"{self.errand.id}|{to}|{channel}|{slot}"
         return f"{self.errand.id}-{hashlib.sha256(parts.encode()).hexdigest()[:10]}"
-
-    def _sender(self) -> str:
-        return self.site.posting.sender
 
     def _zone(self) -> str:
         if self.protocol is None:

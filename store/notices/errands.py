@@ -164,7 +164,7 @@ def save(connection: Connection, found: Errand) -> None:
         kept = replace(found, passed=tuple(dict.fromkeys((*known.passed, *found.passed))))
         if len(known.passed) > len(found.passed):
             # Somebody passed it on while it was being sent: the next person is told at once.
-            kept = replace(kept, next_at=found.since, slot=known.slot, slot_at=None)
+            kept = replace(kept, next_at=found.since)
     put(connection, errand, [_kept(connection, kept, protocol_of(connection, kept.case_id))])
 
 

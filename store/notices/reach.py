@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias, get_args
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from protocol import clocks
 from protocol.errors import HandoffError
@@ -23,6 +23,9 @@ Channel: TypeAlias = Literal["text", "call", "email"]
 CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 PHONE: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 """E.164."""
+
+EMAIL: Final = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+MOST_EMAIL: Final = 254
 
 DAY: Final = 24 * 60
 
@@ -83,20 +86,21 @@ def of(connection: Connection, person_ids: Collection[OpaqueId]) -> dict[OpaqueI
     return found
 
 
-def choose(
+def choose(  # noqa: PLR0913 - what one chooses, by name
     connection: Connection,
     person_id: OpaqueId,
     *,
     language: str,
+    email: str | None,
     phone: str | None,
     channels: Collection[str],
     quiet: Quiet | None,
 ) -> Reach:
-    """Say how to be reached, whole; what was known of a telephone's number stays with that number.
+    """Say how to be reached, whole; what was known of an address stays with that address.
 
     Raises:
-        HandoffError: ``NOT_FOUND``; ``REACH_LANGUAGE``, ``REACH_PHONE``, ``REACH_CHANNEL`` or ``REACH_QUIET`` for what
-            cannot be.
+        HandoffError: ``NOT_FOUND``; ``REACH_LANGUAGE``, ``REACH_EMAIL``, ``REACH_PHONE``, ``REACH_CHANNEL`` or
+            ``REACH_QUIET`` for what cannot be.
     """
     known = of(connection, [person_id]).get(person_id)
     if known is None:
@@ -106,15 +110,19 @@ def choose(
         raise HandoffError("REACH_LANGUAGE", f"notices are written in {' and '.join(TONGUES)}")
     if phone is not None and not PHONE.fullmatch(phone):
         raise HandoffError("REACH_PHONE", "write the number with its country, digits only: +15550100123")
+    if email is not None and not (len(email) <= MOST_EMAIL and EMAIL.fullmatch(email)):
+        raise HandoffError("REACH_EMAIL", "write the address as name@example.org")
     wanted = tuple(dict.fromkeys(each for name in channels for each in CHANNELS if each == name))
     if len(wanted) != len(tuple(channels)) or not wanted:
         raise HandoffError("REACH_CHANNEL", f"choose each of these once, at least one: {', '.join(CHANNELS)}")
     if quiet is not None and not (0 <= quiet.start < DAY and 0 <= quiet.end < DAY and quiet.start != quiet.end):
         raise HandoffError("REACH_QUIET", "quiet hours begin and end at different minutes of a day")
-    dead = known.dead if phone == known.phone else tuple(each for each in known.dead if each[0] == "email")
-    found = replace(known, language=tongue, phone=phone, channels=wanted, quiet=quiet, dead=dead)
+    as_before = {"email": email == known.email, "text": phone == known.phone, "call": phone == known.phone}
+    dead = tuple(each for each in known.dead if as_before[each[0]])
+    found = replace(known, language=tongue, email=email, phone=phone, channels=wanted, quiet=quiet, dead=dead)
     if not any(found.email if each == "email" else phone for each in wanted):
         raise HandoffError("REACH_CHANNEL", "none of these reaches you: add a telephone, or an e-mail address")
+    connection.execute(update(person).where(person.c.id == person_id).values(email=email))
     _write(connection, found)
     return found
 

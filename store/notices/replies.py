@@ -117,9 +117,7 @@ def passed(connection: Connection, errand_id: OpaqueId, person_id: OpaqueId, now
     if found is None or found.over_at is not None or found.kind not in DUTY:
         return
     told = tuple(dict.fromkeys((*found.passed, person_id)))
-    errands.put_back(
-        connection, replace(found, passed=told, next_at=now, slot=found.slot + 2 - found.slot % 2, slot_at=None)
-    )
+    errands.put_back(connection, replace(found, passed=told, next_at=now))
 
 
 def reported(connection: Connection, message: str, phone: str | None, *, delivered: bool, now: Instant) -> bool:

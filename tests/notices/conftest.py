@@ -62,7 +62,13 @@ class World:
                 email=f"{role}-{number}@example.org",
             )
             if phone is not None or chosen:
-                given: dict[str, object] = {"language": "en", "channels": ("text", "email"), "quiet": None, **chosen}
+                given: dict[str, object] = {
+                    "language": "en",
+                    "email": made.email,
+                    "channels": ("text", "email"),
+                    "quiet": None,
+                    **chosen,
+                }
                 reach.choose(connection, made.id, phone=phone, **given)  # type: ignore[arg-type]
         return made
 
