@@ -22,7 +22,7 @@ from store.session import Connection, Database
 
 log = structlog.get_logger("notices")
 
-IDLE = 1.0
+IDLE = 0.5
 """Seconds between two looks for what other processes wrote."""
 
 TOGETHER = 64

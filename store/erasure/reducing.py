@@ -33,6 +33,7 @@ from store import labels, protocols, tables, vault
 from store.edge_tables import notice_receipt, source_key
 from store.erasure.shown import Left, shown
 from store.keyring.sealing import opened
+from store.notices import errands
 from store.projector import BODY
 from store.rebuild import rebuild_cases
 from store.releases import papers
@@ -81,6 +82,7 @@ def reduce(connection: Connection, case_id: OpaqueId, of: Slug, now: Instant) ->
     rebuild_cases(connection, [case_id])
     lost = notices - _notices(connection, case_id)
     connection.execute(delete(notice_receipt).where(notice_receipt.c.notice_id.in_(lost)))
+    errands.drop(connection, case_id, of)
 
 
 def facts_of(connection: Connection, case_id: OpaqueId) -> list[FactBody]:

@@ -209,6 +209,11 @@ def forget(connection: Connection, now: Instant) -> int:
     return connection.execute(delete(errand).where(errand.c.over_at < now - KEPT)).rowcount
 
 
+def drop(connection: Connection, case_id: OpaqueId, agency: Slug) -> None:
+    """Forget whom of an agency was told what of a case: its part of the case is erased."""
+    connection.execute(delete(errand).where(errand.c.case_id == case_id, errand.c.agency == agency))
+
+
 def _opened(connection: Connection, rows: Iterable[Any], *, drop: bool = False) -> tuple[Errand, ...]:
     """Rows as errands. One whose keys are shut, or gone with its part of the case, is left out: others go on."""
     seals, found = sealer(connection), []

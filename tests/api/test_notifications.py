@@ -1,4 +1,4 @@
-"""Notices of a whole installation: from a report to a telephone, answered by text or by a link, and how one is reached."""
+"""Notices of a whole installation: from a report to a telephone, answered by text or link; how one is reached."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from tests.api.test_main_job import report
 from tests.certificates import Authority
 from tests.installation import Installation, installed
 from tests.notices.receivers import Mailbox, Receiver, http_server, mail_server
-from tests.someone import BROWSERS, enrolled
 
 pytestmark = [pytest.mark.server]
 PHONE = "+15550100123"
@@ -39,11 +38,11 @@ class Town:
     async def ask(self, role: str | None, method: str, path: str, body: Any = None, **headers: str) -> httpx2.Response:
         return await asyncio.to_thread(self.here.ask, role, method, path, body, **headers)
 
-    async def answer(self, said: str, number: str = PHONE, secret: str = "answers-key") -> httpx2.Response:
+    async def answer(self, said: str, number: str = PHONE, key: str = "answers-key") -> httpx2.Response:
         """What the gateway hands on when somebody answers."""
         url = f"{self.here.url}/api/v1/notifications/answers"
         body = {"from": number, "text": said}
-        sent = {"Authorization": f"Bearer {secret}"}
+        sent = {"Authorization": f"Bearer {key}"}
         return await asyncio.to_thread(httpx2.post, url, data=body, headers=sent)
 
     async def text(self, after: int) -> str:
@@ -84,8 +83,6 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
             assert OK == said.status_code, said.text
             yield found
         finally:
-            for each in BROWSERS:
-                each.close()
             await asyncio.to_thread(running.__exit__, None, None, None)
 
 
@@ -130,7 +127,7 @@ async def test_only_the_gateway_hands_on_answers_and_only_of_known_numbers(town:
     seen = len(town.texts.bodies)
     case = await town.report()
     code = (await town.text(seen)).partition("Reply ")[2][:3]
-    assert 401 == (await town.answer(code, secret="another")).status_code
+    assert 401 == (await town.answer(code, key="another")).status_code
     assert OK == (await town.answer(code, number="+15550100999")).status_code
     assert (await town.status(case))["taken_at"] is None
     assert seen + 1 == len(town.texts.bodies)
@@ -145,21 +142,25 @@ async def test_only_the_gateway_hands_on_answers_and_only_of_known_numbers(town:
     assert (await town.status(case))["taken_at"] is None
 
 
-async def test_a_link_in_the_mail_takes_it_and_the_text_s_code_then_hears_who_has_it(town: Town) -> None:
-    """Opening the link changes nothing, its button takes the task; who answers by text afterwards is told."""
-    officer = await asyncio.to_thread(enrolled, town.here, "officer@example.org", "police", "patrol")
-    assert OK == officer.sign_in().status_code
-    chosen = {"email": officer.login, "channels": ["email"]}
-    answered = await asyncio.to_thread(officer.ask, "PUT", "/api/v1/notifications/mine", chosen)
-    assert OK == answered.status_code, answered.text
+async def test_who_answers_late_hears_who_has_it_and_a_link_takes_as_well(town: Town) -> None:
+    """The sergeant took it: so the text is answered. A link changes nothing until its button is pressed."""
     seen, mails = len(town.texts.bodies), len(town.box.taken)
     case = await town.report()
     code = (await town.text(seen)).partition("Reply ")[2][:3]
+    task = await town.status(case)
+    assert OK == (await town.ask("sergeant", "POST", f"/tasks/{task['id']}/take")).status_code
+    assert OK == (await town.answer(code)).status_code
+    taken = r"Rota: a colleague has this since [0-9:]+ [AP]M\. Nothing to do\."
+    assert re.fullmatch(taken, await town.text(seen + 1))
+
+    chosen = {"email": "patrol@example.org", "channels": ["email"]}
+    assert OK == (await town.ask("patrol", "PUT", "/notifications/mine", chosen)).status_code
+    case = await town.report()
     async with asyncio.timeout(WITHIN):
         while len(town.box.taken) <= mails:
             town.box.came.clear()
             await town.box.came.wait()
-    said = bytes(town.box.taken[-1].get_payload(decode=True)).decode().replace("=\n", "").strip()
+    said = bytes(town.box.taken[-1].get_payload(decode=True)).decode().strip()
     link = re.search(r"http://localhost:\d+/have-it/[\w-]{43}$", said)
     assert link is not None, said
     assert len(said) <= 160
@@ -167,8 +168,6 @@ async def test_a_link_in_the_mail_takes_it_and_the_text_s_code_then_hears_who_ha
     assert (await town.status(case))["taken_at"] is None
     assert OK == (await asyncio.to_thread(httpx2.post, link[0])).status_code
     assert (await town.status(case))["taken_at"] is not None
-    assert OK == (await town.answer(code)).status_code
-    assert re.fullmatch(r"Rota: a colleague has this since [0-9:]+ [AP]M\. Nothing to do\.", await town.text(seen + 1))
 
 
 async def test_how_one_is_reached_is_one_s_own_to_say(town: Town) -> None:

@@ -69,6 +69,7 @@ class Receiver:
     port: int = 0
     status: int = 200
     body: dict[str, Any] = field(default_factory=dict)
+    location: str = ""
     slow: asyncio.Event | None = None
     heads: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -99,7 +100,7 @@ async def http_server() -> AsyncIterator[Receiver]:
         said = json.dumps(found.body).encode()
         writer.write(
             f"HTTP/1.1 {found.status} Said\r\ncontent-type: application/json\r\nconnection: close\r\n"
-            f"content-length: {len(said)}\r\n\r\n".encode()
+            f"location: {found.location}\r\ncontent-length: {len(said)}\r\n\r\n".encode()
             + said
         )
         await writer.drain()

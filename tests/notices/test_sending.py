@@ -16,10 +16,10 @@ from standardwebhooks import Webhook as Signer
 
 from protocol.messages import Reassign, TakeUp
 from runtime.posting import webhooks
-from runtime.posting.config import Gateway, Mail, Posting, Webhook
+from runtime.posting.config import Dead, Gateway, Mail, Posting, Webhook
 from runtime.posting.outcome import State
 from store import rotas
-from store.notices import errands, reach, tables
+from store.notices import errands, reach, replies, tables
 from store.notices.errands import LEASE, Kind
 from store.notices.reach import Quiet
 from store.policy.tables import shield
@@ -304,6 +304,82 @@ async def test_a_webhook_never_leads_into_our_own_network(hook: Webhook, receive
     aimed = Webhook(id=hook.id, agency="police", url=f"https://{host}:{receiver.port}/in", secret_file=hook.secret_file)
     became = await webhooks.send(aimed, {"type": "notice.duty"}, id_="1", at=datetime.now(UTC))
     assert (State.LATER, "WEBHOOK_INSIDE", []) == (became.state, became.why, receiver.bodies)
+
+
+async def test_a_receiver_that_points_elsewhere_is_not_followed(hook: Webhook, receiver: Receiver) -> None:
+    """A redirect leads to no second request: messages go to the addresses of the file and nowhere else."""
+    receiver.status, receiver.location = 307, f"{receiver.url}/elsewhere"
+    became = await webhooks.send(hook, {"type": "notice.duty"}, id_="1", at=datetime.now(UTC))
+    assert (State.LATER, "the receiver said 307", 1) == (became.state, became.why, len(receiver.bodies))
+
+
+async def test_a_number_that_the_gateway_does_not_know_is_a_gap(
+    make_world: Make, texts: Gateway, mail: Mail, box: Mailbox, receiver: Receiver
+) -> None:
+    """What a gateway answers of a dead number is configuration; the person's mail is used at once."""
+    dead = Dead(field="code", values=("21211",))
+    world = make_world(Posting(text=texts.model_copy(update={"dead": dead}), email=mail))
+    patrol = world.person("patrol", phone=PHONE)
+    receiver.status, receiver.body = 400, {"code": 21211}
+    notifier = world.notifier()
+    await world.at(START, notifier)
+    await notifier.turn()
+    assert (1, 1) == (len(receiver.bodies), len(to(box, "patrol-1")))
+    with world.database.read() as connection:
+        assert (("text", START),) == reach.of(connection, [patrol.id])[patrol.id].dead
+
+
+async def test_delivered_is_not_received(make_world: Make, texts: Gateway, receiver: Receiver) -> None:
+    """That a text arrived is kept and stops nothing; that it did not makes a gap, and the lead is told."""
+    world = make_world(Posting(text=texts))
+    patrol = world.person("patrol", phone=PHONE)
+    world.person("sergeant", phone="+15550100124")
+    notifier = world.notifier()
+    await world.at(START, notifier)
+    (first,) = receiver.json()
+    with world.database.write() as connection:
+        assert replies.reported(connection, first["id"], PHONE, delivered=True, now=START)
+        assert not replies.reported(connection, "unknown-1", PHONE, delivered=True, now=START)
+    (duty,) = world.errands("police")
+    assert (["delivered"], None) == ([each.state for each in duty.contacts], duty.over_at)
+    await world.at(START + 5 * MINUTE, notifier)
+    assert [PHONE, PHONE] == [each["to"] for each in receiver.json()]
+    with world.database.write() as connection:
+        replies.reported(connection, receiver.json()[1]["id"], PHONE, delivered=False, now=START + 5 * MINUTE)
+    await notifier.turn()
+    assert "+15550100124" == receiver.json()[-1]["to"]
+    assert patrol.active
+
+
+async def test_a_duty_passed_on_is_the_next_person_s_at_once(
+    make_world: Make, texts: Gateway, receiver: Receiver
+) -> None:
+    """A code is of one notice and one number; who passed hears no more of it while there is anybody else."""
+    world = make_world(Posting(text=texts))
+    first = world.person("patrol", phone=PHONE)
+    world.person("sergeant", phone="+15550100124")
+    notifier = world.notifier()
+    await world.at(START, notifier)
+    code = receiver.json()[0]["text"].partition(", ")[2][:3]
+    with world.database.write() as connection:
+        assert replies.read(connection, "+15550100124", code, START) is None
+        found = replies.read(connection, PHONE, code, START)
+        assert found is not None
+        assert (first.id, replies.Wish.PASS) == (found.person, found.wish)
+        replies.passed(connection, found.errand.id, first.id, START)
+    await notifier.turn()
+    await world.at(START + 5 * MINUTE, notifier)
+    assert [PHONE, "+15550100124", "+15550100124"] == [each["to"] for each in receiver.json()]
+
+
+async def test_a_page_of_a_case_that_is_erased_leaves_nothing(make_world: Make, mail: Mail) -> None:
+    """With an agency's part of a case goes whom of it was told what."""
+    world = make_world(Posting(email=mail))
+    world.project()
+    with world.database.write() as connection:
+        errands.drop(connection, "case-1", "police")
+    assert () == world.errands("police")
+    assert world.errands("court")
 
 
 async def test_nothing_is_written_for_nobody(make_world: Make) -> None:
