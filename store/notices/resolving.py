@@ -72,13 +72,16 @@ def standing(connection: Connection, found: Errand) -> Standing | None:
 
 
 def _told(connection: Connection, found: Errand) -> dict[str, object] | None:
-    """The notice of an errand that is about one."""
+    """The notice of an errand that is about one; ``again`` says that its page has been repeated since."""
     if found.notice_id is None:
         return None
-    rows = connection.execute(
-        select(notice).where(notice.c.case_id == found.case_id, notice.c.id == found.notice_id)
-    ).all()
-    return next(iter(opened("notice", connection, rows)), None)
+    asked = select(notice).where(notice.c.case_id == found.case_id, notice.c.role == found.role)
+    rows = opened("notice", connection, connection.execute(asked).all())
+    mine = next((each for each in rows if each["id"] == found.notice_id), None)
+    if mine is None:
+        return None
+    page, repeat = mine["page"], mine["repeat"]
+    return {**mine, "again": page is not None and any(e["page"] == page and e["repeat"] > repeat for e in rows)}
 
 
 def _over(
@@ -90,7 +93,9 @@ def _over(
         # What happened is told all the same; a reminder of what is done, and a page that was read, are not.
         stopped = told is not None and told["stopped_at"] is not None
         done = found.kind is Kind.REMIND and row["status"] != "open"
-        return ("read" if stopped else "ended" if done else None), None
+        # After an outage a page and its repeats come together: one text says it.
+        again = told is not None and bool(told["again"])
+        return ("read" if stopped else "ended" if done else "repeated" if again else None), None
     if found.kind not in DUTY:
         return None, None
     if row["status"] != "open":

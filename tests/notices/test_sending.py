@@ -284,15 +284,33 @@ async def test_a_notice_that_waited_says_that_it_is_late(make_world: Make, mail:
     assert [f"Rota: late message, due 10:00 PM. System was down. {TAKE_BY} Open your list."] == to(box, "patrol-1")
 
 
-async def test_two_workers_send_each_thing_once(database: Database, mail: Mail, box: Mailbox) -> None:
+async def test_an_outage_s_pages_are_one_text(make_world: Make, mail: Mail, box: Mailbox) -> None:
+    """A page that was repeated while nothing could be sent is said once, not once for each repeat."""
+    world = make_world(Posting(email=mail))
+    world.person("supervisor")
+    refer(world)
+    world.play.until(START + 4 * HOUR)
+    world.project()
+    world.clock.at = START + 4 * HOUR
+    await world.notifier().turn()
+    ended = [each.ended for each in world.errands("advocacy") if each.kind in {Kind.PAGED, Kind.TOLD}]
+    assert ended.count("repeated") > 5
+    assert ended.count("told") == len([said for said in to(box, "supervisor-1") if "past its time" in said]) <= 4
+
+
+async def test_two_workers_send_each_thing_once(
+    database: Database, mail: Mail, box: Mailbox, texts: Gateway, receiver: Receiver
+) -> None:
     """On SQLite and PostgreSQL two loops over one outbox share it; nothing goes out twice."""
-    world = world_on(database, Posting(email=mail))
+    world = world_on(database, Posting(email=mail, text=texts))
     world.person("patrol")
     world.person("clerk")
+    world.person("patrol", 2, phone=PHONE, channels=("text",))
     world.project()
     one, two = world.notifier(), world.notifier()
     await asyncio.gather(one.turn(), two.turn())
     assert ["clerk-1@example.org", "patrol-1@example.org"] == sorted(each["To"] for each in box.taken)
+    assert 1 == len(receiver.bodies)
 
 
 @pytest.mark.parametrize(
