@@ -117,7 +117,7 @@ def test_no_get_changes_anything(here: Installation) -> None:
     notice = here.get("coordinator", "/escalations")["items"]
     filled = {
         "{case}": case, "{task}": mine["id"], "{slot}": "safe-numbers", "{slug}": P1, "{token}": "x",
-        "{notice}": notice[0]["id"] if notice else "x",
+        "{notice}": notice[0]["id"] if notice else "x", "{run}": "x",
     }  # fmt: skip
     before = everything(here)
     answered = set()
