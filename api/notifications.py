@@ -17,7 +17,6 @@ from api.once import Once
 from api.tasks import take_up
 from api.views import Closed, when
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
 from protocol.languages import DEFAULT
 from protocol.state import Instant
 from runtime.limits import Limit
@@ -275,7 +274,7 @@ def _stop(connection: Connection, phone: str, at: Instant) -> None:
 
 def _reach(connection: Connection, who: Subject) -> Reach:
     found = reach.of(connection, [who.person_id]).get(who.person_id)
-    return Reach(person_id=OpaqueId(who.person_id), email=None) if found is None else found
+    return Reach(person_id=who.person_id, email=None) if found is None else found
 
 
 def _mine(here: Services, found: Reach) -> Mine:

@@ -99,6 +99,8 @@ NOT_VISITED = {
     ("post", "/api/v1/cases/{case}/break-glass"): "leaves a paper of the asker's own agency, named by chance",
     ("post", "/api/v1/protocols/{slug}/effect"): "asks every open case on the servers; tests/api/test_migrations.py",
     ("post", "/api/v1/protocols/{slug}/migrations"): "orders a run, which reads no case but that it is open",
+    ("put", "/api/v1/notifications/mine"): "says how the asker is reached, and reads no case",
+    ("post", "/api/v1/notifications/mine/test"): "writes to the asker, and reads no case",
     ("get", "/readyz"): "asks the servers, and reads no case",
     **{
         ("post", f"/api/v1/{path}"): "is about people and how they sign in, and reads no case"
