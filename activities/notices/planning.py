@@ -107,7 +107,7 @@ class _Planning:
     def _duty(self, protocol: Protocol, standing: Standing) -> Plan:
         if standing.paused_until is not None and standing.paused_until > self.now:
             # Its clock stands still for a stated reason; so does whoever would be woken for it.
-            return Plan(errand=self.errand, messages=(), until=standing.paused_until)
+            return Plan(errand=self.errand, messages=(), until=min(standing.paused_until, self.now + AGAIN))
         whom = self._whom(protocol, standing)
         able = self.site.posting.able
         second = any(len(each.ways(able)) > 1 for _, each in whom)
@@ -143,7 +143,7 @@ class _Planning:
         found, able = self.errand, self.site.posting.able
         named = standing.person if found.kind is Kind.REMIND else found.person
         if named is not None and named not in found.passed:
-            own = resolving.one_person(self.connection, named, able)
+            own = resolving.one_person(self.connection, named, able, case_id=found.case_id)
             if own:
                 return own
         return resolving.answering(

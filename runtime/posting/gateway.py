@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 
@@ -12,6 +13,7 @@ from runtime.posting.config import Dead, Gateway, secret
 from runtime.posting.outcome import Outcome, State
 
 PATIENCE = 10.0
+"""Seconds the provider may take for everything."""
 
 
 async def send(gateway: Gateway, to: str, said: str, *, id_: str, voicemail: str = "") -> Outcome:
@@ -32,9 +34,10 @@ async def send(gateway: Gateway, to: str, said: str, *, id_: str, voicemail: str
         if gateway.user is not None:
             headers["Authorization"] = f"Basic {base64.b64encode(f'{gateway.user}:{key}'.encode()).decode()}"
         verify = True if gateway.ca_file is None else ssl.create_default_context(cafile=str(gateway.ca_file))
-        async with httpx2.AsyncClient(
-            timeout=PATIENCE, follow_redirects=False, trust_env=False, verify=verify
-        ) as client:
+        async with (
+            asyncio.timeout(PATIENCE),
+            httpx2.AsyncClient(timeout=PATIENCE, follow_redirects=False, trust_env=False, verify=verify) as client,
+        ):
             response = await client.post(
                 gateway.url,
                 headers=headers,

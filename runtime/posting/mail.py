@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from email.message import EmailMessage
 
@@ -36,19 +37,21 @@ async def send(mail: Mail, to: str, said: str, *, sender: str, id_: str) -> Outc
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(said, cte="quoted-printable" if not said.isascii() else "7bit")
     try:
-        await aiosmtplib.send(
-            message,
-            hostname=mail.host,
-            port=mail.port,
-            use_tls=mail.security == "tls",
-            start_tls=mail.security == "starttls",
-            tls_context=None if mail.security == "none" else _trusted(mail),
-            username=mail.user,
-            password=None if mail.password_file is None else secret(mail.password_file),
-            timeout=PATIENCE,
-            # The machine's own name is nobody's business.
-            local_hostname="localhost",
-        )
+        # The library's patience is for each step of the conversation.
+        async with asyncio.timeout(PATIENCE):
+            await aiosmtplib.send(
+                message,
+                hostname=mail.host,
+                port=mail.port,
+                use_tls=mail.security == "tls",
+                start_tls=mail.security == "starttls",
+                tls_context=None if mail.security == "none" else _trusted(mail),
+                username=mail.user,
+                password=None if mail.password_file is None else secret(mail.password_file),
+                timeout=PATIENCE,
+                # The machine's own name is nobody's business.
+                local_hostname="localhost",
+            )
     except aiosmtplib.SMTPRecipientsRefused as error:
         code = error.recipients[0].code
         return Outcome(

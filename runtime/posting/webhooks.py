@@ -7,7 +7,7 @@ import json
 import socket
 import ssl
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
@@ -19,6 +19,9 @@ from runtime.posting.outcome import Outcome, State
 
 PATIENCE = 10.0
 """Seconds a receiver may take for everything."""
+
+TRANSLATED = tuple(IPv6Network(each) for each in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+"""Addresses with an IPv4 address in them, which may be one of our own network."""
 
 
 async def send(webhook: Webhook, body: dict[str, str], *, id_: str, at: datetime) -> Outcome:
@@ -70,8 +73,9 @@ async def _address(webhook: Webhook) -> str:
 
 def _public(address: str) -> bool:
     found = ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    return found.is_global and not found.is_multicast and (mapped is None or mapped.is_global)
+    if isinstance(found, IPv6Address) and (found.ipv4_mapped or any(found in each for each in TRANSLATED)):
+        return False
+    return found.is_global and not found.is_multicast
 
 
 async def _post(webhook: Webhook, address: str, data: str, headers: dict[str, str]) -> httpx2.Response:

@@ -29,7 +29,7 @@ LEASE = 60 * 1_000_000
 KEPT = 7 * 24 * 60 * 60 * 1_000_000
 """How long an errand is kept after it is over, for whoever asks who was told."""
 
-REPLIED = 24 * 60 * 60 * 1_000_000
+REPLIED = 2 * 60 * 60 * 1_000_000
 """How long after its end a code is still known, so that whoever answers late hears who has it."""
 
 
@@ -180,7 +180,7 @@ def one(connection: Connection, id_: OpaqueId) -> Errand | None:
 
 
 def live(connection: Connection, agency: Slug, now: Instant) -> tuple[Errand, ...]:
-    """An agency's errands that are not over, or were a day ago at most."""
+    """An agency's errands that are not over, or were so lately that somebody may still answer them."""
     wanted = select(errand).where(
         errand.c.agency == agency, or_(errand.c.over_at.is_(None), errand.c.over_at > now - REPLIED)
     )

@@ -14,7 +14,8 @@ from store.keyring.sealing import opened
 from store.notices import reach
 from store.notices.errands import ABOUT_A_NOTICE, DUTY, Errand, Kind
 from store.notices.reach import Reach
-from store.people import Person, people
+from store.people import Person, people, subject_of
+from store.people import one as person_of
 from store.policy.tables import shield
 from store.tables import notice, task, task_owner
 
@@ -129,7 +130,7 @@ def answering(  # noqa: PLR0913 - one question, whole
     After the role's rota come its deputies', everybody who has the role, then the agency's leads. Who passed it on is
     left out while anybody else is there; who is kept out of the case always. Empty: nobody can be reached.
     """
-    out = set(connection.execute(select(shield.c.person_id).where(shield.c.case_id == case_id)).scalars())
+    out = _kept_out(connection, case_id)
     for left_out in (out | set(passed), out):
         for group in _groups(connection, protocol, role, at):
             found = _reached(connection, [each for each in group if each.id not in left_out], able)
@@ -157,6 +158,14 @@ def _reached(
     return tuple((each, known[each.id]) for each in group if known[each.id].ways(able))
 
 
-def one_person(connection: Connection, person_id: OpaqueId, able: Collection[str]) -> tuple[tuple[Person, Reach], ...]:
-    """One person, with how they are reached; empty if they cannot be, or no longer act."""
-    return _reached(connection, [each for each in people(connection) if each.id == person_id], able)
+def one_person(
+    connection: Connection, person_id: OpaqueId, able: Collection[str], *, case_id: OpaqueId | None = None
+) -> tuple[tuple[Person, Reach], ...]:
+    """One person, with how they are reached; empty if they cannot be, no longer act, or are kept out of the case."""
+    if person_id in _kept_out(connection, case_id) or subject_of(connection, person_id) is None:
+        return ()
+    return _reached(connection, [person_of(connection, person_id)], able)
+
+
+def _kept_out(connection: Connection, case_id: OpaqueId | None) -> set[OpaqueId]:
+    return set(connection.execute(select(shield.c.person_id).where(shield.c.case_id == case_id)).scalars())

@@ -315,7 +315,18 @@ async def test_two_workers_send_each_thing_once(
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "[::1]", "[fd00::1]", "0.0.0.0"],  # noqa: S104
+    [
+        "localhost",
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.1",
+        "169.254.169.254",
+        "[::1]",
+        "[fd00::1]",
+        "[::ffff:8.8.8.8]",
+        "[64:ff9b::a00:1]",
+        "0.0.0.0",  # noqa: S104
+    ],
 )
 async def test_a_webhook_never_leads_into_our_own_network(hook: Webhook, receiver: Receiver, host: str) -> None:
     """Private, loopback and link-local addresses are refused before anything is sent, whatever the name."""
