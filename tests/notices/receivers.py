@@ -47,7 +47,7 @@ class Mailbox:
 
 
 @asynccontextmanager
-async def mail_server(authority: Authority) -> AsyncIterator[Mailbox]:
+async def mail_server(authority: Authority, port: int = 0) -> AsyncIterator[Mailbox]:
     """A mail server that takes mail only after STARTTLS."""
     cert, key = authority.sign("localhost")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -55,7 +55,9 @@ async def mail_server(authority: Authority) -> AsyncIterator[Mailbox]:
     box = Mailbox()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: SMTP(box, tls_context=context, require_starttls=True, loop=loop, hostname="localhost"), "127.0.0.1", 0
+        lambda: SMTP(box, tls_context=context, require_starttls=True, loop=loop, hostname="localhost"),
+        "127.0.0.1",
+        port,
     )
     box.port = server.sockets[0].getsockname()[1]
     async with server:
@@ -85,7 +87,7 @@ class Receiver:
 
 
 @asynccontextmanager
-async def http_server() -> AsyncIterator[Receiver]:
+async def http_server(port: int = 0) -> AsyncIterator[Receiver]:
     """An HTTP/1.1 server that keeps what it is sent."""
     found = Receiver()
 
@@ -106,7 +108,7 @@ async def http_server() -> AsyncIterator[Receiver]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    server = await asyncio.start_server(answer, "127.0.0.1", port)
     found.port = server.sockets[0].getsockname()[1]
     async with server:
         yield found
