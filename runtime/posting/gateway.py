@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ssl
 
 import httpx2
 
 from protocol.errors import HandoffError
 from runtime.posting.config import Dead, Gateway, secret
 from runtime.posting.outcome import Outcome, State
+from runtime.posting.trust import trusted
 
 PATIENCE = 10.0
 """Seconds the provider may take for everything."""
@@ -33,7 +33,7 @@ async def send(gateway: Gateway, to: str, said: str, *, id_: str, voicemail: str
         headers = {"Idempotency-Key": id_, **{name: _filled(each, values) for name, each in gateway.headers.items()}}
         if gateway.user is not None:
             headers["Authorization"] = f"Basic {base64.b64encode(f'{gateway.user}:{key}'.encode()).decode()}"
-        verify = True if gateway.ca_file is None else ssl.create_default_context(cafile=str(gateway.ca_file))
+        verify = trusted(gateway.ca_file)
         async with (
             asyncio.timeout(PATIENCE),
             httpx2.AsyncClient(timeout=PATIENCE, follow_redirects=False, trust_env=False, verify=verify) as client,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from email.message import EmailMessage
 
 import aiosmtplib
@@ -11,6 +10,7 @@ import aiosmtplib
 from protocol.errors import HandoffError
 from runtime.posting.config import Mail, secret
 from runtime.posting.outcome import Outcome, State
+from runtime.posting.trust import trusted
 
 PATIENCE = 10.0
 """Seconds that the server may take for a whole message."""
@@ -45,7 +45,7 @@ async def send(mail: Mail, to: str, said: str, *, sender: str, id_: str) -> Outc
                 port=mail.port,
                 use_tls=mail.security == "tls",
                 start_tls=mail.security == "starttls",
-                tls_context=None if mail.security == "none" else _trusted(mail),
+                tls_context=None if mail.security == "none" else trusted(mail.ca_file),
                 username=mail.user,
                 password=None if mail.password_file is None else secret(mail.password_file),
                 timeout=PATIENCE,
@@ -62,7 +62,3 @@ async def send(mail: Mail, to: str, said: str, *, sender: str, id_: str) -> Outc
     except (aiosmtplib.SMTPException, OSError, HandoffError) as error:
         return Outcome(state=State.LATER, why=type(error).__name__)
     return Outcome(state=State.SENT)
-
-
-def _trusted(mail: Mail) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=None if mail.ca_file is None else str(mail.ca_file))

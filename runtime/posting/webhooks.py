@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import ssl
 from datetime import UTC, datetime
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +15,7 @@ from standardwebhooks import Webhook as Signer
 from protocol.errors import HandoffError
 from runtime.posting.config import Webhook, secret
 from runtime.posting.outcome import Outcome, State
+from runtime.posting.trust import trusted
 
 PATIENCE = 10.0
 """Seconds a receiver may take for everything."""
@@ -83,7 +83,7 @@ async def _post(webhook: Webhook, address: str, data: str, headers: dict[str, st
     host = f"[{address}]" if ":" in address else address
     port = "" if parts.port is None else f":{parts.port}"
     url = urlunsplit(parts._replace(netloc=f"{host}{port}"))
-    verify = True if webhook.ca_file is None else ssl.create_default_context(cafile=str(webhook.ca_file))
+    verify = trusted(webhook.ca_file)
     async with httpx2.AsyncClient(timeout=PATIENCE, follow_redirects=False, trust_env=False, verify=verify) as client:
         request = client.build_request(
             "POST",
