@@ -40,7 +40,7 @@ from api.deps import Services, Who
 from api.edge import Edge
 from api.guard import Guard
 from api.pages import cases as case_pages
-from api.pages import desk, doors
+from api.pages import council, desk, doors
 from api.views import Closed
 from protocol.kernel import Slug
 from runtime import oidc
@@ -133,7 +133,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(releases.viewing, prefix="/api/v1")
     app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
-    for room in (doors, desk, case_pages):
+    for room in (doors, desk, council, case_pages):
         app.include_router(room.router)
     errors.install(app)
     _health(app)

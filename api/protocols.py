@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
 
 from api.deps import Here, Who, now
 from api.views import Closed, when
@@ -15,6 +17,7 @@ from protocol.errors import HandoffError
 from protocol.graph import graph
 from protocol.kernel import Slug
 from protocol.outline import Outline, outline
+from protocol.revising.diff import diff
 from store import protocols, vault
 
 router = APIRouter(prefix="/protocols")
@@ -36,6 +39,32 @@ class TextOut(Closed):
 
     text: str
     versions: list[VersionOut]
+
+
+class Draft(Closed):
+    """A text that is not published."""
+
+    text: Annotated[str, Field(max_length=300_000)]
+
+
+class ChangeOut(Closed):
+    """One change in meaning: its rule, how grave it is, one sentence, and the agencies that must agree to it."""
+
+    unit: str
+    code: str
+    grade: str
+    says: str
+    consent: list[Slug]
+
+
+class DiffOut(Closed):
+    """What a draft changes in the text with the hash ``base``; the worst change rules how a council decides."""
+
+    base: str
+    worst: str
+    majority: str
+    consent: list[Slug]
+    changes: list[ChangeOut]
 
 
 def _out(found: protocols.Version) -> VersionOut:
@@ -81,6 +110,26 @@ async def drawn(slug: Slug, here: Here, who: Who) -> Response:
     svg = await run_in_threadpool(lambda: draw(graph(current.protocol), Form.SVG))
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
     return Response(svg, media_type="image/svg+xml", headers=headers)
+
+
+@router.post("/{slug}/diff")
+async def compare(slug: Slug, asked: Draft, here: Here, who: Who) -> DiffOut:
+    """What a draft would change in the text in force, worst first; one with findings is refused with each of them."""
+    _ = who
+    current = await here.read(lambda connection: protocols.current(connection, slug))
+    others = {each.slug: each.protocol for each in reversed(await here.read(protocols.versions))}
+    compiled = await run_in_threadpool(lambda: compile_text(asked.text, today=datetime.now(UTC).date(), others=others))
+    found = await run_in_threadpool(diff, current.protocol, compiled.protocol)
+    return DiffOut(
+        base=current.hash,
+        worst=found.worst.says,
+        majority=found.worst.majority,
+        consent=sorted(found.consent),
+        changes=[
+            ChangeOut(unit=each.unit, code=each.code, grade=each.tag.says, says=each.says, consent=sorted(each.consent))
+            for each in found.changes
+        ],
+    )
 
 
 @router.post("", status_code=201)

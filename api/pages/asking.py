@@ -19,10 +19,11 @@ PASSED_ON = (b"cookie", b"accept-language", b"host")
 
 
 class Unanswered(Exception):
-    """The API said no. ``code`` is stable, ``title`` a sentence for people."""
+    """The API said no. ``code`` is stable, ``title`` a sentence for people, ``findings`` what is wrong with a text."""
 
-    def __init__(self, status: int, code: str, title: str) -> None:
+    def __init__(self, status: int, code: str, title: str, findings: tuple[dict[str, Any], ...] = ()) -> None:
         super().__init__(code)
+        self.findings = findings
         self.status = status
         self.code = code
         self.title = title
@@ -42,6 +43,14 @@ class Api:
     def __init__(self, request: Request, tongue: str) -> None:
         self._request = request
         self._tongue = tongue
+
+    async def publish(self, text: str) -> Any:  # noqa: ANN401 - JSON of the route
+        """Put a text in force.
+
+        Raises:
+            Unanswered: it has findings, or is not theirs to publish.
+        """
+        return (await self._ask("POST", "/protocols", {}, text.encode())).body
 
     async def get(self, path: str, **query: str | int) -> Any:  # noqa: ANN401 - JSON of the route
         """What a route shows.
@@ -70,7 +79,7 @@ class Api:
         key: str | None = None,
         values: dict[Slug, Plain] | None = None,
     ) -> Answer:
-        data = b"" if body is None else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         headers = [(name, value) for name, value in self._request.scope["headers"] if name in PASSED_ON]
         headers = [each for each in headers if each[0] != b"accept-language"]
         headers += [(b"accept-language", self._tongue.encode()), (b"content-type", b"application/json")]
@@ -123,4 +132,5 @@ def _judged(status: int, data: bytes) -> Answer:
         return Answer(status, body)
     code = body.get("code", "UNEXPECTED") if isinstance(body, dict) else "UNEXPECTED"
     title = body.get("title", "") if isinstance(body, dict) else ""
-    raise Unanswered(status, code, title)
+    findings = body.get("findings", ()) if isinstance(body, dict) else ()
+    raise Unanswered(status, code, title, tuple(findings))

@@ -16,6 +16,13 @@ from protocol.kernel import Slug
 
 router = APIRouter(include_in_schema=False)
 MOST = 50
+ACTS = {
+    **dict.fromkeys(("first-share", "rest"), ("stop", "undo")),
+    "waiting": ("go-on", "stop", "undo"),
+    "stopped": ("go-on", "undo"),
+    "over": ("undo",),
+}
+"""What may be done with a run, by where it stands."""
 
 
 @router.get("/c")
@@ -166,7 +173,7 @@ async def text(request: Request, slug: Slug, here: Here) -> Response:
         runs = await _runs(desk, slug)
     except Unanswered as error:
         return await desk.refused(error)
-    return desk.page("text.html", "Text", slug=slug, found=found, said=said, runs=runs)
+    return desk.page("text.html", "Text", slug=slug, found=found, said=said, runs=runs, acts_of=ACTS)
 
 
 async def _runs(desk: Desk, slug: Slug) -> list[Any]:

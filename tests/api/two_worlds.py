@@ -97,6 +97,7 @@ NOT_VISITED = {
     ("post", "/api/v1/protocols"): "compiles and publishes a text, which reads no case",
     ("post", "/api/v1/erasures/run"): "deletes at the servers; tests/api/test_erasure.py does it on real ones",
     ("post", "/api/v1/cases/{case}/break-glass"): "leaves a paper of the asker's own agency, named by chance",
+    ("post", "/api/v1/protocols/{slug}/diff"): "compares a text with another, and reads no case",
     ("post", "/api/v1/protocols/{slug}/effect"): "asks every open case on the servers; tests/api/test_migrations.py",
     ("post", "/api/v1/protocols/{slug}/migrations"): "orders a run, which reads no case but that it is open",
     ("put", "/api/v1/notifications/mine"): "says how the asker is reached, and reads no case",

@@ -1,0 +1,115 @@
+"""The council's desk: a draft with its findings, what it changes and does to open cases, publish, follow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.deps import Here
+from api.pages.asking import Unanswered
+from api.pages.desk import Desk, filled_in
+from api.pages.rendering import say
+from protocol.kernel import OpaqueId, Slug
+
+router = APIRouter(include_in_schema=False)
+RUNS = ("stop", "go-on", "undo")
+
+
+@router.get("/t/{slug}/change")
+async def draft(request: Request, slug: Slug, here: Here) -> Response:
+    """Where a change is written."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        found = await desk.api.get(f"/protocols/{slug}")
+    except Unanswered as error:
+        return await desk.refused(error)
+    return _page(desk, slug, found["text"], "")
+
+
+def _page(desk: Desk, slug: Slug, text: str, plan: str, **told: Any) -> Response:  # noqa: ANN401 - what it shows
+    _ = say(desk.tongue)
+    kinds = {
+        "unaffected": _("stay as they are"),
+        "safe": _("move without a question"),
+        "needs a decision": _("need a decision"),
+        "finishes on the old text": _("finish on the older text"),
+        "impossible": _("can neither move nor stay"),
+    }
+    shown = {
+        "kinds_of_cases": kinds,
+        "findings": (),
+        "changed": None,
+        "foreseen": None,
+        "wrong": "",
+        "status": 200,
+        **told,
+    }
+    status = int(shown.pop("status"))
+    return desk.page("change.html", "Change", status=status, slug=slug, text=text, plan=plan, **shown)
+
+
+@router.post("/t/{slug}/change")
+async def tried(request: Request, slug: Slug, here: Here) -> Response:
+    """What a draft says, changes and does; every word of it stays on the page."""
+    desk, filled = Desk(request, here), dict(await filled_in(request))
+    text, plan = filled.get("text", "").replace("\r\n", "\n"), filled.get("plan", "").replace("\r\n", "\n")
+    try:
+        await desk.begin()
+        changed = await desk.api.tell(f"/protocols/{slug}/diff", {"text": text})
+    except Unanswered as error:
+        if error.status == 401 or not text:
+            return await desk.refused(error)
+        return _page(desk, slug, text, plan, findings=error.findings, wrong=error.title, status=422)
+    try:
+        asked = {"text": text, **({"plan": plan} if plan.strip() else {})}
+        foreseen = await desk.api.tell(f"/protocols/{slug}/effect", asked)
+    except Unanswered as error:
+        hidden = error.status == 403
+        told = {} if hidden else {"wrong": error.title, "findings": error.findings, "status": 422}
+        return _page(desk, slug, text, plan, changed=changed, **told)
+    return _page(desk, slug, text, plan, changed=changed, foreseen=foreseen)
+
+
+@router.post("/t/{slug}/publish")
+async def published(request: Request, slug: Slug, here: Here) -> Response:
+    """Put a draft in force for new cases; open ones stay on their text."""
+    desk, filled = Desk(request, here), dict(await filled_in(request))
+    text = filled.get("text", "").replace("\r\n", "\n")
+    try:
+        await desk.begin()
+        await desk.api.publish(text)
+    except Unanswered as error:
+        if error.status in {401, 403}:
+            return await desk.refused(error)
+        return _page(desk, slug, text, "", findings=error.findings, wrong=error.title, status=422)
+    return RedirectResponse(f"/t/{slug}", 303)
+
+
+@router.post("/t/{slug}/move")
+async def moved(request: Request, slug: Slug, here: Here) -> Response:
+    """Let open cases follow the text in force, a first share before the rest."""
+    desk, filled = Desk(request, here), dict(await filled_in(request))
+    plan = filled.get("plan", "").replace("\r\n", "\n")
+    try:
+        await desk.begin()
+        await desk.api.tell(f"/protocols/{slug}/migrations", {"plan": plan} if plan.strip() else {})
+    except Unanswered as error:
+        return await desk.refused(error)
+    return RedirectResponse(f"/t/{slug}#runs", 303)
+
+
+@router.post("/t/{slug}/runs/{run}/{act}")
+async def changed(request: Request, slug: Slug, run: OpaqueId, act: str, here: Here) -> Response:
+    """Stop a run, let it go on, or take its cases back."""
+    desk = Desk(request, here)
+    if act not in RUNS:
+        return Response(status_code=404)
+    try:
+        await desk.begin()
+        await desk.api.tell(f"/migrations/{run}/{act}", {})
+    except Unanswered as error:
+        return await desk.refused(error)
+    return RedirectResponse(f"/t/{slug}#runs", 303)
