@@ -75,18 +75,24 @@ class StepOut(Closed):
 
 
 class EffectOut(Closed):
-    """What becomes of the open cases. ``classes`` are counts; ``unreached`` are cases that did not answer now."""
+    """What becomes of the open cases. ``classes`` are counts; ``unreached`` are cases that did not answer now.
+
+    Cases that are open as far as everybody may know are counted as open: one that has ended is unaffected.
+    """
 
     target: str
     open: int
-    classes: dict[Class, int | None]
+    classes: dict[Class, int]
     places: list[PlaceOut]
     steps: list[StepOut]
     unreached: int
 
 
 class RunOut(Closed):
-    """A run. ``moved`` holds the cases of which a confidential agency alone knows that they stay, if they are few."""
+    """A run. ``moved`` are those that are done with as far as everybody may know.
+
+    Among them are cases of which a confidential agency alone knows that they ended, or, if few, that they stay.
+    """
 
     run: str
     protocol: Slug
@@ -116,13 +122,17 @@ async def foresee(slug: Slug, asked: PlanIn, here: Here, who: Who) -> EffectOut:
     ways = {each: route(texts[each], data, plans[each].dump()) for each in texts}
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def one(case_id: str) -> tuple[Route, Effect] | None:
+    async def one(case_id: str, status: str) -> tuple[Route, Effect] | None:
+        if status != "open":
+            return ways[next(iter(ways))], Effect(kind=Class.UNAFFECTED)
         async with turns:
             look = await cases.glance(here.client, case_id)
         way = None if look is None else ways.get(look.protocol_hash)
         return None if way is None or look is None else (way, await run_in_threadpool(effect, way, look.state, now()))
 
-    effects = [each for each in await asyncio.gather(*(one(row.case_id) for row in found)) if each is not None]
+    effects = [
+        each for each in await asyncio.gather(*(one(row.case_id, row.status) for row in found)) if each is not None
+    ]
     return _effect_out(new, target, effects, len(found))
 
 
@@ -231,6 +241,8 @@ def _plan(asked: PlanIn, old: bytes, new: Protocol) -> Plan:
 
 def _private(protocol: Protocol, place: str) -> bool:
     """Whether only a confidential agency knows what is open at a place."""
+    if place in protocol.field:
+        return labels.field_owner(protocol, place) is not None
     return place in protocol.step and labels.step_owner(protocol, place) is not None
 
 
@@ -251,7 +263,7 @@ def _places(protocol: Protocol, found: Iterable[tuple[Code, str]]) -> list[Place
 
 
 def _effect_out(new: Protocol, target: str, found: list[tuple[Route, Effect]], asked: int) -> EffectOut:
-    classes: dict[Class, int | None] = {}
+    classes: dict[Class, int] = {}
     protocol = found[0][0].onto if found else new
     hidden = 0
     for kind in Class:
@@ -260,8 +272,15 @@ def _effect_out(new: Protocol, target: str, found: list[tuple[Route, Effect]], a
         few = 0 < len(private) < FEWEST
         classes[kind] = len(of) - (len(private) if few else 0)
         hidden += len(private) if few else 0
-    # Few cases of which only their agency knows that they wait are told as safe: they stay as safe as they were.
-    classes[Class.SAFE] = (classes[Class.SAFE] or 0) + hidden
+    # What only a confidential agency knows of a case is told of no single one: it moves as far as others may know.
+    unaffected = classes[Class.UNAFFECTED]
+    secret = labels.ending_owner(protocol) is not None
+    if secret and 0 < unaffected < FEWEST:
+        classes[Class.UNAFFECTED], hidden = 0, hidden + unaffected
+    classes[Class.SAFE] = classes[Class.SAFE] + hidden
+    safe = classes[Class.SAFE]
+    if secret and 0 < safe < FEWEST and classes[Class.UNAFFECTED]:
+        classes[Class.SAFE], classes[Class.UNAFFECTED] = safe + classes[Class.UNAFFECTED], 0
     why = [(each.hindrance.code, each.hindrance.place) for _, each in found if each.hindrance is not None]
     steps = [_step_out(protocol, name, found) for name in sorted({m.step for _, e in found for m in e.moved})]
     return EffectOut(
@@ -302,6 +321,7 @@ def _run_out(connection: Connection, run: OpaqueId) -> RunOut:
     stay = [(Code(code), place) for _, code, place in runs.hindered(connection, run) if code]
     private = [each for each in stay if _private(protocol, each[1])]
     few = len(private) if 0 < len(private) < FEWEST else 0
+    ended, secret = counts.get(Outcome.ENDED, 0), labels.ending_owner(protocol) is not None
     to_do = sum(counts.get(each, 0) for each in (Outcome.TODO, Outcome.AGAIN, Outcome.DUE_SOON, Outcome.BACK))
     stays = sum(counts.get(each, 0) for each in (Outcome.HINDERED, Outcome.UNREACHED, Outcome.STAYS))
     return RunOut(
@@ -312,9 +332,9 @@ def _run_out(connection: Connection, run: OpaqueId) -> RunOut:
         waits_until=when(found.waits_until),
         ordered_at=when(found.ordered_at),
         cases=sum(counts.values()),
-        moved=counts.get(Outcome.MOVED, 0) + few,
+        moved=counts.get(Outcome.MOVED, 0) + few + (ended if secret else 0),
         to_do=to_do,
-        ended=counts.get(Outcome.ENDED, 0),
+        ended=0 if secret else ended,
         stay=stays - few,
         returned=counts.get(Outcome.RETURNED, 0),
         places=[each for each in _places(protocol, stay) if each.cases is not None],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
@@ -136,11 +136,15 @@ def first_share(first: FirstShare, cases: int) -> int:
 
 
 def to_move(connection: Connection, slug: Slug, target: OpaqueId) -> list[Row[Any]]:
-    """The open cases of a protocol that run on another text than the target, and on which."""
+    """The cases of a protocol that run on another text than the target and are open as far as everybody may know.
+
+    Whose end is a confidential agency's to know is among them when it has ended (``status``): otherwise their number
+    would tell others that it has.
+    """
     carried = select(protocol_carried.c.hash).where(protocol_carried.c.base == target)
-    wanted = select(case_file.c.case_id, case_file.c.protocol_hash).where(
+    wanted = select(case_file.c.case_id, case_file.c.protocol_hash, case_file.c.status).where(
         case_file.c.slug == slug,
-        case_file.c.status == "open",
+        or_(case_file.c.status == "open", case_file.c.status_owner.is_not(None)),
         case_file.c.protocol_hash != target,
         case_file.c.protocol_hash.not_in(carried),
     )

@@ -95,3 +95,19 @@ def test_a_plan_with_a_slip_is_refused_at_its_line(here: Installation) -> None:
     assert refused.status_code == 422
     assert refused.json()["findings"][0]["code"] == "PLAN_STEP"
     assert refused.json()["findings"][0]["line"] == 3
+
+
+def test_what_happens_inside_an_agency_changes_no_count(here: Installation) -> None:
+    """A duty done there, and her saying no to all of it, leave what others foresee as it was, to the byte."""
+    case = report(here)
+    (referral,) = [each["id"] for each in here.get("patrol", "/tasks?limit=200")["items"] if each["case"] == case]
+    body = {"outcome": "given", "vault": {"safe-numbers": "+1-555-0100"}}
+    assert here.ask("patrol", "POST", f"/tasks/{referral}/complete", body).status_code == 200
+    asked = {"text": SOONER.replace("due: within 60 minutes", "due: within 50 minutes", 1), "plan": PLAN}
+    before = post(here, f"/protocols/{P1}/effect", asked)
+    (check,) = [each["id"] for each in here.get("advocate", "/tasks?limit=200")["items"] if each["case"] == case]
+    assert here.ask("advocate", "POST", f"/tasks/{check}/complete", {"outcome": "held"}).status_code == 200
+    assert post(here, f"/protocols/{P1}/effect", asked) == before
+    no = here.ask("advocate", "POST", f"/cases/{case}/events", {"event": "opt-out"})
+    assert no.status_code in {200, 201}, no.text
+    assert post(here, f"/protocols/{P1}/effect", asked) == before
