@@ -33,7 +33,8 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/audit/breaches", "/audit/breaches/{breach}/answer", "/passkeys", "/people", "/session",
            "/sign-in/service", "/erasures", "/cases/{case}/notes/{note}", "/releases", "/break-glass",
            "/threats", "/words", "/protocols/{slug}/outline", "/protocols/{slug}/drawing.svg",
-           "/protocols/{slug}/migrations", "/migrations/{run}"}  # fmt: skip
+           "/protocols/{slug}/migrations", "/migrations/{run}",
+           "/notifications/mine", "/notifications/status"}  # fmt: skip
 """Routes whose answers show nothing protected of any case here, and two that have a test of their own below."""
 
 
