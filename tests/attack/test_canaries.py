@@ -14,11 +14,14 @@ import httpx2
 import pytest
 
 from tests.attack.canaries import SIGN, Canaries, hits, places
+from tests.attack.walking import walked
 from tests.installation import Installation, installed, services
 from tests.servers import until
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 P1 = "post-arrest-advocacy"
+P2 = {"disposition", "order", "serve", "surrender"}
+"""Steps of P2 that are not done before most of the others are."""
 LATER = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 
 
@@ -93,10 +96,15 @@ def other_protocols(here: Installation, canaries: Canaries) -> None:
     assert refused.status_code == httpx2.codes.UNPROCESSABLE_CONTENT
     opened = report(here, canaries, "full-case-flow", "call-received", "dispatch")
     assert opened.status_code == httpx2.codes.CREATED, opened.text
+    walked(here, canaries, opened.json()["case"], enough=P2)
     for field in ("minutes", "anything"):
         vault = {field: canaries.new(f"P3's {field}")}
         report(here, canaries, "marac", "concern-raised", "partners", data={"self-referred": True}, vault=vault)
-    report(here, canaries, "marac", "concern-raised", "partners", data={"self-referred": True})
+    opened = report(here, canaries, "marac", "concern-raised", "partners", data={"self-referred": True})
+    case = opened.json()["case"]
+    walked(here, canaries, case, enough={"meeting", "write-minutes"})
+    shown = here.ask("council/chair", "GET", f"/cases/{case}/protected/minutes")
+    assert SIGN in shown.json()["value"], shown.text
     came = {"spoken-language": "english"}
     vault = {"safe-numbers": canaries.new("self-referral's safe-numbers")}
     opened = report(here, canaries, "self-referral", "came-in", "program", data=came, vault=vault)

@@ -1,7 +1,8 @@
 """Worker, API and Temporal are killed at random under reports and answers; nothing acknowledged is lost.
 
-``HANDOFF_TEST_DRILL_SECONDS`` (default 30) and ``HANDOFF_TEST_SEED`` choose another drill. The table of lateness is
-printed with ``pytest -s``.
+Then the cases that are open follow a newer text, under kills again. ``HANDOFF_TEST_DRILL_SECONDS`` (default 20),
+``HANDOFF_TEST_DRILL_KILLS`` (of the second part, default 5) and ``HANDOFF_TEST_SEED`` choose another drill. The table
+of lateness is printed with ``pytest -s``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from protocol.messages import Fact, StepDelivered, StepEnded, Told
+from protocol.messages import CaseMigrated, Fact, StepDelivered, StepEnded, Told
 from store.projector import BODY
 from store.session import Database
 from store.tables import fact
@@ -30,9 +31,12 @@ from tests.installation import Installation, installed, services
 from tests.servers import until
 
 CASES = 200
-SECONDS = float(os.environ.get("HANDOFF_TEST_DRILL_SECONDS", "30"))
+SECONDS = float(os.environ.get("HANDOFF_TEST_DRILL_SECONDS", "20"))
 SEED = int(os.environ.get("HANDOFF_TEST_SEED", "20261123"))
 WINDOW, SECOND_RUNG = 20_000_000, 10_000_000
+KILLS = int(os.environ.get("HANDOFF_TEST_DRILL_KILLS", "5"))
+LATER = b"15 seconds late: tell sergeant"
+PLAN = "migration: drill\nquiet before: 0 minutes\ncases a second: 8\nfirst share: {least: 500, share: 100%, most: 500}"
 TEXT = (Path(__file__).parent / "drill.yaml").read_bytes()
 
 
@@ -139,12 +143,42 @@ def test_nothing_acknowledged_is_lost_and_each_escalation_comes_once(tmp_path: P
         database = Database(f"sqlite:///{here.data / 'handoff.db'}")
         until(lambda: settled(database, set(clients.opened.values())), "every escalation", 120)
         facts = {case: facts_of(database, case) for case in clients.opened.values()}
-    judge(clients, facts)
+        judge(clients, facts)
+        moved_under_kills(here, database, chance, {case for case in facts if case not in clients.answered})
+        database.close()
     print(
         f"killed {dict(killed[0])}; {len(clients.opened)} reports and {len(clients.answered)} answers acknowledged "
         f"in {clients.attempts} attempts"
     )
     table(facts)
+
+
+def moved_under_kills(here: Installation, database: Database, chance: random.Random, still: set[str]) -> None:
+    """Every case that is open follows a newer text while processes are killed: once each, and told of it once."""
+    newer = TEXT.replace(b"10 seconds late: tell coordinator", b"10 seconds late: tell coordinator, " + LATER)
+    token = {"Authorization": f"Bearer {here.token('coordinator')}"}
+    assert httpx2.post(f"{here.url}/api/v1/protocols", content=newer, headers=token).status_code == 201
+    ordered = here.ask("coordinator", "POST", "/protocols/drill/migrations", {"plan": PLAN})
+    assert ordered.status_code == 201, ordered.text
+    run, killed = ordered.json()["run"], Counter[str]()
+    while killed.total() < KILLS:
+        signal.sigtimedwait([], chance.uniform(0.1, 1.0))
+        running = {name: pid for name, pid in services(here.process).items() if name != "store.custodian"}
+        if running:
+            name = chance.choice(sorted(running))
+            os.kill(running[name], signal.SIGKILL)
+            killed[name] += 1
+    until(here.ready, "ready again")
+    until(lambda: here.get("coordinator", f"/migrations/{run}")["stage"] == "over", "the end of the run", 180)
+    found = here.get("coordinator", f"/migrations/{run}")
+    assert (found["cases"], found["moved"] + found["ended"]) == (len(still), len(still))
+    until(lambda: all(len(moves(database, case)) == 1 for case in still), "every move")
+    until(lambda: all(len(telling(facts_of(database, case))) == 3 for case in still), "what the newer rung tells")
+    print(f"{len(still)} cases moved, each once, and told of it once, while killed {dict(killed)}")
+
+
+def moves(database: Database, case: str) -> list[Fact]:
+    return [each for each in facts_of(database, case) if isinstance(each.body, CaseMigrated)]
 
 
 def facts_of(database: Database, case: str) -> tuple[Fact, ...]:
