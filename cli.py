@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands import migration
+from commands import migration, revision
 from commands import notices as notices_commands
 from commands.options import As, AsJson, Token, Url, remote
 from protocol import clocks
@@ -73,6 +73,7 @@ release_app = typer.Typer(
 )
 app.add_typer(release_app, name="release")
 app.add_typer(migration.app, name="migration")
+app.add_typer(revision.app, name="revision")
 app.add_typer(notices_commands.app, name="notices")
 Released = Annotated[str, typer.Argument(metavar="RELEASE", help="The release, by its id.")]
 audit_app = typer.Typer(help="Who saw what, and whether that was changed.", no_args_is_help=True, rich_markup_mode=None)

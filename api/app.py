@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from api import (
     audit,
     cases,
+    deciding,
     disclosures,
     erasures,
     errors,
@@ -32,6 +33,7 @@ from api import (
     passkeys,
     protocols,
     releases,
+    revisions,
     signin,
     staff,
     tasks,
@@ -41,6 +43,7 @@ from api.edge import Edge
 from api.guard import Guard
 from api.pages import cases as case_pages
 from api.pages import council, desk, doors
+from api.pages import revisions as revision_pages
 from api.views import Closed
 from protocol.kernel import Slug
 from runtime import oidc
@@ -103,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         loops = [
             asyncio.create_task(loop(app.state.services))
             for loop in (
-                moving.move_now_and_then,
+                *(moving.move_now_and_then, deciding.publish_now_and_then),
                 *(once.forget_keys, audit.sign_heads, audit.look_after),
                 *(erasures.sweep_now_and_then, releases.tell_custodians),
             )
@@ -126,14 +129,14 @@ def create_app(settings: Settings) -> FastAPI:
     )
     routers = (
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
-        *(erasures, releases, disclosures, glass, migrations, notifications),
+        *(erasures, releases, disclosures, glass, migrations, revisions, notifications),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(releases.viewing, prefix="/api/v1")
     app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
-    for room in (doors, desk, council, case_pages):
+    for room in (doors, desk, council, revision_pages, case_pages):
         app.include_router(room.router)
     errors.install(app)
     _health(app)

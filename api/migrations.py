@@ -45,7 +45,7 @@ AT_ONCE = 16
 
 
 class PlanIn(Closed):
-    """A text and a plan for it: a published ``version``, or a draft's ``text``; without either the newest version."""
+    """A text and a plan for it: a published ``version``, or a draft's ``text``; without either the one in force."""
 
     version: int | None = None
     text: Annotated[str, Field(max_length=300_000)] | None = None
@@ -113,12 +113,20 @@ class RunOut(Closed):
 async def foresee(slug: Slug, asked: PlanIn, here: Here, who: Who) -> EffectOut:
     """What a text and a plan would do to every open case now; nothing is changed."""
     _coordinator(who)
-    new = await _target(here, slug, asked)
+    return await foreseen(here, await _target(here, slug, asked), asked.plan)
+
+
+async def foreseen(here: Services, new: Protocol, plan: str | None) -> EffectOut:
+    """What a text and a plan would do to every open case now.
+
+    Raises:
+        SpecError: the plan is not written as one.
+    """
     data = dump_protocol(new)
     target = protocol_hash(data)
-    found = await here.read(lambda connection: runs.to_move(connection, slug, target))
+    found = await here.read(lambda connection: runs.to_move(connection, new.id, target))
     texts = {each: await here.read(partial(_compiled, hash_=each)) for each in {row.protocol_hash for row in found}}
-    plans = {each: _plan(asked, texts[each], new) for each in texts}
+    plans = {each: _plan(plan, texts[each], new) for each in texts}
     ways = {each: route(texts[each], data, plans[each].dump()) for each in texts}
     turns = asyncio.Semaphore(AT_ONCE)
 
@@ -142,28 +150,32 @@ async def order(slug: Slug, asked: PlanIn, here: Here, who: Who) -> RunOut:
     _coordinator(who)
     if asked.text is not None:
         raise HandoffError("DRAFT_TEXT", "cases follow a published version: publish the text, then order the run")
-    new = await _target(here, slug, asked)
+    run, case_ids = await prepared(here, await _target(here, slug, asked), asked.plan, who.person_id)
+    await here.write(lambda connection: runs.order(connection, run, case_ids))
+    await run_in_threadpool(carry_texts, here.database, run)
+    return await here.read(lambda connection: _run_out(connection, run.id))
+
+
+async def prepared(here: Services, new: Protocol, plan: str | None, by: OpaqueId) -> tuple[Run, list[OpaqueId]]:
+    """A run to a text by a plan, and the cases it would move, in the order they do; nothing is ordered yet."""
     target = protocol_hash(dump_protocol(new))
-    rows = await here.read(lambda connection: runs.to_move(connection, slug, target))
-    olds = {each.protocol_hash for each in rows}
-    texts = [await here.read(partial(_compiled, hash_=each)) for each in olds]
-    plans = [_plan(asked, each, new) for each in texts] or [Plan(migration=slug)]
+    rows = await here.read(lambda connection: runs.to_move(connection, new.id, target))
+    texts = [await here.read(partial(_compiled, hash_=each)) for each in {row.protocol_hash for row in rows}]
+    plans = [_plan(plan, each, new) for each in texts] or [Plan(migration=new.id)]
     run = Run(
         id=token_hex(8),
-        slug=slug,
+        slug=new.id,
         target=target,
         plan=plans[0],
         stage=Stage.FIRST,
         waits_until=None,
         ordered_at=now(),
-        ordered_by=who.person_id,
+        ordered_by=by,
     )
     # The first share is drawn: the oldest cases, or the newest, would be no sample.
     case_ids = [each.case_id for each in rows]
     SystemRandom().shuffle(case_ids)
-    await here.write(lambda connection: runs.order(connection, run, case_ids))
-    await run_in_threadpool(carry_texts, here.database, run)
-    return await here.read(lambda connection: _run_out(connection, run.id))
+    return run, case_ids
 
 
 @router.get("/protocols/{slug}/migrations")
@@ -214,13 +226,15 @@ async def _change(
 async def _target(here: Services, slug: Slug, asked: PlanIn) -> Protocol:
     if asked.text is not None:
         text = asked.text
-        others = {each.slug: each.protocol for each in reversed(await here.read(protocols.versions))}
+        others = {name: each.protocol for name, each in (await here.read(protocols.in_force)).items()}
         compiled = await run_in_threadpool(lambda: compile_text(text, today=datetime.now(UTC).date(), others=others))
         if compiled.protocol.id != slug:
             raise HandoffError("OTHER_PROTOCOL", f"this text is of {compiled.protocol.id}, not of {slug}")
         return compiled.protocol
+    if asked.version is None:
+        return (await here.read(lambda connection: protocols.current(connection, slug))).protocol
     known = await here.read(lambda connection: protocols.versions(connection, slug))
-    found = next((each for each in known if asked.version in (None, each.version)), None)
+    found = next((each for each in known if asked.version == each.version), None)
     if found is None:
         raise HandoffError("UNKNOWN_PROTOCOL", f"no such version of {slug} has been published")
     return found.protocol
@@ -230,10 +244,10 @@ def _compiled(connection: Connection, *, hash_: OpaqueId) -> bytes:
     return protocols.by_hash(connection, hash_).compiled
 
 
-def _plan(asked: PlanIn, old: bytes, new: Protocol) -> Plan:
-    if asked.plan is None:
+def _plan(written: str | None, old: bytes, new: Protocol) -> Plan:
+    if written is None:
         return Plan(migration=new.id)
-    return read_plan(asked.plan, load_protocol(old), new)
+    return read_plan(written, load_protocol(old), new)
 
 
 # Counts

@@ -19,6 +19,7 @@ from protocol.kernel import Slug
 from protocol.outline import Outline, outline
 from protocol.revising.diff import diff
 from store import protocols, vault
+from store.revisions import keeping
 
 router = APIRouter(prefix="/protocols")
 
@@ -35,9 +36,11 @@ class VersionOut(Closed):
 
 
 class TextOut(Closed):
-    """A protocol's newest text and its versions."""
+    """A protocol's text in force, its number, and every version, newest first."""
 
     text: str
+    version: int
+    hash: str
     versions: list[VersionOut]
 
 
@@ -91,7 +94,9 @@ async def one(slug: Slug, here: Here, who: Who) -> TextOut:
     _ = who
     current = await here.read(lambda connection: protocols.current(connection, slug))
     versions = await here.read(lambda connection: protocols.versions(connection, slug))
-    return TextOut(text=current.source, versions=[_out(each) for each in versions])
+    return TextOut(
+        text=current.source, version=current.version, hash=current.hash, versions=[_out(each) for each in versions]
+    )
 
 
 @router.get("/{slug}/outline")
@@ -117,7 +122,7 @@ async def compare(slug: Slug, asked: Draft, here: Here, who: Who) -> DiffOut:
     """What a draft would change in the text in force, worst first; one with findings is refused with each of them."""
     _ = who
     current = await here.read(lambda connection: protocols.current(connection, slug))
-    others = {each.slug: each.protocol for each in reversed(await here.read(protocols.versions))}
+    others = {name: each.protocol for name, each in (await here.read(protocols.in_force)).items()}
     compiled = await run_in_threadpool(lambda: compile_text(asked.text, today=datetime.now(UTC).date(), others=others))
     found = await run_in_threadpool(diff, current.protocol, compiled.protocol)
     return DiffOut(
@@ -140,8 +145,10 @@ async def publish(request: Request, here: Here, who: Who) -> VersionOut:
     """
     if not who.coordinates:
         raise HandoffError("NOT_YOURS", "only a coordinator publishes a protocol")
+    if await here.read(keeping.rules) is not None:
+        raise HandoffError("COUNCIL_DECIDES", "here a council decides what comes into force: handoff revision new")
     text = await request.body()
-    others = {each.slug: each.protocol for each in reversed(await here.read(protocols.versions))}
+    others = {name: each.protocol for name, each in (await here.read(protocols.in_force)).items()}
     compiled = await run_in_threadpool(lambda: compile_text(text, today=datetime.now(UTC).date(), others=others))
     found = await here.write(
         lambda connection: protocols.publish(

@@ -11,7 +11,7 @@ from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.serial import dump_protocol, load_protocol, protocol_hash
 from protocol.state import Instant
 from store.session import add_new
-from store.tables import protocol_carried, protocol_version
+from store.tables import protocol_carried, protocol_in_force, protocol_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Version:
         return load_protocol(self.compiled)
 
 
-def publish(
+def publish(  # noqa: PLR0913 - the parts of one version, by name
     connection: Connection,
     protocol: Protocol,
     source: str,
@@ -40,11 +40,13 @@ def publish(
     published_at: Instant,
     published_by: OpaqueId,
     version: int | None = None,
+    revision: int | None = None,
 ) -> Version:
     """Publish a protocol text and its compiled form.
 
     The same text again is the version it already is, whatever compiles from it today. ``version`` is the number the
-    text claims for itself, if any; otherwise it gets the next one.
+    text claims for itself, if any; otherwise it gets the next one. It is in force from then on; ``revision`` is what
+    the council decided, if a council did.
 
     Raises:
         HandoffError: ``VERSION_TAKEN`` when that number holds another text; ``TEXT_CHANGED`` when the text differs
@@ -57,7 +59,7 @@ def publish(
         .limit(1)
     ).first()
     if same is not None and version in (None, same.version):
-        return _version(same)
+        return _again(connection, _version(same), published_at, revision)
     compiled = dump_protocol(protocol)
     found = Version(
         slug=protocol.id,
@@ -69,6 +71,8 @@ def publish(
         published_by=published_by,
     )
     twin = connection.execute(select(protocol_version).where(protocol_version.c.hash == found.hash)).first()
+    if twin is not None and twin.slug == protocol.id and revision is not None:
+        return _again(connection, _version(twin), published_at, revision)
     if twin is not None:
         message = f"this text differs from version {twin.version} of {twin.slug} but says the same; nothing to publish"
         raise HandoffError("TEXT_CHANGED", message)
@@ -83,24 +87,66 @@ def publish(
             published_by=found.published_by,
         )
     )
+    put_in_force(connection, found, published_at, revision)
+    return found
+
+
+def _again(connection: Connection, found: Version, at: Instant, revision: int | None) -> Version:
+    """A version that is there already; a council's decision for it puts it in force once more."""
+    if revision is not None and current(connection, found.slug) != found:
+        put_in_force(connection, found, at, revision)
     return found
 
 
 def current(connection: Connection, slug: Slug) -> Version:
-    """The newest version of a protocol.
+    """The version of a protocol that is in force: what new cases run on.
 
     Raises:
         HandoffError: ``UNKNOWN_PROTOCOL``.
     """
-    row = connection.execute(
-        select(protocol_version)
-        .where(protocol_version.c.slug == slug)
-        .order_by(protocol_version.c.version.desc())
-        .limit(1)
-    ).first()
-    if row is None:
+    found = in_force(connection).get(slug)
+    if found is None:
         raise HandoffError("UNKNOWN_PROTOCOL", f"no protocol called {slug} has been published")
-    return _version(row)
+    return found
+
+
+def in_force(connection: Connection) -> dict[Slug, Version]:
+    """The version in force of every protocol."""
+    last = (
+        select(protocol_in_force.c.slug, func.max(protocol_in_force.c.seq).label("seq"))
+        .group_by(protocol_in_force.c.slug)
+        .subquery()
+    )
+    at = protocol_in_force.join(
+        last, (protocol_in_force.c.slug == last.c.slug) & (protocol_in_force.c.seq == last.c.seq)
+    )
+    pinned = at.join(
+        protocol_version,
+        (protocol_version.c.slug == protocol_in_force.c.slug)
+        & (protocol_version.c.version == protocol_in_force.c.version),
+    )
+    rows = connection.execute(select(protocol_version).select_from(pinned).order_by(protocol_version.c.slug))
+    return {row.slug: _version(row) for row in rows}
+
+
+def put_in_force(connection: Connection, found: Version, since: Instant, revision: int | None = None) -> None:
+    """Let new cases begin on a published version from now on, a later or an earlier one than before."""
+    last = select(func.coalesce(func.max(protocol_in_force.c.seq), 0)).where(protocol_in_force.c.slug == found.slug)
+    connection.execute(
+        insert(protocol_in_force).values(
+            slug=found.slug,
+            seq=int(connection.execute(last).scalar_one()) + 1,
+            version=found.version,
+            since=since,
+            revision=revision,
+        )
+    )
+
+
+def decided_by(connection: Connection, slug: Slug) -> int | None:
+    """The revision that put the version in force, if a council's did."""
+    found = select(protocol_in_force.c.revision).where(protocol_in_force.c.slug == slug)
+    return connection.execute(found.order_by(protocol_in_force.c.seq.desc()).limit(1)).scalar_one_or_none()
 
 
 def by_hash(connection: Connection, hash_: str) -> Version:

@@ -59,6 +59,18 @@ protocol_version = Table(
     PrimaryKeyConstraint("slug", "version"),
 )
 
+protocol_in_force = Table(
+    "protocol_in_force",
+    metadata,
+    Column("slug", SLUG, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=True),
+    PrimaryKeyConstraint("slug", "seq"),
+)
+"""What new cases run on: the row with the highest ``seq``. Going back is a further row, of the earlier version."""
+
 protocol_carried = Table(
     "protocol_carried",
     metadata,

@@ -70,6 +70,14 @@ class Api:
         """
         return (await self._ask("POST", path, {}, body, key, values)).body
 
+    async def replace(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON of the route
+        """Put something in the place of what is there.
+
+        Raises:
+            Unanswered: it was not done, and says why.
+        """
+        return (await self._ask("PUT", path, {}, body)).body
+
     async def _ask(
         self,
         method: str,

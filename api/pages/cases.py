@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from api.deps import Here
 from api.pages.asking import Unanswered
+from api.pages.council import council
 from api.pages.desk import Desk
 from api.pages.sayings import happenings
 from protocol.kernel import Slug
@@ -171,9 +172,10 @@ async def text(request: Request, slug: Slug, here: Here) -> Response:
         found = await desk.api.get(f"/protocols/{slug}")
         said = await desk.api.get(f"/protocols/{slug}/outline")
         runs = await _runs(desk, slug)
+        rules = await council(desk)
     except Unanswered as error:
         return await desk.refused(error)
-    return desk.page("text.html", "Text", slug=slug, found=found, said=said, runs=runs, acts_of=ACTS)
+    return desk.page("text.html", "Text", slug=slug, found=found, said=said, runs=runs, acts_of=ACTS, council=rules)
 
 
 async def _runs(desk: Desk, slug: Slug) -> list[Any]:

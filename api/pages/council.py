@@ -1,4 +1,4 @@
-"""The council's desk: a draft with its findings, what it changes and does to open cases, publish, follow."""
+"""The council's desk: a draft with its findings, what it changes and does to open cases, propose or publish, follow."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from api.deps import Here
 from api.pages.asking import Unanswered
 from api.pages.desk import Desk, filled_in
-from api.pages.rendering import say
+from api.pages.sayings import classes_of_cases
 from protocol.kernel import OpaqueId, Slug
 
 router = APIRouter(include_in_schema=False)
@@ -26,20 +26,12 @@ async def draft(request: Request, slug: Slug, here: Here) -> Response:
         found = await desk.api.get(f"/protocols/{slug}")
     except Unanswered as error:
         return await desk.refused(error)
-    return _page(desk, slug, found["text"], "")
+    return await _page(desk, slug, found["text"], "")
 
 
-def _page(desk: Desk, slug: Slug, text: str, plan: str, **told: Any) -> Response:  # noqa: ANN401 - what it shows
-    _ = say(desk.tongue)
-    kinds = {
-        "unaffected": _("stay as they are"),
-        "safe": _("move without a question"),
-        "needs a decision": _("need a decision"),
-        "finishes on the old text": _("finish on the older text"),
-        "impossible": _("can neither move nor stay"),
-    }
+async def _page(desk: Desk, slug: Slug, text: str, plan: str, **told: Any) -> Response:  # noqa: ANN401 - what it shows
     shown = {
-        "kinds_of_cases": kinds,
+        "kinds_of_cases": classes_of_cases(desk.tongue),
         "findings": (),
         "changed": None,
         "foreseen": None,
@@ -47,8 +39,38 @@ def _page(desk: Desk, slug: Slug, text: str, plan: str, **told: Any) -> Response
         "status": 200,
         **told,
     }
+    shown.setdefault("number", None)
+    shown.setdefault("draft", {"aims": "", "emergency": False})
     status = int(shown.pop("status"))
+    shown["council"] = await council(desk)
     return desk.page("change.html", "Change", status=status, slug=slug, text=text, plan=plan, **shown)
+
+
+async def council(desk: Desk) -> dict[str, Any] | None:
+    """The council's rules; None where a coordinator publishes alone.
+
+    Raises:
+        Unanswered: nobody is signed in.
+    """
+    try:
+        found: dict[str, Any] = await desk.api.get("/council")
+    except Unanswered as error:
+        if error.code != "NO_COUNCIL":
+            raise
+        return None
+    return found
+
+
+@router.get("/t/{slug}/changes/{number}/write")
+async def rewritten(request: Request, slug: Slug, number: int, here: Here) -> Response:
+    """Where a change is written anew."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        found = await desk.api.get(f"/revisions/{number}")
+    except Unanswered as error:
+        return await desk.refused(error)
+    return await _page(desk, slug, found["text"], found["plan"] or "", number=number, draft=found)
 
 
 @router.post("/t/{slug}/change")
@@ -56,21 +78,25 @@ async def tried(request: Request, slug: Slug, here: Here) -> Response:
     """What a draft says, changes and does; every word of it stays on the page."""
     desk, filled = Desk(request, here), dict(await filled_in(request))
     text, plan = filled.get("text", "").replace("\r\n", "\n"), filled.get("plan", "").replace("\r\n", "\n")
+    kept = {
+        "number": filled.get("number") or None,
+        "draft": {"aims": filled.get("aims", ""), "emergency": bool(filled.get("emergency"))},
+    }
     try:
         await desk.begin()
         changed = await desk.api.tell(f"/protocols/{slug}/diff", {"text": text})
     except Unanswered as error:
         if error.status == 401 or not text:
             return await desk.refused(error)
-        return _page(desk, slug, text, plan, findings=error.findings, wrong=error.title, status=422)
+        return await _page(desk, slug, text, plan, findings=error.findings, wrong=error.title, status=422, **kept)
     try:
         asked = {"text": text, **({"plan": plan} if plan.strip() else {})}
         foreseen = await desk.api.tell(f"/protocols/{slug}/effect", asked)
     except Unanswered as error:
         hidden = error.status == 403
         told = {} if hidden else {"wrong": error.title, "findings": error.findings, "status": 422}
-        return _page(desk, slug, text, plan, changed=changed, **told)
-    return _page(desk, slug, text, plan, changed=changed, foreseen=foreseen)
+        return await _page(desk, slug, text, plan, changed=changed, **told, **kept)
+    return await _page(desk, slug, text, plan, changed=changed, foreseen=foreseen, **kept)
 
 
 @router.post("/t/{slug}/publish")
@@ -84,7 +110,7 @@ async def published(request: Request, slug: Slug, here: Here) -> Response:
     except Unanswered as error:
         if error.status in {401, 403}:
             return await desk.refused(error)
-        return _page(desk, slug, text, "", findings=error.findings, wrong=error.title, status=422)
+        return await _page(desk, slug, text, "", findings=error.findings, wrong=error.title, status=422)
     return RedirectResponse(f"/t/{slug}", 303)
 
 

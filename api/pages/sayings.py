@@ -1,4 +1,4 @@
-"""What happened in a case, kind by kind, in a few words that hold nothing of it."""
+"""What happened in a case, and what becomes of cases, kind by kind, in a few words that hold nothing of any."""
 
 from __future__ import annotations
 
@@ -45,4 +45,16 @@ def happenings(tongue: str) -> dict[str, str]:
         "duty-migrated": _("its terms are those of another text"),
         "case-ended": _("the case ended"),
         "part-erased": _("erased"),
+    }
+
+
+def classes_of_cases(tongue: str) -> dict[str, str]:
+    """What becomes of open cases under another text, class by class."""
+    _ = say(tongue)
+    return {
+        "unaffected": _("stay as they are"),
+        "safe": _("move without a question"),
+        "needs a decision": _("need a decision"),
+        "finishes on the old text": _("finish on the older text"),
+        "impossible": _("can neither move nor stay"),
     }

@@ -34,6 +34,8 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/sign-in/service", "/erasures", "/cases/{case}/notes/{note}", "/releases", "/break-glass",
            "/threats", "/words", "/protocols/{slug}/outline", "/protocols/{slug}/drawing.svg",
            "/protocols/{slug}/migrations", "/migrations/{run}",
+           "/council", "/revisions", "/revisions/{number}",
+           "/revisions/{number}/effect",
            "/notifications/mine", "/notifications/status"}  # fmt: skip
 """Routes whose answers show nothing protected of any case here, and two that have a test of their own below."""
 

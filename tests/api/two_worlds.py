@@ -102,6 +102,14 @@ NOT_VISITED = {
     ("post", "/api/v1/protocols/{slug}/migrations"): "orders a run, which reads no case but that it is open",
     ("put", "/api/v1/notifications/mine"): "says how the asker is reached, and reads no case",
     ("post", "/api/v1/notifications/mine/test"): "writes to the asker, and reads no case",
+    **{
+        (method, f"/api/v1/{path}"): "is about texts and votes; of cases it reads what the effect of a draft does"
+        for method, path in (
+            ("get", "council"), ("post", "council"), ("get", "revisions"), ("post", "revisions"),
+            ("get", "revisions/{number}"), ("put", "revisions/{number}"), ("get", "revisions/{number}/effect"),
+            ("post", "revisions/{number}/submit"), ("post", "revisions/{number}/acts"),
+        )
+    },
     ("get", "/readyz"): "asks the servers, and reads no case",
     **{
         ("post", f"/api/v1/{path}"): "is about people and how they sign in, and reads no case"

@@ -72,6 +72,19 @@ def test_outsiders_see_in_hand_and_nothing_else(here: Installation, new_tab: Tab
         assert CANARY not in tab.page.content()
 
 
+def test_who_was_told_is_no_promise_of_safety(here: Installation, new_tab: Tabs) -> None:
+    """Where a page says who was told, it says in the same place, in both languages, that this keeps nobody safe."""
+    code = here.get("advocate", f"/tasks/{referred(here)}")["task"]["code"]
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    said = {"en": "A sent notice does not mean anyone is safe", "es": "Un aviso enviado no significa que"}
+    for language, words in said.items():
+        if language == "es":
+            tab.press("button", "Español")
+        tab.open(f"/c/{code}")
+        assert words in tab.page.locator("section[aria-labelledby=told]").inner_text()
+
+
 def test_a_form_survives_the_end_of_its_session(here: Installation, new_tab: Tabs) -> None:
     """Signed out in mid-form, the words come back after signing in, to the same person and to nobody else."""
     case = report(here)
@@ -152,11 +165,78 @@ def test_a_council_changes_a_text_and_open_cases_follow(here: Installation, new_
     expect(tab.page.get_by_role("table")).to_be_visible()
 
 
+RULES = """
+council: county
+timezone: America/Chicago
+electors: {police: sergeant, court: clerk, jail: jail-desk, advocacy: supervisor, council: coordinator}
+advocacy: advocacy
+comment: 0 minutes
+effective after: 0 minutes
+"""
+
+
+def councils(here: Installation) -> None:
+    """Found the council, once."""
+    if here.ask("coordinator", "GET", "/council").is_error:
+        assert here.ask("coordinator", "POST", "/council", {"rules": RULES}).status_code == 201
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_a_vote_is_void_when_the_text_is_edited(here: Installation, new_tab: Tabs, *, script: bool) -> None:
+    """Usability task 15: a vote takes two presses; the text is edited, the page says so, and two presses vote again."""
+    councils(here)
+    chair, clerk = new_tab(script=script, size=DESKTOP), new_tab(script=script)
+    chair.be("Coordinator One")
+    chair.open("/t/post-arrest-advocacy/change")
+    text = chair.page.get_by_label("The text").input_value()
+    was = re.search(r"due: within (\d+ \w+)", text)
+    assert was is not None
+    proposed(chair, text.replace(was[0], f"due: within {70 + script} minutes", 1))
+    clerk.be("Clerk One")
+    clerk.open(chair.page.url.removeprefix(here.url))
+    voted(clerk)
+    assert "1 for, 0 against" in clerk.page.locator("#decision").locator("..").inner_text()
+    clerk.open(clerk.page.url.removeprefix(here.url))
+    chair.press("link", "Write it anew")
+    proposed(chair, text.replace(was[0], f"due: within {80 + script} minutes", 1))
+    voted(clerk)
+    assert "changed since you read it" in clerk.page.locator(".problem").inner_text()
+    assert "0 for, 0 against" in clerk.page.locator("#decision").locator("..").inner_text()
+    voted(clerk)
+    assert "1 for, 0 against" in clerk.page.locator("#decision").locator("..").inner_text()
+    assert clerk.presses == 6
+    clerk.page.get_by_label("Your comment").fill("Who covers the night?")
+    clerk.press("button", "Reply")
+    expect(clerk.page.get_by_text("Who covers the night?")).to_be_visible()
+
+
+def proposed(tab: Tab, text: str) -> None:
+    """Check a draft and propose it."""
+    tab.page.get_by_label("The text").fill(text)
+    tab.press("button", "Check it")
+    tab.press("button", "Propose it to the council")
+    assert tab.heading().startswith("Change")
+
+
+def voted(tab: Tab) -> None:
+    """Two presses."""
+    tab.press("radio", "Yes")
+    tab.press("button", "Cast vote")
+
+
 def pages(here: Installation) -> list[tuple[str, str]]:
     """Every page in its states: whose, and where."""
     task, case = referred(here), report(here)
     code = here.get("advocate", f"/tasks/{task}")["task"]["code"]
     given = task_of(here, "patrol", case, "referral")
+    councils(here)
+    text = here.get("coordinator", "/protocols/post-arrest-advocacy")["text"]
+    longer = {
+        "protocol": "post-arrest-advocacy",
+        "text": re.sub(r"due: within \d+ \w+", "due: within 9 hours", text, count=1),
+    }
+    number = here.ask("coordinator", "POST", "/revisions", longer).json()["number"]
+    assert here.ask("coordinator", "POST", f"/revisions/{number}/submit", {}).status_code == 200
     return [
         ("Advocate One", "/i"),
         ("Advocate One", f"/i/{task}"),
@@ -169,6 +249,10 @@ def pages(here: Installation) -> list[tuple[str, str]]:
         ("Coordinator One", "/t"),
         ("Coordinator One", "/t/post-arrest-advocacy"),
         ("Coordinator One", "/t/post-arrest-advocacy/change"),
+        ("Coordinator One", "/t/post-arrest-advocacy/changes"),
+        ("Coordinator One", f"/t/post-arrest-advocacy/changes/{number}"),
+        ("Coordinator One", f"/t/post-arrest-advocacy/changes/{number}/write"),
+        ("Sergeant One", f"/t/post-arrest-advocacy/changes/{number}"),
         ("Coordinator One", "/f"),
         ("Supervisor One", f"/c/{code}/readers"),
         ("Coordinator One", "/i/unknown"),

@@ -1,0 +1,166 @@
+"""The council's changes: what is proposed, what it does, who has to say what, and saying it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.deps import Here
+from api.pages.asking import Unanswered
+from api.pages.council import council
+from api.pages.desk import BOARD, Desk, filled_in
+from api.pages.rendering import say
+from api.pages.sayings import classes_of_cases
+from protocol.kernel import Slug
+
+router = APIRouter(include_in_schema=False)
+ACTS = ("vote", "consent", "veto", "sign", "sign-way-back", "comment")
+FORESEEN = {"comment", "ballot", "signing", "adopted", "held", "draft"}
+
+
+def states(tongue: str) -> dict[str, str]:
+    """Where a change may stand, as people read it."""
+    _ = say(tongue)
+    return {
+        "draft": _("Draft"),
+        "comment": _("Open for comments"),
+        "ballot": _("Open for votes"),
+        "signing": _("Waits for signatures"),
+        "adopted": _("Adopted"),
+        "held": _("Held"),
+        "ratifying": _("In force, to be ratified"),
+        "observed": _("In force, looked at each month"),
+        "reverting": _("Being taken back"),
+        "closed": _("Closed"),
+        "rejected": _("Not adopted"),
+        "lapsed": _("Lapsed"),
+        "withdrawn": _("Withdrawn"),
+        "reverted": _("Taken back"),
+    }
+
+
+def reasons(tongue: str) -> dict[str, str]:
+    """Why a change ended as it did, or is held."""
+    _ = say(tongue)
+    return {
+        "written-anew": _("It was written anew since. Votes on what was there before count no longer."),
+        "idle": _("Nobody touched it for ninety days."),
+        "vetoed": _("An agency that it obliges cannot do it."),
+        "quorum": _("Too few answered."),
+        "advocacy": _("No advocate answered."),
+        "consent": _("Not all whom it obliges agreed."),
+        "majority": _("There was no majority for it."),
+        "sponsor-alone": _("Nobody but its sponsor was for it."),
+        "unsigned": _("Not all signed in time."),
+        "not-on-base": _("Another text came into force meanwhile. Compare again."),
+        "plan-undecided": _("Open cases came that its plan does not cover."),
+        "not-ratified": _("The council did not ratify it."),
+        "signed": _("Its way back was signed."),
+    }
+
+
+@router.get("/t/{slug}/changes")
+async def every(request: Request, slug: Slug, here: Here) -> Response:
+    """What is proposed, newest first."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        found = await desk.api.get("/revisions", protocol=slug)
+        zone = await _zone(desk, slug)
+    except Unanswered as error:
+        return await desk.refused(error)
+    return desk.page("revisions.html", "Changes", slug=slug, found=found, zone=zone, states=states(desk.tongue))
+
+
+@router.get("/t/{slug}/changes/{number}")
+async def one(request: Request, slug: Slug, number: int, here: Here) -> Response:
+    """One change: what it does, where it stands, and what the reader may do."""
+    desk = Desk(request, here)
+    try:
+        await desk.begin()
+        return await _page(desk, slug, number)
+    except Unanswered as error:
+        return await desk.refused(error)
+
+
+async def _page(
+    desk: Desk, slug: Slug, number: int, *, wrong: str = "", words: str = "", status: int = 200
+) -> Response:
+    found = await desk.api.get(f"/revisions/{number}")
+    rules = await council(desk) or {"electors": {}}
+    votes = bool(set(rules["electors"].get(desk.who["agency"], ())) & set(desk.who["roles"]))
+    signed = {each["seat"] for each in found["acts"] if each["counts"] and each["act"] == _signature(found["state"])}
+    mine = {BOARD} & set(desk.who["roles"]) | ({desk.who["agency"]} if votes else set())
+    own = sorted({each["unit"] for each in found["changes"] if desk.who["agency"] in each["consent"]})
+    return desk.page(
+        "revision.html", "Change", status=status, slug=slug, found=found, zone=await _zone(desk, slug), wrong=wrong,
+        words=words, states=states(desk.tongue), reasons=reasons(desk.tongue), votes=votes, own=own,
+        mine=sorted(mine & set(found["seats"]) - signed), foreseen=await _foreseen(desk, found),
+        kinds_of_cases=classes_of_cases(desk.tongue),
+    )  # fmt: skip
+
+
+def _signature(state: str) -> str:
+    return "signed" if state == "signing" else "revert-signed"
+
+
+async def _foreseen(desk: Desk, found: dict[str, Any]) -> dict[str, Any] | None:
+    """What the draft does to open cases now, for whom it is told and while it is still to be decided."""
+    if found["state"] not in FORESEEN:
+        return None
+    try:
+        told: dict[str, Any] = await desk.api.get(f"/revisions/{found['number']}/effect")
+    except Unanswered:
+        return None
+    return told
+
+
+async def _zone(desk: Desk, slug: Slug) -> str:
+    zones = {each["protocol"]: each["zone"] for each in await desk.api.get("/protocols")}
+    return str(zones.get(slug, "UTC"))
+
+
+@router.post("/t/{slug}/changes")
+async def proposed(request: Request, slug: Slug, here: Here) -> Response:
+    """Begin a change or write one anew, and submit it; what the council's rules turn down stays a draft."""
+    desk, filled = Desk(request, here), dict(await filled_in(request))
+    text, plan = filled.get("text", "").replace("\r\n", "\n"), filled.get("plan", "").replace("\r\n", "\n")
+    number = filled.get("number", "")
+    body: dict[str, Any] = {"text": text, "aims": filled.get("aims", ""), "emergency": bool(filled.get("emergency"))}
+    if plan.strip():
+        body["plan"] = plan
+    try:
+        await desk.begin()
+        if number.isdigit():
+            made = await desk.api.replace(f"/revisions/{number}", body)
+        else:
+            made = await desk.api.tell("/revisions", {**body, "protocol": slug})
+    except Unanswered as error:
+        return await desk.refused(error)
+    try:
+        await desk.api.tell(f"/revisions/{made['number']}/submit", {})
+    except Unanswered as error:
+        return await _page(desk, slug, made["number"], wrong=error.title, status=error.status)
+    return RedirectResponse(f"/t/{slug}/changes/{made['number']}", 303)
+
+
+@router.post("/t/{slug}/changes/{number}/{act}")
+async def done(request: Request, slug: Slug, number: int, act: str, here: Here) -> Response:
+    """Vote, agree, veto, sign or comment, on what was read; if that changed meanwhile, the page says so."""
+    desk, filled = Desk(request, here), await filled_in(request)
+    if act not in ACTS:
+        return Response(status_code=404)
+    given = dict(filled)
+    body: dict[str, Any] = {"act": act, "says": given.get("says", "").replace("\r\n", "\n")}
+    body |= {name: given[name] for name in ("bundle", "choice", "seat") if name in given}
+    body["units"] = [value for name, value in filled if name == "units"]
+    try:
+        await desk.begin()
+        await desk.api.tell(f"/revisions/{number}/acts", body)
+    except Unanswered as error:
+        if error.status in {401, 404}:
+            return await desk.refused(error)
+        return await _page(desk, slug, number, wrong=error.title, words=body["says"], status=error.status)
+    return RedirectResponse(f"/t/{slug}/changes/{number}", 303)

@@ -1,0 +1,1 @@
+"""How a council decides a revision: its own rules, what was done so far, and where that leaves the revision."""
