@@ -33,6 +33,7 @@ from api import (
     passkeys,
     protocols,
     releases,
+    retelling,
     revisions,
     signin,
     staff,
@@ -129,7 +130,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     routers = (
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
-        *(erasures, releases, disclosures, glass, migrations, revisions, notifications),
+        *(erasures, releases, disclosures, glass, migrations, revisions, retelling, notifications),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")

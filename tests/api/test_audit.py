@@ -33,7 +33,7 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/audit/breaches", "/audit/breaches/{breach}/answer", "/passkeys", "/people", "/session",
            "/sign-in/service", "/erasures", "/cases/{case}/notes/{note}", "/releases", "/break-glass",
            "/threats", "/words", "/protocols/{slug}/outline", "/protocols/{slug}/drawing.svg",
-           "/protocols/{slug}/migrations", "/migrations/{run}",
+           "/protocols/{slug}/migrations", "/migrations/{run}", "/cases/{case}/scenario",
            "/council", "/revisions", "/revisions/{number}",
            "/revisions/{number}/effect",
            "/notifications/mine", "/notifications/status"}  # fmt: skip

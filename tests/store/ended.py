@@ -67,10 +67,12 @@ def ended(
     *,
     call: Slug = "talked",
     seed: int = 0,
+    every: int = HOUR // 2,
 ) -> Play:
     """An ended case of P1, with protected values sealed and accepted.
 
     ``call`` is the outcome of its first call; with ``by-chance`` that of every step is left to the seed.
+    ``every``: microseconds between two answers; with the default some come at the very instant something is due.
     """
     protocol = advocacy()
     hash_ = publish(database, protocol)
@@ -83,7 +85,7 @@ def ended(
     for _ in range(400):
         if play.state.status is Status.ENDED:
             break
-        now += HOUR // 2
+        now += every
         play.until(now)
         for each in [e for e in play.state.instances if e.phase is Phase.OPEN]:
             _end(database, play, each, chance, call, now)
