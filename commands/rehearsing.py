@@ -1,0 +1,70 @@
+"""``handoff rehearse``: last year through two texts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.options import FOUND_SOMETHING, AsJson, TextOrSlug, compiled
+from protocol import clocks
+from protocol.errors import SpecError
+from protocol.kernel import Protocol
+from protocol.rehearsal import charts, saying
+from protocol.rehearsal.habits import Habits, read_habits
+from runtime import terminal, texts
+from runtime.mapping import read_mapping
+from runtime.rehearsing import DAYS, arrivals, unsettled
+from runtime.rehearsing import Order as RehearsalOrder
+from runtime.rehearsing import rehearse as rehearse_both
+
+
+def rehearse(  # noqa: PLR0913 - the options of a command
+    new: TextOrSlug,
+    *,
+    against: Annotated[str, typer.Option("--against", metavar="FILE|SLUG", help="The text in force, to compare with.")],
+    incidents: Annotated[Path, typer.Option("--incidents", metavar="FILE", help="An export: when arrests were made.")],
+    map_: Annotated[Path, typer.Option("--map", metavar="MAP", help="How to read the export: see docs/intake.md.")],
+    habits: Annotated[
+        Path | None, typer.Option("--habits", metavar="FILE", help="How people act: see docs/rehearsal.md.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=1 << 62, help="Which chance; the same, the same bytes.")
+    ] = 1,
+    days: Annotated[int, typer.Option("--days", min=1, max=366, help="How long each case is followed.")] = DAYS,
+    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Also draw it there.")] = None,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Also say what would turn if the assumptions were wrong.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play last year's arrests through two texts with modelled people, and say what would differ. No forecast."""
+    data = texts.read_bytes(map_)
+    protocols = compiled(texts.find(against)).protocol, compiled(texts.find(new)).protocol
+    known = Habits() if habits is None else _habits(habits, protocols)
+    try:
+        found, tally = arrivals(incidents, read_mapping(data), protocols, clocks.instant(datetime.now(UTC)))
+    except SpecError as error:
+        terminal.findings(map_, data, error.findings)
+        raise typer.Exit(FOUND_SOMETHING) from None
+    order = RehearsalOrder(protocols=protocols, habits=known, seed=seed, days=days)
+    compared = rehearse_both(order, found)
+    wrong = unsettled(order, found) if sensitivity else ()
+    if svg is not None:
+        texts.write(svg, charts.svg(compared, f"{protocols[1].title or protocols[1].id}: old and new text rehearsed"))
+    if as_json:
+        rows = {"read": tally.read, "passed over": tally.filtered, "not readable": tally.refused}
+        terminal.print_json({"rows": rows, **saying.data(compared), "if assumptions are wrong": dict(wrong)})
+        return
+    terminal.rehearsed(tally, compared, wrong)
+
+
+def _habits(path: Path, protocols: tuple[Protocol, Protocol]) -> Habits:
+    data = texts.read_bytes(path)
+    try:
+        return read_habits(data, *protocols)
+    except SpecError as error:
+        terminal.findings(path, data, error.findings)
+        raise typer.Exit(FOUND_SOMETHING) from None
