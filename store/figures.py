@@ -55,9 +55,9 @@ def figures(connection: Connection, subject: Subject, since: Instant, until: Ins
         raise HandoffError("NOT_YOURS", "figures are for coordinators and the council")
     keys = (case_file.c.slug, task.c.from_agency, task.c.agency, task.c.step)
     rows = connection.execute(
-        select(*keys, (task.c.owner.is_not(None)).label("confidential"), func.count().label("n"), _kept())
+        select(*keys, (task.c.owner.is_not(None)).label("confidential"), func.count().label("n"), kept())
         .join_from(task, case_file, task.c.case_id == case_file.c.case_id)
-        .where(task.c.from_agency.is_not(None), task.c.from_agency != task.c.agency, _counts(until))
+        .where(task.c.from_agency.is_not(None), task.c.from_agency != task.c.agency, counts(until))
         .where(task.c.delivered_at >= since, task.c.delivered_at < until)
         .group_by(*keys, task.c.owner.is_not(None))
         .order_by(*keys)
@@ -65,13 +65,14 @@ def figures(connection: Connection, subject: Subject, since: Instant, until: Ins
     return tuple(_figure(row) for row in rows)
 
 
-def _counts(until: Instant) -> ColumnElement[bool]:
+def counts(until: Instant) -> ColumnElement[bool]:
     """Of others' secrets every handoff sent; else those that ended or whose window has run out."""
     public = and_(task.c.owner.is_(None), case((task.c.on_time.is_not(None), True), else_=task.c.due_at < until))
     return public | and_(task.c.owner.is_not(None), task.c.outside)
 
 
-def _kept() -> ColumnElement[Any]:
+def kept() -> ColumnElement[Any]:
+    """How many were answered in time; of others' secrets, taken up."""
     taken = and_(task.c.owner.is_not(None), task.c.taken_at.is_not(None))
     return func.sum(case((taken, 1), (and_(task.c.owner.is_(None), task.c.on_time), 1), else_=0)).label("kept")
 
