@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
@@ -104,14 +104,20 @@ def current(connection: Connection, slug: Slug) -> Version:
     Raises:
         HandoffError: ``UNKNOWN_PROTOCOL``.
     """
-    found = in_force(connection).get(slug)
-    if found is None:
+    row = connection.execute(_in_force().where(protocol_version.c.slug == slug)).first()
+    if row is None:
         raise HandoffError("UNKNOWN_PROTOCOL", f"no protocol called {slug} has been published")
-    return found
+    return _version(row)
 
 
 def in_force(connection: Connection) -> dict[Slug, Version]:
     """The version in force of every protocol."""
+    rows = connection.execute(_in_force().order_by(protocol_version.c.slug))
+    return {row.slug: _version(row) for row in rows}
+
+
+def _in_force() -> Select[tuple[object, ...]]:
+    """Each protocol's version in force."""
     last = (
         select(protocol_in_force.c.slug, func.max(protocol_in_force.c.seq).label("seq"))
         .group_by(protocol_in_force.c.slug)
@@ -125,8 +131,7 @@ def in_force(connection: Connection) -> dict[Slug, Version]:
         (protocol_version.c.slug == protocol_in_force.c.slug)
         & (protocol_version.c.version == protocol_in_force.c.version),
     )
-    rows = connection.execute(select(protocol_version).select_from(pinned).order_by(protocol_version.c.slug))
-    return {row.slug: _version(row) for row in rows}
+    return select(protocol_version).select_from(pinned)
 
 
 def put_in_force(connection: Connection, found: Version, since: Instant, revision: int | None = None) -> None:
