@@ -39,7 +39,7 @@ from api import (
     staff,
     tasks,
 )
-from api.deps import Services, Who
+from api.deps import Here, Services, Who
 from api.edge import Edge
 from api.guard import Guard
 from api.pages import cases as case_pages
@@ -65,12 +65,13 @@ VERSION = "0.1.0"
 
 
 class Me(Closed):
-    """Who a token belongs to."""
+    """Who a token belongs to; ``leads``: in a role that leads their agency in a text in force."""
 
     person: str
     name: str
     agency: Slug
     roles: tuple[Slug, ...]
+    leads: bool
 
 
 async def open_services(settings: Settings) -> Services:
@@ -150,9 +151,16 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _health(app: FastAPI) -> None:
     @app.get("/api/v1/me")
-    async def me(who: Who) -> Me:
+    async def me(here: Here, who: Who) -> Me:
         """Who I am here."""
-        return Me(person=who.person_id, name=who.name, agency=who.agency, roles=who.roles)
+        leading = await here.read(lambda connection: staff.leads(connection, who.agency))
+        return Me(
+            person=who.person_id,
+            name=who.name,
+            agency=who.agency,
+            roles=who.roles,
+            leads=not leading.isdisjoint(who.roles),
+        )
 
     @app.get("/healthz")
     async def alive() -> dict[str, str]:

@@ -145,12 +145,12 @@ def _must_steward(who: Subject) -> None:
 
 
 def _must_lead(connection: Connection, who: Subject) -> None:
-    if STEWARD in who.roles or set(who.roles) & _leads(connection, who.agency):
+    if STEWARD in who.roles or set(who.roles) & leads(connection, who.agency):
         return
     raise HandoffError("NOT_YOURS", "your agency's steward or a supervisor does that")
 
 
-def _leads(connection: Connection, agency: Slug) -> set[Slug]:
-    """The roles that lead an agency, in any protocol in force."""
-    found = (each.protocol.agency.get(agency) for each in protocols.versions(connection))
+def leads(connection: Connection, agency: Slug) -> set[Slug]:
+    """The roles that lead an agency, in any text in force."""
+    found = (each.protocol.agency.get(agency) for each in protocols.in_force(connection).values())
     return {lead for each in found if each is not None for lead in each.leads}

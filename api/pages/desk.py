@@ -14,6 +14,7 @@ from api.pages import drafts, forms
 from api.pages.asking import Api, Unanswered
 from api.pages.doors import at_the_door
 from api.pages.forms import Filled
+from api.pages.navigation import ways
 from api.pages.rendering import page, say, tongue_of
 from protocol.kernel import Slug
 from store.plain import Plain
@@ -45,8 +46,7 @@ class Desk:
 
     def page(self, template: str, title: str, *, status: int = 200, **told: Any) -> Response:  # noqa: ANN401 - as there
         """A page of theirs, with what they may go to."""
-        nav = [("/i", say(self.tongue)("Inbox")), ("/c", say(self.tongue)("Cases")), ("/b", say(self.tongue)("Board"))]
-        nav.append(("/t", say(self.tongue)("Text")))
+        nav = ways(self.who, self.tongue)
         return page(self.request, template, title, status=status, who=self.who, nav=nav, **told)
 
     async def refused(self, error: Unanswered, filled: Filled | None = None) -> Response:
