@@ -1,4 +1,4 @@
-"""Two worlds through the whole API: every route, for everybody outside, must answer alike to the byte.
+"""Two worlds through the whole API and every page: for everybody outside each must answer alike to the byte.
 
 ``python -m tests.api.two_worlds --runs 200 --seed 1`` draws so many pairs of worlds that differ only in what happened
 inside the confidential agency (what survivors and advocates did, chose, wrote), answers every route of the route table
@@ -18,29 +18,34 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any
 
 import httpx2
 import structlog
 import time_machine
 from fastapi import FastAPI
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from temporalio.client import Client
 
 from api.app import create_app
+from api.cookies import SESSION
 from api.deps import Services
+from runtime.limits import Limits
 from runtime.settings import Settings
 from store import schema, tables, vault
+from store.accounts import secrets
+from store.accounts.tables import signed_in
 from store.custodian.local import CustodianProcess
 from store.custodian.port import Custodian
 from store.edge_tables import agency, person, person_role
 from store.people import TOKEN_PREFIX, hash_token
 from store.plain import Plain
-from store.policy import Subject
+from store.policy import Subject, SubjectKind
 from store.releases import acts, filing, log, papers, words
 from store.releases.document import DAY, Ground, Purpose, Recipient, Release
 from store.releases.filing import Filed
@@ -63,8 +68,11 @@ BY_CHANCE = {"x-request-id"}
 GUESSES = 6
 """How many ids of each kind are guessed at a time, of all that exist in either world."""
 
-VARIES = re.compile(rb'^handoff_request_seconds.*$|^# .*$|_created .*$|"request":"[0-9a-f]{32}"', re.MULTILINE)
-"""What no two requests share: the numbers drawn for them, and how long each took."""
+VARIES = re.compile(
+    rb'^handoff_request_seconds.*$|^# .*$|_created .*$|"request":"[0-9a-f]{32}"|name="key" value="[^"]{16,17}"',
+    re.MULTILINE,
+)
+"""What no two requests share: the numbers drawn for them, how long each took, and the id of each form."""
 
 BODIES: dict[str, object] = {
     "complete": {"outcome": "given"},
@@ -123,6 +131,23 @@ NOT_VISITED = {
 }  # fmt: skip
 
 
+FORMS: dict[str, dict[str, str]] = {
+    "/c/{code}/show/{slot}": {},
+    "/b/read/{notice}": {},
+    "/i/{task}/{act}": {"outcome": "given", "role": "patrol"},
+}
+"""What is sent from the pages' forms about cases, by where it is sent."""
+
+FORMS_NOT_SENT = {
+    **dict.fromkeys(("/in", "/in/practice", "/hide", "/language", "/draft"), "is about who is here, and reads no case"),
+    "/have-it/{token}": "takes a task up for whom a link was made, which is sent to nobody else",
+    **{
+        f"/t/{{slug}}/{each}": "is about texts, votes and runs: what it does is a route of the API, which says why"
+        for each in ("change", "publish", "move", "runs/{run}/{act}", "changes", "changes/{number}/{act}")
+    },
+}
+
+
 @dataclass(frozen=True)
 class Answer:
     """What an outsider gets: status, headers, body."""
@@ -134,9 +159,13 @@ class Answer:
 
 @dataclass
 class Tally:
-    """What a run asked and compared, and how long each route took in each of the worlds, in seconds."""
+    """What a run asked and compared, and how long each route took in each of the worlds, in seconds.
+
+    ``asks``: which paths it asks at all.
+    """
 
     share: float = 1.0
+    asks: Callable[[str], bool] = lambda _: True
     chance: Random = field(default_factory=lambda: Random(0))
     answers: int = 0
     statuses: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -266,6 +295,18 @@ class World:
             with self.database.write() as connection:
                 share(connection, self.play, self.chance)
 
+    def sign_in(self, people: Sequence[Subject], now: int) -> None:
+        """Give everybody a session of this moment, whose token is the same in both worlds."""
+        with self.database.write() as connection:
+            connection.execute(delete(signed_in))
+            for who in people:
+                row = {"hash": secrets.kept(_session(who)), "person_id": who.person_id, "how": "password"}
+                connection.execute(insert(signed_in).values(**row, began_at=now, seen_at=now, stepped_up_at=now))
+
+    def let_ask(self) -> None:
+        """Fill all buckets of what may be asked: no time passes while somebody looks at everything."""
+        self.app.state.services = replace(self.app.state.services, limits=Limits())
+
     def papers(self) -> set[str]:
         """The ids of papers that exist here."""
         with self.database.read() as connection:
@@ -293,6 +334,28 @@ def _person(who: Subject) -> dict[str, object]:
 
 def _token(who: Subject) -> str:
     return f"{TOKEN_PREFIX}{who.person_id}-placeholder"
+
+
+def _session(who: Subject) -> str:
+    return f"{who.person_id}-session-placeholder"
+
+
+def rooms(app: FastAPI) -> list[tuple[str, str]]:
+    """Every method and path that no schema tells of: the pages, and what their forms are sent to."""
+    found: list[tuple[str, str]] = []
+    for each in app.routes:
+        for route in getattr(getattr(each, "original_router", None), "routes", ()):
+            if not route.include_in_schema:
+                found.extend((method.lower(), route.path) for method in route.methods)
+    return sorted(found)
+
+
+def page_visits(app: FastAPI, guessed: dict[str, list[str]]) -> Iterator[tuple[str, str, object]]:
+    """Every page with every id that exists in either world, and every form about cases: method, path, fields."""
+    for method, path in rooms(app):
+        if method == "get" or path in FORMS:
+            for filled in _filled(path, guessed):
+                yield method, filled, FORMS.get(path)
 
 
 def visits(app: FastAPI, guessed: dict[str, list[str]]) -> Iterator[tuple[str, str, object]]:
@@ -331,6 +394,7 @@ async def compare(
         now = START + stride * STRIDE
         for each in worlds:
             each.until(now)
+            each.sign_in(stage.people, now)
             if plant is not None:
                 plant(each)
         people = stage.people if plant is None else [each for each in stage.people if each.coordinates]
@@ -351,12 +415,16 @@ async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World]
         guessed[kind] = [*[each for each in found if each.startswith(begins)][:1], "unknown"]
     guessed |= {"person": ["unknown"], "run": ["unknown"]}
     guessed |= {"slot": ["notes", "safe-numbers", "unknown"], "slug": [stage.protocol.id, "unknown"]}
+    guessed |= {"code": guessed["case"], "act": ["take", "record"], "outcome": ["given"], "number": ["1"]}
     moment = datetime.fromtimestamp(now / 1_000_000, UTC)
+    asked = [*visits(worlds[0].app, guessed), *page_visits(worlds[0].app, guessed)]
     for who in people:
-        for method, path, body in visits(worlds[0].app, guessed):
-            if tally.chance.random() >= tally.share:
+        for method, path, body in asked:
+            if tally.chance.random() >= tally.share or not tally.asks(path):
                 continue
             if method == "post" and _reaches_the_engine(stage, worlds, who, path):
+                continue
+            if not is_api(path) and who.kind is SubjectKind.SYSTEM:
                 continue
             answers = []
             for number, world in enumerate(worlds):
@@ -385,9 +453,19 @@ def _reaches_the_engine(stage: Stage, worlds: Sequence[World], who: Subject, pat
     return False
 
 
-async def _ask(world: World, who: Subject, method: str, path: str, body: object) -> Answer:
-    headers = {"Authorization": f"Bearer {_token(who)}"}
-    found = await world.browser.request(method.upper(), path, json=body, headers=headers)
+def is_api(path: str) -> bool:
+    """Whether a path is asked by programs; every other is a page, for whoever has a session."""
+    return path.startswith(("/api/", "/healthz", "/metrics"))
+
+
+async def _ask(world: World, who: Subject, method: str, path: str, body: Any) -> Answer:
+    if is_api(path):
+        headers = {"Authorization": f"Bearer {_token(who)}"}
+        found = await world.browser.request(method.upper(), path, json=body, headers=headers)
+    else:
+        world.let_ask()
+        headers = {"Cookie": f"{SESSION}={_session(who)}", "Sec-Fetch-Site": "same-origin"}
+        found = await world.browser.request(method.upper(), path, data=body, headers=headers)
     by_chance = BY_CHANCE | ({"content-length"} if path == "/metrics" else set())
     kept = tuple(sorted((name, value) for name, value in found.headers.items() if name not in by_chance))
     return Answer(found.status_code, kept, VARIES.sub(b"", found.content))
