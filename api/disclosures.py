@@ -1,4 +1,4 @@
-"""What left the house: the log that a survivor can be given, and disclosure for an imminent threat."""
+"""What left the house: the log that a survivor can be given, and disclosure without a release."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Paper(StrEnum):
 
 
 class ThreatIn(RecipientIn):
-    """What must be told, to whom, and of what danger; the reason goes under ``vault`` as ``reason``."""
+    """What must be told, to whom, on what ground; the reason goes under ``vault`` as ``reason``."""
 
     ground: Ground
     vault: Words
@@ -63,7 +63,7 @@ class AnswerIn(Closed):
 
 
 class ThreatOut(Closed):
-    """A disclosure for an imminent threat, with what a supervisor said and until when it is to be reviewed."""
+    """A disclosure without a release, with what a supervisor said and until when it is to be reviewed."""
 
     disclosure: ReleaseOut
     answered: bool | None
@@ -118,7 +118,7 @@ def _ending(form: Paper) -> str:
 
 @router.post("/cases/{case}/threats")
 async def ask(case: str, body: ThreatIn, request: Request, here: Here, who: StepUp) -> ThreatOut:
-    """Ask to tell somebody what a danger to life demands; a supervisor has ten minutes to say yes or no."""
+    """Ask to tell somebody what a danger to life, or the law, demands; a supervisor says yes or no."""
     wanted = Wanted(
         agency=body.agency,
         role=body.role,
@@ -131,7 +131,12 @@ async def ask(case: str, body: ThreatIn, request: Request, here: Here, who: Step
     return _threat(
         who,
         await run_in_threadpool(
-            lambda: threats.ask(here.database, here.custodian, who, case, wanted, reason=reason, now=now())
+            lambda: threats.ask(
+                *(here.database, here.custodian, who, case, wanted),
+                reason=reason,
+                now=now(),
+                grounds=here.settings.grounds,
+            )
         ),
     )
 
@@ -155,7 +160,7 @@ async def review(release: str, here: Here, who: Who) -> ThreatOut:
 
 @router.get("/threats")
 async def listed(here: Here, who: Who) -> list[ThreatOut]:
-    """My agency's disclosures for an imminent threat that are mine to answer, newest first."""
+    """My agency's disclosures without a release that are mine to answer, newest first."""
 
     def find(connection: Connection) -> list[ThreatOut]:
         return [_threat(who, each) for each in threats.to_see(connection, who)]

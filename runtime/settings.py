@@ -156,6 +156,13 @@ class Settings(BaseSettings):
     audit_years: int = Field(
         6, ge=1, le=100, description="For how many years it is kept who saw what; a year is the least."
     )
+    legal_grounds: str = Field(
+        "",
+        pattern=r"^(|(case-conference|mandated-report|court-order)(,(case-conference|mandated-report|court-order))*)$",
+        description="The legal profile: on which grounds of the law something may be disclosed once without the "
+        "survivor's release, with commas: case-conference, mandated-report, court-order. None unless counsel says so.",
+        json_schema_extra={"shown": "none"},
+    )
     operator_agency: Slug | None = Field(
         None,
         description="The agency that runs this installation: its own keys may be kept here.",
@@ -233,6 +240,11 @@ class Settings(BaseSettings):
         if len({self.pkcs11_module is None, self.pkcs11_token is None, self.pkcs11_pin_file is None}) > 1:
             raise ValueError("of HANDOFF_PKCS11_MODULE, _TOKEN and _PIN_FILE, set all or none")
         return self
+
+    @property
+    def grounds(self) -> frozenset[str]:
+        """The grounds of the law that the legal profile names."""
+        return frozenset(each for each in self.legal_grounds.split(",") if each)
 
     @property
     def temporal_postgres(self) -> Postgres | None:

@@ -27,6 +27,7 @@ def main() -> int:
     )
     for name in ("module", "token", "pin-file", "key"):
         parser.add_argument(f"--pkcs11-{name}", help="of the token that shuts the keys")
+    parser.add_argument("--grounds", default="", help="grounds of the law on which something may leave, with commas")
     chosen = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
@@ -41,7 +42,8 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return 3
-    server = Server(run / SOCKET, _new_token(run / TOKEN), Keeper(keys))
+    grounds = frozenset(chosen.grounds.split(","))
+    server = Server(run / SOCKET, _new_token(run / TOKEN), Keeper(keys, grounds=grounds))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()

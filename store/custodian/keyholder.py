@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import socketserver
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,14 +43,17 @@ class Keyholder:
         agency: the one agency whose keys these are.
         book: its database.
         safe: what shuts its keys on the disk.
+        grounds: the grounds of the law that the agency's own legal profile names, whatever the installation's does.
     """
 
-    def __init__(self, folder: Path, agency: Slug, book: Book, safe: Safe | None = None) -> None:
+    def __init__(
+        self, folder: Path, agency: Slug, book: Book, safe: Safe | None = None, grounds: Collection[str] = ()
+    ) -> None:
         self.agency = agency
         self.book = book
         self.certificate = folder / CERTIFICATE
         self._keys = KeyFolder(folder / KEYS, safe)
-        self._keeper = Keeper(self._keys)
+        self._keeper = Keeper(self._keys, grounds=grounds)
 
     def answer(self, client: str | None, sent: wire.Sent) -> wire.Answer:
         """Do one call for the holder of a pinned certificate; for anybody else, enrol them.

@@ -40,7 +40,8 @@ def run(settings: Settings, agency: Slug, host: str, port: int, report: Callable
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, asked)
     with opened(settings, agency) as book, _held(folder_of(settings, agency)):
-        keyholder = Keyholder(folder_of(settings, agency), agency, book, safe_of(options_of(settings)))
+        safe = safe_of(options_of(settings))
+        keyholder = Keyholder(folder_of(settings, agency), agency, book, safe, settings.grounds)
         server = KeyholderServer(host, port, keyholder)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         report(f"The keyholder of {agency} listens on {host}, port {server.server_address[1]}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -136,17 +136,18 @@ class CustodianProcess:
         keys: the folder of private keys, made if need be; nothing but the child reads it.
         run: the folder for the socket and its token.
         token: the PKCS #11 token that shuts the keys, if one does.
+        grounds: the grounds of the law that the legal profile names.
     """
 
-    def __init__(self, keys: Path, run: Path, token: TokenOptions | None = None) -> None:
+    def __init__(self, keys: Path, run: Path, token: TokenOptions | None = None, grounds: Iterable[str] = ()) -> None:
         if len(str((run / SOCKET).absolute())) > LONGEST_PATH:
             raise HandoffError(
                 "PATH_TOO_LONG", f"a socket cannot have so long a path: {run}; use a shorter data folder"
             )
         self.custodian = LocalCustodian(run)
-        shut_by = [] if token is None else token.arguments()
+        chosen = ["--grounds", ",".join(sorted(grounds)), *([] if token is None else token.arguments())]
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-m", "store.custodian", "--keys", str(keys), "--run", str(run), *shut_by],
+            [sys.executable, "-P", "-m", "store.custodian", "--keys", str(keys), "--run", str(run), *chosen],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],

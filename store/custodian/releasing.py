@@ -5,7 +5,7 @@ The caller is believed in nothing: not that a release is in force, not who asks 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -28,10 +28,12 @@ class Releasing:
     Args:
         keys: the folder.
         clock: the present instant.
+        grounds: the grounds of the law that the legal profile at this custodian names.
     """
 
-    def __init__(self, keys: KeyFolder, clock: Callable[[], Instant]) -> None:
+    def __init__(self, keys: KeyFolder, clock: Callable[[], Instant], grounds: Collection[str] = ()) -> None:
         self._keys = keys
+        self._grounds = grounds
         self._clock = clock
         self._since = clock()
         self._seen: dict[str, Instant] = {}
@@ -44,6 +46,7 @@ class Releasing:
         """See ``port.Custodian``."""
         if grant.agency != release.owner:
             raise HandoffError("CUSTODIAN_DENIED", "only the agency that keeps the values can release them")
+        document.must_be_lawful(release.ground, self._grounds)
         document.check(release)
         if self._keys.is_closed(release.id, REVOKED):
             raise HandoffError("RELEASE_REVOKED", "this was taken back; draft a new one")
@@ -70,6 +73,7 @@ class Releasing:
             raise HandoffError("RELEASE_FORGED", f"{release.owner} never signed this release")
         if self._keys.is_closed(release.id, REVOKED):
             raise HandoffError("RELEASE_REVOKED", "this was taken back; it does not open any more")
+        document.must_be_lawful(release.ground, self._grounds)
         document.in_force(release, now)
         self._admit_person(shown, now)
         for each in items:

@@ -8,7 +8,7 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,12 +24,12 @@ from store.releases.document import SECOND
 
 
 class Keeper:
-    """The port's methods on a folder of keys."""
+    """The port's methods on a folder of keys; ``grounds``: of the law, by which it lets something leave."""
 
-    def __init__(self, keys: KeyFolder, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, keys: KeyFolder, clock: Callable[[], float] = time.time, grounds: Collection[str] = ()) -> None:
         self._keys = keys
         self._lock = threading.Lock()
-        self._releasing = Releasing(keys, lambda: int(clock() * SECOND))
+        self._releasing = Releasing(keys, lambda: int(clock() * SECOND), grounds)
 
     def answer(self, call: wire.Call) -> wire.Answer:
         """Do one call.

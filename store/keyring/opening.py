@@ -55,7 +55,9 @@ def custodian_of(settings: Settings) -> Iterator[Custodian]:
     if running.answers():
         yield Custodians(running, settings.keyholders)
         return
-    with CustodianProcess(settings.custodian_keys, settings.custodian_dir, options_of(settings)) as started:
+    with CustodianProcess(
+        settings.custodian_keys, settings.custodian_dir, options_of(settings), settings.grounds
+    ) as started:
         yield Custodians(started.custodian, settings.keyholders)
 
 

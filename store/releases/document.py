@@ -1,12 +1,12 @@
 """The paper itself: what an agency's own key signs, and the rules that hold before it does.
 
-Signed and checked by the owner's custodian, so nothing here asks a database. Sources: privacy notes §4; T1, T4, T9.
+Signed and checked by the owner's custodian, so nothing here asks a database. Privacy notes §4; T1, T4, T9, T16.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -27,6 +27,12 @@ THREAT_LASTS = 4 * HOUR
 ANSWER_WITHIN = 10 * MINUTE
 """How long a supervisor has to say yes or no to it; nobody's answer lets it go ahead."""
 
+LAWFUL_LASTS = 3 * DAY
+"""What is disclosed on a ground of the law can be looked at for so long, and once."""
+
+YES_WITHIN = 3 * DAY
+"""How long a yes is waited for where nothing leaves without one."""
+
 
 class Ground(StrEnum):
     """By what right something leaves the house."""
@@ -35,6 +41,32 @@ class Ground(StrEnum):
     THREAT_TO_LIFE = "threat-to-life"
     THREAT_TO_CHILD = "threat-to-child"
     THREAT_TO_OTHERS = "threat-to-others"
+    CASE_CONFERENCE = "case-conference"
+    """A case of high risk is heard by agencies together without her consent (T16)."""
+    MANDATED_REPORT = "mandated-report"
+    COURT_ORDER = "court-order"
+
+
+LAWFUL = frozenset({Ground.CASE_CONFERENCE, Ground.MANDATED_REPORT, Ground.COURT_ORDER})
+"""Grounds of the law: open only where the legal profile names them."""
+
+WAITS = frozenset({Ground.CASE_CONFERENCE, Ground.COURT_ORDER})
+"""Grounds on which nothing leaves without a second person's yes. A mandated report waits as long as a threat does."""
+
+
+def must_be_lawful(ground: Ground, grounds: Collection[str]) -> None:
+    """Hold a ground of the law to the legal profile.
+
+    Args:
+        ground: by what right something is to leave.
+        grounds: the grounds of the law that the profile names.
+
+    Raises:
+        HandoffError: ``GROUND_NOT_ALLOWED``.
+    """
+    if ground in LAWFUL and ground not in grounds:
+        says = f"the legal profile here does not name {ground}: without her release nothing leaves on that ground"
+        raise HandoffError("GROUND_NOT_ALLOWED", says)
 
 
 class Purpose(StrEnum):
@@ -51,6 +83,8 @@ class Purpose(StrEnum):
     OTHER = "other"
     SAFETY_OF_LIFE = "safety-of-life"
     """Of a disclosure for an imminent threat, and of nothing else."""
+    LEGAL_DUTY = "legal-duty"
+    """Of a disclosure on a ground of the law, and of nothing else."""
 
 
 class Form(StrEnum):
@@ -105,7 +139,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One release, or one disclosure for an imminent threat (``ground``), whole.
+    """One release, or one disclosure without her signature (``ground``), whole.
 
     ``words`` is a reference to sealed words. ``agreed_until``: when the agreement between the two agencies is to be
     reviewed, after which nothing opens (T17). ``drafted_by``, ``approved_by``: people of the owner.
@@ -145,11 +179,13 @@ def check(release: Release) -> None:
 
     Raises:
         HandoffError: as ``check_terms``; ``SIGNATURE_MISSING``, ``GUARDIAN_MISSING``, ``GUARDIAN_SUSPECT``,
-            ``GUARDIAN_ORDER``.
+            ``GUARDIAN_ORDER``; ``APPROVER_MISSING``.
     """
     check_terms(release)
     if not release.once:
         _check_signed(release.signed or Signed())
+    if release.ground in WAITS and release.approved_by in {None, release.drafted_by}:
+        raise HandoffError("APPROVER_MISSING", "on this ground nothing leaves without a second person's yes")
 
 
 def check_terms(release: Release) -> None:
@@ -157,7 +193,7 @@ def check_terms(release: Release) -> None:
 
     Raises:
         HandoffError: ``NO_FIELDS``, ``TO_ITSELF``, ``FACES_SUSPECT``, ``UNTIL_PASSED``, ``UNTIL_TOO_FAR``,
-            ``PURPOSE_WRONG``.
+            ``PURPOSE_WRONG``, ``PERSON_MISSING``.
     """
     if not release.fields:
         raise HandoffError("NO_FIELDS", "name each field that is shared; there is no way to share everything")
@@ -168,15 +204,27 @@ def check_terms(release: Release) -> None:
         raise HandoffError("FACES_SUSPECT", says)
     if release.ends <= release.starts:
         raise HandoffError("UNTIL_PASSED", "a release ends after it begins; give a later day")
-    if release.ends - release.starts > (THREAT_LASTS if release.once else LONGEST):
-        says = (
-            "what is disclosed for an imminent threat ends after 4 hours"
-            if release.once
-            else ("a release lasts 90 days at most; ask her again then")
-        )
+    most, says, purpose = _terms(release.ground)
+    if release.ends - release.starts > most:
         raise HandoffError("UNTIL_TOO_FAR", says)
-    if release.once != (release.purpose is Purpose.SAFETY_OF_LIFE):
-        raise HandoffError("PURPOSE_WRONG", "safety of life is the purpose of an imminent threat, and of that alone")
+    if purpose is None and release.purpose in OWN_PURPOSES:
+        raise HandoffError("PURPOSE_WRONG", f"{release.purpose} is no purpose of a release")
+    if purpose is not None and release.purpose is not purpose:
+        raise HandoffError("PURPOSE_WRONG", f"on this ground something leaves for {purpose}, and for nothing else")
+    if release.ground is Ground.CASE_CONFERENCE and release.to.person is None:
+        raise HandoffError("PERSON_MISSING", "name the one person who represents that agency at the conference")
+
+
+OWN_PURPOSES = frozenset({Purpose.SAFETY_OF_LIFE, Purpose.LEGAL_DUTY})
+
+
+def _terms(ground: Ground) -> tuple[Instant, str, Purpose | None]:
+    """How long something may be looked at on a ground, in words as well, and the one purpose it then has."""
+    if ground is Ground.RELEASE:
+        return LONGEST, "a release lasts 90 days at most; ask her again then", None
+    if ground in LAWFUL:
+        return LAWFUL_LASTS, "what is disclosed on a ground of the law ends after 3 days", Purpose.LEGAL_DUTY
+    return THREAT_LASTS, "what is disclosed for an imminent threat ends after 4 hours", Purpose.SAFETY_OF_LIFE
 
 
 def _check_signed(signed: Signed) -> None:

@@ -17,7 +17,7 @@ from protocol.kernel import OpaqueId, Slug
 from protocol.languages import Tongue
 from protocol.state import Instant
 from store.releases import papers
-from store.releases.document import Ground, Purpose
+from store.releases.document import LAWFUL, Ground, Purpose
 from store.releases.papers import Kind, Paper
 from store.releases.words import Closed
 
@@ -92,12 +92,15 @@ def as_letter(found: Sequence[Line], tongue: Tongue, zone: str) -> str:
             agency=each.agency,
             fields=", ".join(each.fields),
             purpose=PURPOSES[tongue][each.purpose],
-            ground=says["release" if each.ground is Ground.RELEASE else "threat"],
+            ground=says[GROUNDS.get(each.ground, "threat")],
         )
         for each in given
     ]
     return "\n\n".join([says["head"], *(told or [says["nobody"]]), says["end"]]) + "\n"
 
+
+GROUNDS = {Ground.RELEASE: "release", **{each: each.value for each in LAWFUL}}
+"""The sentence of each ground; the others are dangers."""
 
 LETTER: Mapping[Tongue, Mapping[str, str]] = {
     "en": {
@@ -105,6 +108,9 @@ LETTER: Mapping[Tongue, Mapping[str, str]] = {
         "line": "On {when}, {name} of {agency} looked at: {fields}.\nWhat for: {purpose}. By what right: {ground}.",
         "release": "you signed for it",
         "threat": "without your signature, because somebody's life or safety was in danger",
+        "case-conference": "without your signature, because agencies met about your safety and the law lets them",
+        "mandated-report": "without your signature, because the law demands a report",
+        "court-order": "without your signature, because a court ordered it",
         "nobody": "Nobody outside has looked at your information.",
         "end": "You can take back what you signed at any time, without a reason. What somebody wrote down before that "
         "stays with them. Ask before you take this letter home: is it safe there?",
@@ -114,6 +120,9 @@ LETTER: Mapping[Tongue, Mapping[str, str]] = {
         "line": "El {when}, {name} de {agency} miró: {fields}.\nPara qué: {purpose}. Con qué derecho: {ground}.",
         "release": "usted lo firmó",
         "threat": "sin su firma, porque la vida o la seguridad de alguien estaba en peligro",
+        "case-conference": "sin su firma, porque varios organismos se reunieron por su seguridad y la ley lo permite",
+        "mandated-report": "sin su firma, porque la ley exige un aviso",
+        "court-order": "sin su firma, porque lo ordenó un juzgado",
         "nobody": "Nadie de fuera ha mirado su información.",
         "end": "Puede retirar lo que firmó cuando quiera, sin dar razones. Lo que alguien apuntó antes se queda con "
         "esa persona. Antes de llevarse esta carta a casa, pregúntese: ¿es seguro tenerla allí?",
@@ -133,5 +142,6 @@ PURPOSES: Mapping[Tongue, Mapping[Purpose, str]] = {
         Purpose.BENEFITS: "ayudas",
         Purpose.OTHER: "otra cosa",
         Purpose.SAFETY_OF_LIFE: "proteger una vida",
+        Purpose.LEGAL_DUTY: "cumplir la ley",
     },
 }

@@ -39,6 +39,8 @@ class Says(StrEnum):
     SHARED = "something-was-shared"
     THREAT_ASKED = "threat-asked"
     THREAT_REVIEW = "threat-to-review"
+    DISCLOSURE_ASKED = "disclosure-asked"
+    DISCLOSURE_REVIEW = "disclosure-to-review"
     GLASS_ASKED = "glass-asked"
     GLASS_BROKEN = "glass-broken"
     SHIELDED = "staff-shielded"

@@ -154,6 +154,8 @@ def test_an_imminent_threat_is_told_once(here: Installation, advocate: Someone, 
     body = {"agency": "police", "role": "sergeant", "fields": ["safe-numbers"], "ground": "threat-to-life"}
     said = advocate.ask("POST", f"/api/v1/cases/{case}/threats", body)
     assert problem(said) == (422, "REASON_MISSING")
+    unlawful = {**body, "ground": "mandated-report", "vault": {"reason": WORDS}}
+    assert problem(advocate.ask("POST", f"/api/v1/cases/{case}/threats", unlawful)) == (403, "GROUND_NOT_ALLOWED")
     made = ask(advocate, "POST", f"/cases/{case}/threats", {**body, "vault": {"reason": WORDS}})
     path = made["disclosure"]["release"]
     assert (made["answered"], made["review_late"]) == (None, False)

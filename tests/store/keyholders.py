@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,13 +22,13 @@ STEP = 30
 class Running:
     """A keyholder that listens, can be killed and started again, and whose clock can be moved."""
 
-    def __init__(self, folder: Path, agency: str = "advocacy") -> None:
+    def __init__(self, folder: Path, agency: str = "advocacy", grounds: Sequence[str] = ()) -> None:
         folder.mkdir(exist_ok=True)
         self.folder = folder
         self.agency = agency
         self.ahead = 0.0
         self.book = Book(folder / BOOK, lambda: time.time() + self.ahead)
-        self.keyholder = Keyholder(folder, agency, self.book)
+        self.keyholder = Keyholder(folder, agency, self.book, grounds=grounds)
         self.port = 0
         self.secrets: dict[str, str] = {}
         self.start()
@@ -60,9 +60,9 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, agency: str = "advocacy") -> Iterator[Running]:
-    """A keyholder for the block."""
-    made = Running(folder, agency)
+def running(folder: Path, agency: str = "advocacy", grounds: Sequence[str] = ()) -> Iterator[Running]:
+    """A keyholder for the block; ``grounds``: of the law, that its agency's profile names."""
+    made = Running(folder, agency, grounds)
     try:
         yield made
     finally:

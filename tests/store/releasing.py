@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,8 +94,10 @@ class House:
 
 
 @contextmanager
-def house(database: Database, tmp_path: Path, run: Path, *, keyholder: bool = False) -> Iterator[House]:
-    """A case with safe numbers and notes; with ``keyholder``, advocacy's keys are at home."""
+def house(
+    database: Database, tmp_path: Path, run: Path, *, keyholder: bool = False, grounds: Sequence[str] = ()
+) -> Iterator[House]:
+    """A case with safe numbers and notes; with ``keyholder``, advocacy's keys and its legal profile are at home."""
     known = tmp_path / "known"
     known.mkdir()
     with (
@@ -104,7 +106,7 @@ def house(database: Database, tmp_path: Path, run: Path, *, keyholder: bool = Fa
     ):
         custodian = Custodians(local, known)
         if keyholder:
-            with running(tmp_path / "box") as held:
+            with running(tmp_path / "box", grounds=grounds) as held:
                 remote.enrol(known, held.code())
                 made = House(database, custodian, clock, held)
                 _fill(made)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from store import people, protocols
+from store.edge_tables import person, person_role
 from store.plain import Plain
 from store.policy import Subject
 from store.policy.values import may_open
@@ -24,15 +26,21 @@ from tests.store.test_releases import code_of
 
 REASON = Plain("canary of the reason")
 WANTED = Wanted(agency="police", role="sergeant", fields=("safe-numbers",), until=0, ground=Ground.THREAT_TO_LIFE)
+SERGEANT = {
+    "id": "sergeant-1", "name": "Sergeant One", "agency": "police", "kind": "person", "email": None, "sources": "[]",
+    "token_hash": "-", "active": True,
+}  # fmt: skip
+PROFILE = ("case-conference", "mandated-report")
+HEARD = replace(WANTED, ground=Ground.CASE_CONFERENCE, person="sergeant-1")
 
 
 @pytest.fixture
 def made(template: Path, tmp_path: Path) -> Iterator[House]:
-    """The house on SQLite with advocacy's keys at its keyholder."""
+    """The house on SQLite with advocacy's keys, and a legal profile, at its keyholder."""
     with (
         on_sqlite(template, tmp_path) as database,
         tempfile.TemporaryDirectory() as run,
-        house(database, tmp_path, Path(run), keyholder=True) as found,
+        house(database, tmp_path, Path(run), keyholder=True, grounds=PROFILE) as found,
     ):
         yield found
 
@@ -41,6 +49,19 @@ def asked(made: House, wanted: Wanted = WANTED, reason: Plain | None = REASON) -
     """An advocate asks."""
     who = made.who("advocate", "advocacy", "advocate")
     return threats.ask(made.database, made.custodian, who, "case-1", wanted, reason=reason, now=made.now)
+
+
+def lawfully(made: House, wanted: Wanted = HEARD, grounds: Sequence[str] = PROFILE) -> Filed:
+    """An advocate asks on a ground of the law, where the installation's profile names these."""
+    who = made.who("advocate", "advocacy", "advocate")
+    with made.database.write() as connection:
+        known = people.subject_of(connection, "sergeant-1")
+        if known is None:
+            connection.execute(insert(person).values(SERGEANT))
+            connection.execute(insert(person_role).values(person_id="sergeant-1", role="sergeant"))
+    return threats.ask(
+        *(made.database, made.custodian, who, "case-1", wanted), reason=REASON, now=made.now, grounds=grounds
+    )
 
 
 def say(made: House, filed: Filed, who: Subject, *, yes: bool) -> Filed:
@@ -127,6 +148,60 @@ def test_a_no_keeps_it_in(made: House) -> None:
     assert told(made, supervisor(made)) == {Says.THREAT_ASKED}
     assert code_of(look, made, filed) == "RELEASE_REVOKED"
     assert code_of(say, made, filed, supervisor(made), yes=True) == "ANSWERED"
+
+
+def test_a_case_is_heard_without_consent_by_ground_and_approver(made: House) -> None:
+    """Nothing before a second person's yes, however long it takes; then one look, in the log by ground (T16)."""
+    filed = lawfully(made)
+    assert (filed.signature, threats.review_due(filed)) == (None, None)
+    assert told(made, supervisor(made)) == {Says.DISCLOSURE_ASKED}
+    made.later(2 * DAY)
+    assert (code_of(look, made, filed), told(made, sergeant(made))) == ("NOT_FOUND", set())
+    who = made.who("advocate", "advocacy", "advocate")
+    assert code_of(say, made, filed, who, yes=True) == "NOT_FOUND"
+    unsigned = replace(filed.release, starts=made.now, ends=made.now + DAY)
+    for claimed in (unsigned, replace(unsigned, approved_by=filed.release.drafted_by)):
+        assert code_of(made.custodian.sign, acts.grant_of(who), claimed) == "APPROVER_MISSING"
+    yes = say(made, filed, supervisor(made), yes=True)
+    assert (yes.release.approved_by, yes.answered and yes.answered.by) == ("supervisor-1", "supervisor-1")
+    assert code_of(threats.review, made.database, supervisor(made), filed.release.id, made.now) == "NOTHING_TO_REVIEW"
+    assert look(made, filed) == {"safe-numbers": CANARY}
+    assert code_of(look, made, filed) == "RELEASE_USED"
+    with made.database.read() as connection:
+        lines = log.lines(connection, "advocacy", "case-1")
+    assert {each.ground for each in lines} == {Ground.CASE_CONFERENCE}
+    assert "because agencies met about your safety" in log.as_letter(lines, "en", "America/Chicago")
+    assert "varios organismos se reunieron" in log.as_letter(lines, "es", "America/Chicago")
+
+
+def test_without_a_yes_nothing_is_heard(made: House) -> None:
+    """After three days the asking is over and nothing left; a no ends it at once."""
+    late, denied = lawfully(made), lawfully(made)
+    say(made, denied, supervisor(made), yes=False)
+    assert code_of(look, made, denied) == "NOT_FOUND"
+    made.later(3 * DAY)
+    assert code_of(say, made, late, supervisor(made), yes=True) == "ANSWER_LATE"
+    assert code_of(look, made, late) == "NOT_FOUND"
+
+
+def test_a_mandated_report_goes_ahead_as_a_threat_does(made: House) -> None:
+    """Ten minutes without an answer and it may be looked at, once; a lead reviews it."""
+    filed = lawfully(made, replace(HEARD, ground=Ground.MANDATED_REPORT, person=None))
+    made.later(10 * MINUTE)
+    assert told(made, supervisor(made)) == {Says.DISCLOSURE_ASKED, Says.DISCLOSURE_REVIEW}
+    assert look(made, filed) == {"safe-numbers": CANARY}
+    assert threats.review(made.database, supervisor(made), filed.release.id, made.now).reviewed_by == "supervisor-1"
+
+
+def test_a_ground_that_no_profile_names_opens_nothing(made: House) -> None:
+    """Without a profile nothing; and what the installation's alone names, the agency's keyholder does not sign."""
+    assert code_of(lawfully, made, HEARD, ()) == "GROUND_NOT_ALLOWED"
+    order = replace(HEARD, ground=Ground.COURT_ORDER)
+    assert code_of(lawfully, made, order) == "GROUND_NOT_ALLOWED"
+    filed = lawfully(made, order, (*PROFILE, "court-order"))
+    assert code_of(say, made, filed, supervisor(made), yes=True) == "GROUND_NOT_ALLOWED"
+    assert code_of(look, made, filed) == "NOT_FOUND"
+    assert code_of(lawfully, made, replace(HEARD, person=None)) == "PERSON_MISSING"
 
 
 def test_nobody_says_yes_to_their_own(made: House) -> None:
