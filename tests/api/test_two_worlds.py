@@ -11,20 +11,8 @@ from sqlalchemy import Table, Update, update
 from temporalio.client import Client
 
 from store import tables
-from tests.api.two_worlds import (
-    FORMS,
-    FORMS_NOT_SENT,
-    NOT_VISITED,
-    Stage,
-    Tally,
-    World,
-    compare,
-    drawn,
-    is_api,
-    rooms,
-    stage,
-    visits,
-)
+from tests.api.staging import Stage, World, stage
+from tests.api.two_worlds import FORMS, FORMS_NOT_SENT, NOT_VISITED, Tally, compare, drawn, is_api, rooms, visits
 from tests.store.streams import opened
 from tests.store.worlds import Script
 
