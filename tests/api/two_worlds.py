@@ -114,6 +114,7 @@ FORMS: dict[str, dict[str, str]] = {
 
 FORMS_NOT_SENT = {
     **dict.fromkeys(("/in", "/in/practice", "/hide", "/language", "/draft"), "is about who is here, and reads no case"),
+    "/notifications/answers": "is for the gateway of texts, with its secret",
     "/have-it/{token}": "takes a task up for whom a link was made, which is sent to nobody else",
     **{
         f"/t/{{slug}}/{each}": "is about texts, votes and runs: what it does is a route of the API, which says why"
