@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from protocol.kernel import OpaqueId, Slug
 from protocol.messages import Actor, Fact, SendEvent, StartCase
-from protocol.state import Instant
+from protocol.state import Instant, Practice
 
 PROJECT = "project"
 START_LINKED = "start_linked_case"
@@ -76,7 +76,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)
 class LinkedCase:
-    """What the case ``case_id`` decided about a linked case; a new one has the same clock ``shift``.
+    """What the case ``case_id`` decided about a linked case; a new one has the same clock (``shift``, ``practice``).
 
     ``protocol`` is what a new case is pinned to; None: the version that is published when it opens.
     """
@@ -85,6 +85,7 @@ class LinkedCase:
     link: Link
     protocol: str | None = None
     shift: Instant = 0
+    practice: Practice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=CLOSED)

@@ -31,6 +31,7 @@ from api import (
     oidc_sign_in,
     once,
     passkeys,
+    practice,
     protocols,
     releases,
     retelling,
@@ -131,7 +132,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     routers = (
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
-        *(erasures, releases, disclosures, glass, migrations, revisions, retelling, notifications),
+        *(erasures, releases, disclosures, glass, migrations, revisions, retelling, notifications, practice),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")

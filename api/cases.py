@@ -36,7 +36,7 @@ INSTANTS = {"due", "starts", "until", "was"}
 
 
 class CaseRow(Closed):
-    """One case in a list."""
+    """One case in a list. ``clock``: what the own clock of a practice case shows; null for a real one."""
 
     case: str
     code: str
@@ -45,6 +45,8 @@ class CaseRow(Closed):
     opened_at: datetime | None
     status: str | None
     part: str
+    practice: bool
+    clock: datetime | None
 
 
 class LinkedOut(Closed):
@@ -119,9 +121,11 @@ class NoticeOut(Closed):
     due_at: datetime | None
     read_at: datetime | None
     read_by: Slug | None
+    practice: bool
 
 
-def _row(found: cases.CaseSummary) -> CaseRow:
+def row(found: cases.CaseSummary) -> CaseRow:
+    """A case as lists have it."""
     return CaseRow(
         case=found.case_id,
         code=found.code,
@@ -130,25 +134,33 @@ def _row(found: cases.CaseSummary) -> CaseRow:
         opened_at=when(found.opened_at),
         status=found.status,
         part=found.part,
+        practice=found.practice,
+        clock=when(now() + found.ahead) if found.practice else None,
     )
 
 
 @router.get("/cases")
 async def recent(
-    here: Here, who: Who, *, protocol: Slug | None = None, cursor: str | None = None, limit: Limit = 50
+    here: Here,
+    who: Who,
+    *,
+    protocol: Slug | None = None,
+    practice: bool | None = None,
+    cursor: str | None = None,
+    limit: Limit = 50,
 ) -> JSONResponse:
-    """Cases in which my agency has a part, newest first."""
+    """Cases in which my agency has a part, newest first; with ``practice`` only those, or none of them."""
     position = here.open_cursor(who, cursor)
 
     def ask(connection: Connection) -> Page[cases.CaseSummary]:
-        found = cases.recent(connection, who, slug=protocol, cursor=position, limit=limit)
+        found = cases.recent(connection, who, slug=protocol, practice=practice, cursor=position, limit=limit)
         for each in found.rows:
             known = protocols.by_hash(connection, each.protocol_hash).protocol
             seen(who, each.case_id, ["part"] if agency_owner(known, who.agency) else [])
         return found
 
     found = await here.read(ask)
-    return page(here, who, [_row(each) for each in found.rows], found.next)
+    return page(here, who, [row(each) for each in found.rows], found.next)
 
 
 @router.get("/cases/{case}")
@@ -164,7 +176,7 @@ async def one(case: str, here: Here, who: Who, tongue: Spoken) -> CaseOut:
         for each in found.fields:
             fields[each.field] = shown(protocol.field.get(each.field), each.value)
         return CaseOut(
-            case=_row(found.case),
+            case=row(found.case),
             fields=fields,
             protected=sorted({each.slot for each in found.slots}),
             tasks=tasks_out(connection, who, found.tasks, tongue),
@@ -196,7 +208,12 @@ def _linked(
 @router.get("/cases/{case}/timeline")
 async def happened(case: str, here: Here, who: Who) -> list[Moment]:
     """What happened in a case, as far as its reader may know."""
-    rows, protocol = await here.read(lambda connection: _timeline(connection, who, case))
+    return await here.read(lambda connection: moments(connection, who, case))
+
+
+def moments(connection: Connection, who: Subject, case: str) -> list[Moment]:
+    """What happened in a case, oldest first, with times as times; written down as seen."""
+    rows, protocol = _timeline(connection, who, case)
     return [
         Moment(
             number=each.number,
@@ -272,15 +289,23 @@ async def waiting(  # noqa: PLR0913 - what may be asked of a list
     *,
     agency: Slug | None = None,
     from_agency: Slug | None = None,
+    practice: bool = False,
     cursor: str | None = None,
     limit: Limit = 50,
 ) -> JSONResponse:
-    """Who waits for whom: what nobody has taken up first, then what is late."""
+    """Who waits for whom: what nobody has taken up first, then what is late. Practice cases only by themselves."""
     position = here.open_cursor(who, cursor)
 
     def ask(connection: Connection) -> tuple[list[TaskOut], tuple[int | str, ...] | None]:
         found = handoffs.handoffs(
-            connection, who, now(), agency=agency, from_agency=from_agency, cursor=position, limit=limit
+            connection,
+            who,
+            now(),
+            agency=agency,
+            from_agency=from_agency,
+            practice=practice,
+            cursor=position,
+            limit=limit,
         )
         return tasks_out(connection, who, found.rows, tongue), found.next
 
@@ -355,4 +380,5 @@ def _told(each: escalations.NoticeView) -> NoticeOut:
         due_at=when(each.due_at),
         read_at=when(each.read_at),
         read_by=None if each.read_at is None else each.role,
+        practice=each.practice,
     )

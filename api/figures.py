@@ -40,18 +40,33 @@ class FiguresOut(Closed):
     since: datetime | None
     until: datetime | None
     least: int
+    practice: bool
     items: list[FigureOut]
 
 
 @router.get("/figures")
 async def told(
-    here: Here, who: Who, *, since: AwareDatetime | None = None, until: AwareDatetime | None = None
+    here: Here,
+    who: Who,
+    *,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    practice: bool = False,
 ) -> FiguresOut:
-    """On-time shares by agency pair and step, of the last quarter if no span is given; small cells are hidden."""
+    """On-time shares by agency pair and step, of the last quarter if no span is given; small cells are hidden.
+
+    Practice cases are in no figure of real ones; ``practice`` gives theirs alone.
+    """
     end = now() if until is None else instant(until)
     begin = end - QUARTER if since is None else instant(since)
-    found = await here.read(lambda connection: figures.figures(connection, who, begin, end))
-    return FiguresOut(since=when(begin), until=when(end), least=figures.LEAST, items=[_out(each) for each in found])
+    found = await here.read(lambda connection: figures.figures(connection, who, begin, end, practice=practice))
+    return FiguresOut(
+        since=when(begin),
+        until=when(end),
+        least=figures.LEAST,
+        practice=practice,
+        items=[_out(each) for each in found],
+    )
 
 
 def _out(each: Figure) -> FigureOut:

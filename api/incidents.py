@@ -17,7 +17,7 @@ from api.views import Closed, instant
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from protocol.messages import Actor, EventHappened, Input
-from protocol.state import Code
+from protocol.state import Code, Practice
 from store import cases, ids, intake, labels, protocols
 from store.policy import Subject
 from store.session import Connection
@@ -165,7 +165,8 @@ async def happened(
     actor = Actor(person=who.person_id, role=None, agency=agency)
     message = Input(command=command, actor=actor, body=event, at=_at(body.occurred_at))
     try:
-        target, seq = await _send(here, found.case_id, version.compiled, message)
+        practice = Practice(ahead=found.ahead) if found.practice else None
+        target, seq = await _send(here, found.case_id, version.compiled, message, practice)
     except (flows.Refused, flows.CaseHasEnded) as refusal:
         await edge.discard(here, found.case_id, command)
         if refusal.code != Code.CASE_ENDED or not _end_is_secret(protocol, agency):
@@ -178,12 +179,21 @@ async def happened(
     return Reported(case=target, code=code, joined=target == found.case_id, visible=visible)
 
 
-async def _send(here: Services, case: str, compiled: bytes, message: Input) -> tuple[str, int]:
+async def _send(
+    here: Services, case: str, compiled: bytes, message: Input, practice: Practice | None
+) -> tuple[str, int]:
     try:
         return case, await _give(here, case, message)
     except flows.CaseHasEnded as ended:
         linked = await flows.open_after_end(
-            here.client, case, ended, compiled, message, key=here.case_key, task_queue=here.settings.task_queue
+            here.client,
+            case,
+            ended,
+            compiled,
+            message,
+            key=here.case_key,
+            task_queue=here.settings.task_queue,
+            practice=practice,
         )
         return linked, 1
 

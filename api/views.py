@@ -46,7 +46,8 @@ class TaskOut(Closed):
     """A task as its reader may see it.
 
     ``item`` is the item of a list that it is about, ``voters`` the roles that have a vote, ``votes`` those cast: an
-    outcome by role, or null where the vote lets the owner decide.
+    outcome by role, or null where the vote lets the owner decide. ``practice``: of a case made for practice, by whose
+    own clock the time left is told.
     """
 
     id: str
@@ -69,6 +70,7 @@ class TaskOut(Closed):
     outcome: Slug | None
     receipt: bool | None
     item: dict[Slug, JsonValue] | None
+    practice: bool
     voters: tuple[Slug, ...]
     votes: dict[Slug, Slug | None]
     clock: Explained
@@ -116,7 +118,7 @@ def page(here: Services, who: Subject, rows: list[Any], cursor: tuple[int | str,
 
 def task_out(protocol: Protocol, view: TaskView, who: Subject, clock: Clock, language: Tongue) -> TaskOut:
     """A task with its clock explained."""
-    at = now()
+    at = now() + view.ahead
     inside = view.full and step_owner(protocol, view.step) == who.agency
     seen(who, view.case_id, [f"step:{view.step}"] if inside else [])
     said = explain(protocol, clock, at, language)
@@ -143,6 +145,7 @@ def task_out(protocol: Protocol, view: TaskView, who: Subject, clock: Clock, lan
         outcome=view.outcome,
         receipt=view.receipt,
         item=None if view.item is None else item_shown(columns_of(protocol, view.step), view.item),
+        practice=view.practice,
         voters=votes.roles if votes is not None and view.full else (),
         votes=view.votes or {},
         clock=Explained(head=said.head, why=said.why, change=said.change, next=said.next, ends=said.ends),

@@ -19,6 +19,7 @@ from protocol.messages import (
     LinkNotice,
     LinkNoticed,
     LogTry,
+    MoveClock,
     PageRead,
     PageStopped,
     PauseClock,
@@ -42,7 +43,8 @@ InstanceBody = Answer | CastVote | TakeUp | LogTry | Reassign | PauseClock | Res
 def check(running: Running, command: Input) -> Refusal | None:
     """Why the command cannot be taken now, or None."""
     body = command.body
-    if isinstance(body, Tick):
+    if isinstance(body, Tick | MoveClock):
+        # A practice case's clock is moved by the engine itself (``machine.step``), and never comes here.
         return None
     if running.status is Status.ENDED:
         return Refusal(code=Code.CASE_ENDED)
@@ -68,7 +70,7 @@ def apply(running: Running, command: Input) -> int | None:
     if isinstance(body, LinkNotice):
         _link(running, body, at)
         return None
-    if isinstance(body, Tick) or command.actor is None:
+    if isinstance(body, Tick | MoveClock) or command.actor is None:
         return None
     if isinstance(body, EventHappened):
         _happen(running, body, command.actor, at)

@@ -15,14 +15,28 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from protocol import answers, suspensions
+from protocol import answers, practice, suspensions
 from protocol.evolving import evolve
 from protocol.kernel import Act, ActKind, Guard, OpaqueId, Protocol, Rung, RungId, Step
-from protocol.messages import Arm, Effect, Ending, Fact, Input, Refusal, Telling, Tick, Told, WindowMissed
+from protocol.messages import (
+    TICK,
+    Arm,
+    ClockMoved,
+    Effect,
+    Ending,
+    Fact,
+    Input,
+    MoveClock,
+    Refusal,
+    Telling,
+    Tick,
+    Told,
+    WindowMissed,
+)
 from protocol.occurrences import drop_rounds, settle
 from protocol.points import View, due_of, resolve, stretches, suspended, truth, turns
 from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Memo, Occurrence, Running
-from protocol.state import CaseState, Instance, Instant, Phase, Reply, Status
+from protocol.state import CaseState, Code, Instance, Instant, Phase, Reply, Status
 from protocol.waits import drop_wait, wait_times
 
 LATE = "late"
@@ -80,6 +94,8 @@ def step(protocol: Protocol, state: CaseState, command: Input, now: Instant, mem
     known = state.replies.get(command.command)
     if known is not None:
         return Result(state, (), (), known, None)
+    if isinstance(command.body, MoveClock):
+        return _move_clock(protocol, state, command, command.body, max(now, state.now))
     running = Running(protocol, state, max(now, state.now), memo)
     _catch_up(running, inclusive=False)
     refusal = answers.check(running, command)
@@ -87,6 +103,35 @@ def step(protocol: Protocol, state: CaseState, command: Input, now: Instant, mem
         return Result(state, (), (), None, refusal)
     instance = answers.apply(running, command)
     return concluded(running, None if isinstance(command.body, Tick) else command.command, instance)
+
+
+def _move_clock(protocol: Protocol, state: CaseState, command: Input, body: MoveClock, now: Instant) -> Result:
+    """Move a practice case's clock on; what falls due on the way happens at its own instant."""
+    facts: list[Fact] = []
+    effects: list[Effect] = []
+
+    def tick(protocol: Protocol, before: CaseState, at: Instant) -> CaseState:
+        result = step(protocol, before, TICK, at)
+        facts.extend(result.facts)
+        effects.extend(each for each in result.effects if not isinstance(each, Arm))
+        return result.state
+
+    refusal = practice.check(state, command, body)
+    if refusal is not None or command.actor is None:
+        return Result(state, (), (), None, refusal)
+    there = tick(protocol, state, now)
+    found = practice.pass_time(protocol, there, None if body.by is None else now + body.by, earliest, tick)
+    if found is None:
+        return Result(state, (), (), None, Refusal(code=Code.NOTHING_DUE))
+    there, until = found
+    running = Running(protocol, practice.moved(there, until - now), until)
+    assert running.state.practice is not None  # noqa: S101 - checked before
+    ahead = running.state.practice.ahead
+    if running.status is Status.OPEN:
+        # A case that ended on the way has no use for a clock, and nothing follows on its end.
+        running.record(ClockMoved(agency=command.actor.agency, since=now, ahead=ahead), until)
+    result = concluded(running, command.command)
+    return result._replace(effects=(*effects, *result.effects), facts=(*facts, *result.facts))
 
 
 def concluded(running: Running, command: OpaqueId | None, instance: int | None = None) -> Result:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field as Bound
 
 from protocol.kernel import OpaqueId, Ref, RungId, Slug
-from protocol.state import Code, Instant, Item, PauseReason, Value
+from protocol.state import Code, Instant, Item, PauseReason, Practice, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +127,14 @@ class LinkNotice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveClock:
+    """A trainer moves the clock of a practice case forward by microseconds, or (None) to the next thing that is due."""
+
+    kind: Literal["move-clock"] = "move-clock"
+    by: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """Time has passed; the engine's own timer sends this, never a person."""
 
@@ -144,6 +152,7 @@ Body: TypeAlias = Annotated[
     | ResumeClock
     | PageRead
     | LinkNotice
+    | MoveClock
     | Tick,
     Bound(discriminator="kind"),
 ]
@@ -207,10 +216,11 @@ class Telling(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseOpened:
-    """The case began with this event."""
+    """The case began with this event; ``practice`` if it is one for practice."""
 
     kind: Literal["case-opened"] = "case-opened"
     event: Slug
+    practice: Practice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -584,6 +594,16 @@ class CaseMigrated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockMoved:
+    """A trainer moved the clock of a practice case on from ``since``; it is ``ahead`` of everybody's now."""
+
+    kind: Literal["clock-moved"] = "clock-moved"
+    agency: Slug
+    since: Instant
+    ahead: Instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartErased:
     """What an agency had of the case, or one protected value, was erased. The store records it, never the engine."""
 
@@ -626,6 +646,7 @@ FactBody: TypeAlias = Annotated[
     | CaseEnded
     | CaseMigrated
     | DutyMigrated
+    | ClockMoved
     | PartErased,
     Bound(discriminator="kind"),
 ]

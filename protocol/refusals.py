@@ -39,6 +39,9 @@ SENTENCES = {
     Code.VOTES_DECIDE: "{place} is decided by votes: cast yours.",
     Code.QUORUM: "{place} needs the votes of others first.",
     Code.NOT_LINKED: "No such linked case.",
+    Code.NOT_PRACTICE: "Only the clock of a practice case can be moved. This case is real.",
+    Code.CLOCK_ONLY_FORWARD: "The clock of a practice case moves forward only, by 31 days at most at once.",
+    Code.NOTHING_DUE: "Nothing is due in this practice case. Say by how much its clock is to move.",
 }
 
 

@@ -145,6 +145,7 @@ class Running:
             instances=tuple(self.instances.values()),
             replies=self.replies,
             crossed=self.state.crossed,
+            practice=self.state.practice,
         )
 
     def record(self, body: FactBody, at: Instant) -> None:
@@ -464,7 +465,7 @@ class Running:
         """Begin the case."""
         self.status = Status.OPEN
         self.opened = self.now
-        self.record(CaseOpened(event=event), at)
+        self.record(CaseOpened(event=event, practice=self.state.practice), at)
 
     def finish(self) -> None:
         """End the case when nothing is live any more (or an act asked for it)."""

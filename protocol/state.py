@@ -62,6 +62,9 @@ class Code(StrEnum):
     VOTES_DECIDE = "VOTES_DECIDE"
     QUORUM = "QUORUM"
     NOT_LINKED = "NOT_LINKED"
+    NOT_PRACTICE = "NOT_PRACTICE"
+    CLOCK_ONLY_FORWARD = "CLOCK_ONLY_FORWARD"
+    NOTHING_DUE = "NOTHING_DUE"
 
 
 class Phase(StrEnum):
@@ -209,8 +212,18 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    """Makes a case one for practice: how far (microseconds) its own clock is before everybody's, or behind it."""
+
+    ahead: Instant = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseState:
-    """One case. ``arms`` holds, per join, the arms filled so far; ``born`` numbers instances."""
+    """One case. ``arms`` holds, per join, the arms filled so far; ``born`` numbers instances.
+
+    ``practice`` is there from the beginning or never: a real case (None) has no clock that could be moved.
+    """
 
     status: Status = Status.NEW
     opened: Instant = 0
@@ -230,6 +243,7 @@ class CaseState:
     instances: tuple[Instance, ...] = ()
     replies: dict[OpaqueId, Reply] = field(default_factory=dict)
     crossed: Crossed | None = None
+    practice: Practice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

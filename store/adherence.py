@@ -111,7 +111,7 @@ def _counted(slug: Slug, version: int, start: Instant, end: Instant) -> Select[t
     return (
         select(*keys, func.count().label("n"), kept())
         .join_from(task, case_file, task.c.case_id == case_file.c.case_id)
-        .where(case_file.c.protocol_hash.in_(hash_), task.c.case_id.not_in(moved))
+        .where(case_file.c.protocol_hash.in_(hash_), case_file.c.practice.is_(False), task.c.case_id.not_in(moved))
         .where(task.c.from_agency.is_not(None), task.c.from_agency != task.c.agency, counts(end))
         .where(task.c.delivered_at >= start, task.c.delivered_at < end)
         .group_by(*keys)

@@ -15,7 +15,7 @@ from store import ids
 from store.keyring.sealing import opened
 from store.linked import LanePauseView, LinkView, lane_pauses, links
 from store.paging import NEVER, Cursor, Page, after, page
-from store.policy import Subject, is_party, unknown
+from store.policy import Subject, SubjectKind, is_party, unknown
 from store.tables import case_file, field_value, slot_ref, task
 from store.task_view import TaskView, tasks_seen, views
 
@@ -25,7 +25,8 @@ class CaseSummary:
     """One case in a list.
 
     ``status`` (open, ended) is None where its end would tell what happened inside a confidential agency; ``part`` is
-    the subject's own agency's: open while it has a task open or waiting, else finished.
+    the subject's own agency's: open while it has a task open or waiting, else finished. ``practice``: made for
+    practice, with a clock of its own that is ``ahead`` of everybody's.
     """
 
     case_id: OpaqueId
@@ -35,6 +36,8 @@ class CaseSummary:
     opened_at: Instant
     status: str | None
     part: str
+    practice: bool
+    ahead: Instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +71,26 @@ class CaseView:
 
 
 def recent(
-    connection: Connection, subject: Subject, *, slug: Slug | None = None, cursor: Cursor | None = None, limit: int = 50
+    connection: Connection,
+    subject: Subject,
+    *,
+    slug: Slug | None = None,
+    practice: bool | None = None,
+    cursor: Cursor | None = None,
+    limit: int = 50,
 ) -> Page[CaseSummary]:
-    """Cases of protocols in which the subject's agency has a part, newest first."""
+    """Cases of protocols in which the subject's agency has a part, newest first.
+
+    ``practice``: only those for practice, or only real ones. A records system is never told of practice.
+    """
     # Which cases first, and only of those whatever is asked of each: of thousands that would be asked for nothing.
     statement = select(case_file.c.case_id).where(is_party(case_file, subject))
     if slug is not None:
         statement = statement.where(case_file.c.slug == slug)
+    if subject.kind is SubjectKind.SYSTEM:
+        practice = False
+    if practice is not None:
+        statement = statement.where(case_file.c.practice.is_(practice))
     order: tuple[ColumnElement[Any], ...] = (-case_file.c.opened_at, case_file.c.code)
     chosen = connection.execute(after(statement, order, cursor, limit)).scalars().all()
     rows = connection.execute(_summaries(subject).where(case_file.c.case_id.in_(chosen))).all()
@@ -136,6 +152,8 @@ def _summaries(subject: Subject) -> Select[Any]:
         case_file.c.slug,
         case_file.c.protocol_hash,
         case_file.c.opened_at,
+        case_file.c.practice,
+        case_file.c.ahead,
         case((knows, case_file.c.status), else_=None).label("status"),
         case((own, "open"), else_="finished").label("part"),
     ).where(is_party(case_file, subject))

@@ -51,6 +51,7 @@ class NoticeView:
     stopped_at: Instant | None
     read_at: Instant | None
     read_by: OpaqueId | None
+    practice: bool
 
 
 def escalations(
@@ -118,6 +119,7 @@ def notices_seen(subject: Subject) -> Select[Any]:
             case_file.c.code,
             case_file.c.slug,
             case_file.c.protocol_hash,
+            case_file.c.practice,
             notice.c.step,
             notice.c.task_id,
             task.c.agency,

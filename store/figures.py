@@ -45,8 +45,12 @@ class Figure:
         return None if self.kept is None or not self.delivered else self.kept / self.delivered
 
 
-def figures(connection: Connection, subject: Subject, since: Instant, until: Instant) -> tuple[Figure, ...]:
+def figures(
+    connection: Connection, subject: Subject, since: Instant, until: Instant, *, practice: bool = False
+) -> tuple[Figure, ...]:
     """The figures of handoffs delivered from ``since`` to before ``until`` and due or taken up by then.
+
+    ``practice``: of practice cases alone, which no figure of real ones counts.
 
     Raises:
         HandoffError: ``NOT_YOURS`` for whoever is neither coordinator nor of the council.
@@ -58,6 +62,7 @@ def figures(connection: Connection, subject: Subject, since: Instant, until: Ins
         select(*keys, (task.c.owner.is_not(None)).label("confidential"), func.count().label("n"), kept())
         .join_from(task, case_file, task.c.case_id == case_file.c.case_id)
         .where(task.c.from_agency.is_not(None), task.c.from_agency != task.c.agency, counts(until))
+        .where(case_file.c.practice.is_(practice))
         .where(task.c.delivered_at >= since, task.c.delivered_at < until)
         .group_by(*keys, task.c.owner.is_not(None))
         .order_by(*keys)

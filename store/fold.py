@@ -15,6 +15,7 @@ from protocol.messages import (
     CaseMigrated,
     CaseOpened,
     Claimed,
+    ClockMoved,
     ClockPaused,
     ClockResumed,
     Counted,
@@ -63,8 +64,10 @@ def fold(body: object, case: CaseFold, fact: Fact) -> Label:
 
 
 @fold.register
-def _case_opened(_body: CaseOpened, case: CaseFold, fact: Fact) -> Label:
+def _case_opened(body: CaseOpened, case: CaseFold, fact: Fact) -> Label:
     case.case.status = "open"
+    if body.practice is not None:
+        case.case.practice, case.case.ahead = True, body.practice.ahead
     case.case.opened_at = fact.at
     case.case.recorded_at = fact.recorded
     return Label()
@@ -335,6 +338,12 @@ def _duty_migrated(body: DutyMigrated, case: CaseFold, _fact: Fact) -> Label:
     task.agency = body.agency
     task.owner = labels.step_owner(case.protocol, body.step)
     return case.about(body.step, body.instance)
+
+
+@fold.register
+def _clock_moved(body: ClockMoved, case: CaseFold, _fact: Fact) -> Label:
+    case.case.ahead = body.ahead
+    return Label(agency=body.agency)
 
 
 @fold.register

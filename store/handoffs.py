@@ -1,7 +1,7 @@
 """Who waits for whom: steps one agency's act put before another, what nobody has taken up first.
 
 For outsiders a confidential agency's handoff stays on the board for a while after it was taken up, whatever became of
-it inside, and never leaves it for a reason they may not know.
+it inside, and never leaves it for a reason they may not know. Practice is listed apart.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from protocol.kernel import Slug
 from protocol.state import Instant
 from store.paging import NEVER, Cursor, Page, after, page
 from store.policy import Subject, only_if, wholly
-from store.tables import task
+from store.tables import case_file, task
 from store.task_view import TaskView, tasks_seen, views
 
 IN_HAND_FOR = 14 * 24 * 3600 * 1_000_000
@@ -26,6 +26,7 @@ def handoffs(  # noqa: PLR0913 - filters and paging, by name
     *,
     agency: Slug | None = None,
     from_agency: Slug | None = None,
+    practice: bool = False,
     cursor: Cursor | None = None,
     limit: int = 50,
 ) -> Page[TaskView]:
@@ -37,6 +38,7 @@ def handoffs(  # noqa: PLR0913 - filters and paging, by name
         now: the present instant.
         agency: only those this agency has to answer.
         from_agency: only those this agency waits for.
+        practice: those of practice cases, and none that is real.
         cursor: the ``next`` of the page before.
         limit: rows on a page.
     """
@@ -50,6 +52,7 @@ def handoffs(  # noqa: PLR0913 - filters and paging, by name
         ),
     )
     statement = tasks_seen(subject).where(task.c.from_agency.is_not(None), task.c.from_agency != task.c.agency, live)
+    statement = statement.where(case_file.c.practice.is_(practice))
     if agency is not None:
         statement = statement.where(task.c.agency == agency)
     if from_agency is not None:

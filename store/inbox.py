@@ -1,4 +1,7 @@
-"""My open tasks: those of my roles and those I vote on, late first, then not taken up, then by due time."""
+"""My open tasks: those of my roles and those I vote on, late first, then not taken up, then by due time.
+
+Those of practice cases come after all real ones.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +44,7 @@ def inbox(
         )
     )
     order = (
+        case((case_file.c.practice, 1), else_=0),
         case((task.c.missed_at.is_not(None), 0), else_=1),
         case((task.c.taken_at.is_(None), 0), else_=1),
         func.coalesce(task.c.due_at, NEVER),
@@ -50,11 +54,17 @@ def inbox(
     own = task.c.agency == subject.agency
     if not whole_agency:
         own = and_(own, owned)
-    late, untaken, due, _ = order
+    practising, late, untaken, due, _ = order
     statement = (
         tasks_seen(subject)
         .where(task.c.status == "open", or_(own, votes))
-        .add_columns(late.label("late"), untaken.label("untaken"), due.label("due"), votes.label("votes_on"))
+        .add_columns(
+            practising.label("practising"),
+            late.label("late"),
+            untaken.label("untaken"),
+            due.label("due"),
+            votes.label("votes_on"),
+        )
     )
 
     def ask(behind: Cursor | None) -> Sequence[Row[Any]]:
@@ -75,9 +85,9 @@ def inbox(
 
 
 def _position(row: Row[Any]) -> Cursor:
-    return (row.late, row.untaken, row.due, row.id)
+    return (row.practising, row.late, row.untaken, row.due, row.id)
 
 
-def _urgency(view: TaskView) -> tuple[bool, bool, Instant, str]:
+def _urgency(view: TaskView) -> tuple[bool, bool, bool, Instant, str]:
     """The order of a page, once what is sealed is open; across pages whether a task was taken up may not count."""
-    return (view.missed_at is None, view.taken_at is not None, view.due_at or NEVER, view.id)
+    return (view.practice, view.missed_at is None, view.taken_at is not None, view.due_at or NEVER, view.id)

@@ -61,7 +61,7 @@ def whole(connection: Connection, who: Subject, case: str) -> tuple[Protocol, tu
 
 def companions(connection: Connection, who: Subject, protocol: Protocol, way: Path) -> int:
     """How many ended cases of a protocol went this way, counted up to the fewest that are enough."""
-    chosen = select(case_file.c.case_id).where(case_file.c.slug == protocol.id)
+    chosen = select(case_file.c.case_id).where(case_file.c.slug == protocol.id, case_file.c.practice.is_(False))
     cases = connection.execute(chosen.order_by(case_file.c.opened_at.desc()).limit(MOST)).scalars().all()
     found = 0
     for begun in range(0, len(cases), PORTION):

@@ -24,6 +24,8 @@ class CaseRow:
     recorded_at: Instant = 0
     ended_at: Instant | None = None
     seq: int = 0
+    practice: bool = False
+    ahead: Instant = 0
 
 
 @dataclass(slots=True, kw_only=True)

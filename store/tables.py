@@ -126,9 +126,12 @@ case_file = Table(
     Column("recorded_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
     Column("seq", Integer, nullable=False),
+    Column("practice", Boolean, nullable=False),
+    Column("ahead", BigInteger, nullable=False),
     Index(None, "opened_at", "code"),
 )
-"""``seq`` is the last fact folded in. ``status_owner``: who alone may know whether the case has ended."""
+"""``seq`` is the last fact folded in. ``status_owner``: who alone may know whether the case has ended. ``practice``: a
+case made for practice, whose own clock is ``ahead`` of everybody's (0 for a real one)."""
 
 party = Table(
     "party",

@@ -21,9 +21,10 @@ from store.tables import case_file, task, task_owner
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
-    """One task. With ``full`` false everything below ``taken_at`` is empty, and a receipt looks like any other task.
+    """One task. With ``full`` false everything below ``ahead`` is empty, and a receipt looks like any other task.
 
-    ``status`` is waiting, open, ended or cancelled; for outsiders delivered or taken-up.
+    ``status`` is waiting, open, ended or cancelled; for outsiders delivered or taken-up. ``practice`` marks a task of a
+    practice case, whose clock is ``ahead`` of everybody's.
     """
 
     id: str
@@ -39,6 +40,8 @@ class TaskView:
     status: str
     delivered_at: Instant | None
     taken_at: Instant | None
+    practice: bool = False
+    ahead: Instant = 0
     owners: tuple[Slug, ...] = ()
     person: OpaqueId | None = None
     cause: Ref | None = None
@@ -119,6 +122,8 @@ def tasks_seen(subject: Subject, *extra: ColumnElement[Any]) -> Select[Any]:
             case_file.c.code,
             case_file.c.slug,
             case_file.c.protocol_hash,
+            case_file.c.practice,
+            case_file.c.ahead,
             full.label("full"),
             instance,
             only_if(full, task.c.sealed),

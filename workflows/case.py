@@ -161,8 +161,9 @@ class CaseWorkflow:
     # Time
 
     def _now(self) -> Instant:
-        """The server's time of this task, never before what the case has already seen."""
-        return max(workflow.time_ns() // 1_000 + self._start.shift, self._state.now)
+        """The server's time of this task (of a practice case, its own clock), never before what it has already seen."""
+        ahead = 0 if self._state.practice is None else self._state.practice.ahead
+        return max(workflow.time_ns() // 1_000 + self._start.shift + ahead, self._state.now)
 
     def _first_due(self) -> Instant | None:
         if self._state.status is Status.NEW:
@@ -223,6 +224,9 @@ class CaseWorkflow:
 
     def _take(self, result: Result, actor: Actor | None) -> None:
         """Keep what the core decided; the loop delivers it."""
+        if result.state.practice != self._state.practice:
+            # The timer that is set counts by the clock as it was.
+            self._armed = None
         self._state = result.state
         self._outbox.extend(result.facts)
         for effect in result.effects:
@@ -263,11 +267,15 @@ class CaseWorkflow:
             self._telling = self._speak(contracts.TELL_PARENT, self._start.parent)
 
     def _hand_over(self, case: str, link: Link) -> workflow.ActivityHandle[object]:
-        shift = self._start.shift
-        if isinstance(link.effect, SendEvent):
-            return self._speak(contracts.SEND_LINKED, LinkedCase(case_id=case, link=link, shift=shift))
-        own = self._start.protocol if link.effect.protocol is None else None
-        return self._speak(contracts.START_LINKED, LinkedCase(case_id=case, link=link, protocol=own, shift=shift))
+        own = None
+        if isinstance(link.effect, StartCase) and link.effect.protocol is None:
+            own = self._start.protocol
+        message = LinkedCase(
+            case_id=case, link=link, protocol=own, shift=self._start.shift, practice=self._state.practice
+        )
+        return self._speak(
+            contracts.SEND_LINKED if isinstance(link.effect, SendEvent) else contracts.START_LINKED, message
+        )
 
     def _speak(self, name: str, message: object) -> workflow.ActivityHandle[object]:
         """Ask for something to be said to another case."""

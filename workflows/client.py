@@ -25,7 +25,7 @@ from protocol.migrating.crossing import move_id
 from protocol.migrating.hindrances import Hindrance
 from protocol.refusals import after_end
 from protocol.serial import load_protocol, protocol_hash
-from protocol.state import CaseState, Code, Instant
+from protocol.state import CaseState, Code, Instant, Practice
 from workflows.calls import Opening, begin, closed, insist, persist, remembered, update_with_start
 from workflows.errors import CaseHasEnded, Hindered, Refused, Unanswered, UnknownCase
 from workflows.messages import (
@@ -58,6 +58,7 @@ async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
     within: timedelta = PATIENCE,
     shift: int = 0,
     parent: Parent | None = None,
+    practice: Practice | None = None,
 ) -> CommandReply:
     """Open the case with this event, or give the event to the case if it is open already.
 
@@ -70,6 +71,7 @@ async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
         within: how long to keep trying.
         shift: microseconds added to the case's clock; for rehearsals.
         parent: the case that a new case tells when it ends.
+        practice: what makes a new case one for practice; an open one stays what it is.
 
     Raises:
         Refused: the event cannot start a case of this protocol, or the open case refused it.
@@ -77,7 +79,8 @@ async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
         Unanswered: nothing is known; repeat the call.
     """
     compiled = load_protocol(protocol)
-    refusal = step(compiled, CaseState(), command, _clock() + shift).refusal
+    new, ahead = CaseState(practice=practice), 0 if practice is None else practice.ahead
+    refusal = step(compiled, new, command, _clock() + shift + ahead).refusal
     if refusal is not None:
         # A first update that is refused would leave an empty case behind.
         raise Refused(refusal)
@@ -85,7 +88,9 @@ async def open_or_join(  # noqa: PLR0913 - each is one thing the caller decides
     opening = Opening(
         case_id=case_id,
         slug=compiled.id,
-        start=CaseStart(protocol=protocol.decode(), protocol_hash=protocol_hash(protocol), shift=shift, parent=parent),
+        start=CaseStart(
+            protocol=protocol.decode(), protocol_hash=protocol_hash(protocol), state=new, shift=shift, parent=parent
+        ),
         command=command,
         task_queue=task_queue,
     )
@@ -141,6 +146,7 @@ async def open_after_end(  # noqa: PLR0913 - each is one thing the caller decide
     *,
     key: bytes,
     task_queue: str = TASK_QUEUE,
+    practice: Practice | None = None,
 ) -> str:
     """Give an ended case an event that came too late: if it starts a linked case, open that and give its id.
 
@@ -152,17 +158,19 @@ async def open_after_end(  # noqa: PLR0913 - each is one thing the caller decide
         command: the event; repeated with the same id it finds the same linked case.
         key: the installation's secret that case ids are made with.
         task_queue: where the workers of this installation listen.
+        practice: what made the ended case one for practice; what it begins is one too.
 
     Raises:
         Refused: an ended case does nothing with this input.
         Unanswered: nothing is known; repeat the call.
     """
     seq = ended.seq or 0
-    start = after_end(load_protocol(protocol), command, seq, _clock())
+    ahead = 0 if practice is None else practice.ahead
+    start = after_end(load_protocol(protocol), command, seq, _clock() + ahead)
     if isinstance(start, Refusal) or command.actor is None:
         raise Refused(start if isinstance(start, Refusal) else Refusal(code=Code.CASE_ENDED))
     link = Link(effect=start, actor=command.actor, command=command.command)
-    message = LinkedCase(case_id=case_id, protocol=protocol.decode(), link=link)
+    message = LinkedCase(case_id=case_id, protocol=protocol.decode(), link=link, practice=practice)
     return await open_linked(client, message, key=key, task_queue=task_queue)
 
 
@@ -189,6 +197,7 @@ async def open_linked(client: Client, message: LinkedCase, *, key: bytes, task_q
         _linked_event(message, f"link-{case_id}", case_id),
         task_queue=task_queue,
         shift=message.shift,
+        practice=message.practice,
         parent=None if named is None else Parent(case_id=message.case_id, link=named, seq=start.seq),
     )
     return case_id
@@ -225,12 +234,13 @@ async def tell_parent(client: Client, parent: Parent) -> None:
 
 def _linked_event(message: LinkedCase, command: OpaqueId, case_id: OpaqueId) -> Input:
     effect = message.link.effect
+    ahead = 0 if message.practice is None else message.practice.ahead
     return Input(
         command=command,
         actor=_caused_by(message.link, case_id),
         body=EventHappened(event=effect.event, fields=effect.fields),
         # A clock that is a little behind the other case's must not make its event a thing of the future.
-        at=min(effect.at, _clock() + message.shift),
+        at=min(effect.at, _clock() + message.shift + ahead),
     )
 
 

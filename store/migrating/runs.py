@@ -144,6 +144,7 @@ def to_move(connection: Connection, slug: Slug, target: OpaqueId) -> list[Row[An
     carried = select(protocol_carried.c.hash).where(protocol_carried.c.base == target)
     wanted = select(case_file.c.case_id, case_file.c.protocol_hash, case_file.c.status).where(
         case_file.c.slug == slug,
+        case_file.c.practice.is_(False),
         or_(case_file.c.status == "open", case_file.c.status_owner.is_not(None)),
         case_file.c.protocol_hash != target,
         case_file.c.protocol_hash.not_in(carried),

@@ -19,8 +19,12 @@ HOW = {"remind": Kind.REMIND, "tell": Kind.TOLD, "page": Kind.PAGED}
 
 
 def write(connection: Connection, folded: Sequence[tuple[CaseFold, Sequence[Fact]]]) -> None:
-    """Write an errand for each role that these facts give a duty or a telling; each fact is folded once."""
-    errands.add(connection, [(each, case.protocol) for case, facts in folded for each in asked(case, facts)])
+    """Write an errand for each role that these facts give a duty or a telling; each fact is folded once.
+
+    A practice case rings nobody: who would have been told stands on its page.
+    """
+    real = [(case, facts) for case, facts in folded if not case.case.practice]
+    errands.add(connection, [(each, case.protocol) for case, facts in real for each in asked(case, facts)])
 
 
 def asked(case: CaseFold, facts: Sequence[Fact]) -> Iterator[Errand]:

@@ -35,7 +35,7 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/threats", "/words", "/protocols/{slug}/outline", "/protocols/{slug}/drawing.svg",
            "/protocols/{slug}/migrations", "/migrations/{run}", "/cases/{case}/scenario",
            "/council", "/revisions", "/revisions/{number}",
-           "/revisions/{number}/effect",
+           "/revisions/{number}/effect", "/practice", "/practice/{case}/forward",
            "/notifications/mine", "/notifications/status"}  # fmt: skip
 """Routes whose answers show nothing protected of any case here, and two that have a test of their own below."""
 

@@ -82,6 +82,8 @@ NOT_VISITED = {
     ("post", "/api/v1/protocols/{slug}/diff"): "compares a text with another, and reads no case",
     ("post", "/api/v1/protocols/{slug}/effect"): "asks every open case on the servers; tests/api/test_migrations.py",
     ("post", "/api/v1/protocols/{slug}/migrations"): "orders a run, which reads no case but that it is open",
+    ("post", "/api/v1/practice"): "begins a case that is nobody's, and reads none",
+    ("post", "/api/v1/practice/{case}/forward"): "asks the case's own workflow, and of a real one gets no",
     ("put", "/api/v1/notifications/mine"): "says how the asker is reached, and reads no case",
     ("post", "/api/v1/notifications/mine/test"): "writes to the asker, and reads no case",
     **{

@@ -26,7 +26,7 @@ from tests.store.worlds import subject
 Row = TypeVar("Row")
 DAY = 24 * HOUR
 NEUTRAL = {"id", "full", "case_id", "code", "slug", "protocol_hash", "step", "lane", "agency", "from_agency", "status",
-           "delivered_at", "taken_at"}  # fmt: skip
+           "delivered_at", "taken_at", "practice", "ahead"}  # fmt: skip
 
 
 def who(role: str) -> Subject:

@@ -20,12 +20,15 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper
 
+from protocol.messages import Input, MoveClock
 from protocol.scenario import read_scenarios
+from protocol.serial import dump_protocol
+from protocol.state import Practice
 from store import schema
 from store.session import Database
 from tests import servers
 from tests.store import rings
-from tests.workflows.acts import begin, booked, end, filed, given, moves, new_id, note, reported, runs, second
+from tests.workflows.acts import PATROL, begin, booked, end, filed, given, moves, new_id, note, reported, runs, second
 from tests.workflows.conftest import KEY, publish_all
 from tests.workflows.drivers import SECOND, TemporalDriver, eventually, play
 from tests.workflows.texts import SPECS, advocacy, errand, relay, sooner
@@ -179,7 +182,27 @@ async def moved(studio: Studio) -> str:
     return driver.case_id
 
 
+async def clock_moved(studio: Studio) -> str:
+    """A practice case from yesterday that is moved on twice, is refused once, and answered to its end."""
+    case_id = new_id()
+    await cases.open_or_join(
+        studio.client,
+        case_id,
+        dump_protocol(relay()),
+        booked(),
+        task_queue=QUEUE,
+        practice=Practice(ahead=-24 * HOUR),
+    )
+    for command, by in (("next", None), ("day", 20 * HOUR), ("back", -HOUR)):
+        with suppress(cases.Refused):
+            await cases.send(studio.client, case_id, Input(command=command, actor=PATROL, body=MoveClock(by=by)))
+    for command in (given("c1"), filed("c2")):
+        await cases.send(studio.client, case_id, command)
+    return case_id
+
+
 STORIES: dict[str, Story] = {
+    "clock-moved": clock_moved,
     "text-moved": moved,
     "answered": answered,
     "late": late,

@@ -60,7 +60,8 @@ async def test_a_recorded_history_gives_the_same_facts(path: Path) -> None:
     (start,) = await pydantic_data_converter.decode(started, [CaseStart])
     protocol, state, facts = load_protocol(start.protocol.encode()), start.state, list(start.outbox)
     for command, now in await inputs_of(history.events, pydantic_data_converter, start.shift):
-        result = step(protocol, state, command, now)
+        ahead = 0 if state.practice is None else state.practice.ahead
+        result = step(protocol, state, command, now + ahead)
         state = result.state
         facts += result.facts
     delivered = await delivered_in(history)
