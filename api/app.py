@@ -30,6 +30,7 @@ from api import (
     notifications,
     oidc_sign_in,
     once,
+    passing,
     passkeys,
     practice,
     protocols,
@@ -44,7 +45,7 @@ from api.deps import Here, Services, Who
 from api.edge import Edge
 from api.guard import Guard
 from api.pages import cases as case_pages
-from api.pages import council, desk, doors
+from api.pages import council, desk, doors, items, restoring
 from api.pages import revisions as revision_pages
 from api.views import Closed
 from protocol.kernel import Slug
@@ -132,14 +133,14 @@ def create_app(settings: Settings) -> FastAPI:
     )
     routers = (
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
-        *(erasures, releases, disclosures, glass, migrations, revisions, retelling, notifications, practice),
+        *(passing, erasures, releases, disclosures, glass, migrations, revisions, retelling, notifications, practice),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(releases.viewing, prefix="/api/v1")
     app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
-    for room in (doors, desk, council, revision_pages, case_pages):
+    for room in (doors, desk, items, restoring, council, revision_pages, case_pages):
         app.include_router(room.router)
     errors.install(app)
     _health(app)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
@@ -13,14 +14,16 @@ from api import edge
 from api.deps import Here, Services, Who, actors, command_id, now
 from api.once import Once
 from api.records import Values, fields_in
-from api.views import Closed, Spoken, TaskOut, instant, page, tasks_out
+from api.views import Closed, Spoken, TaskOut, instant, page, tasks_out, when
 from protocol.kernel import Protocol, Slug, Step
 from protocol.languages import Tongue
 from protocol.messages import Answer, CastVote, Input, LogTry, PauseClock, Reassign, ResumeClock, TakeUp
 from protocol.origins import standing_in, voters_of
 from protocol.state import PauseReason
+from protocol.stopping import stop_of
 from protocol.wording import condition_said
-from store import inbox, intake, protocols, task_view
+from store import handing, inbox, intake, people, protocols, task_view, timeline
+from store.labels import step_owner
 from store.notices import errands
 from store.policy import Subject
 from store.session import Connection
@@ -62,18 +65,35 @@ class Form(Closed):
     asks: list[Ask]
 
 
+class OnDuty(Closed):
+    """Somebody of my agency who answers for a role now."""
+
+    role: Slug
+    person: str
+    name: str
+
+
 class TaskPage(Closed):
     """A task with its forms; empty for those who may not answer it or vote on how it ends.
 
-    ``zone``: the time zone of its protocol. ``tries``: whether tries to reach somebody are logged here.
-    ``hand_to``: the other roles of the agency that it may be handed over to.
+    ``zone``: the time zone of its protocol. ``tries``: whether tries to reach somebody are logged here, ``most_tries``
+    how many there are. ``hand_to``: the other roles of the agency that it may be handed over to; ``on_duty``: who
+    answers for its roles now. ``stop``: the event that stops all contact, if the text has one. ``others_see``, of how
+    it ends: all, in-hand (of a confidential agency's handoff) or nothing. ``saved_by``: who ended it, for their own
+    agency.
     """
 
     task: TaskOut
     forms: list[Form]
     zone: str
     tries: bool
+    most_tries: int | None
     hand_to: list[Slug]
+    on_duty: list[OnDuty]
+    stop: Slug | None
+    others_see: Literal["all", "in-hand", "nothing"]
+    saved_by: str | None
+    saved_at: datetime | None
 
 
 class Complete(Closed):
@@ -141,19 +161,40 @@ def _page(connection: Connection, who: Subject, task: str, tongue: Tongue) -> Ta
     (shown,) = tasks_out(connection, who, (view,), tongue)
     step = protocol.step[view.step]
     may = view.full and view.status == "open" and not view.receipt
-    may = may and (view.agency == who.agency or _votes_for_an_outcome(protocol, step, who))
+    mine = may and view.agency == who.agency
+    may = mine or (may and _votes_for_an_outcome(protocol, step, who))
+    there = handing.colleagues(connection, protocol, who, view, now()) if mine else ()
+    by, at = _saved(connection, who, view)
     return TaskPage(
         task=shown,
         forms=_forms(protocol, step) if may else [],
         zone=protocol.zone,
         tries=may and step.tries is not None,
-        hand_to=_hand_to(protocol, view) if may and view.agency == who.agency else [],
+        most_tries=step.tries.count if may and step.tries is not None else None,
+        hand_to=[each for each in handing.roles_of(protocol, view.agency) if each not in view.owners] if mine else [],
+        on_duty=[OnDuty(role=each.role, person=each.person, name=each.name) for each in there],
+        stop=stop_of(protocol, who.agency) if mine else None,
+        others_see=_others_see(protocol, view),
+        saved_by=by,
+        saved_at=at,
     )
 
 
-def _hand_to(protocol: Protocol, view: task_view.TaskView) -> list[Slug]:
-    agency = protocol.agency[view.agency]
-    return [each for each in dict.fromkeys((*agency.leads, *agency.roles)) if each not in view.owners]
+def _others_see(protocol: Protocol, view: task_view.TaskView) -> Literal["all", "in-hand", "nothing"]:
+    if step_owner(protocol, view.step) is None:
+        return "all"
+    return "in-hand" if view.outside else "nothing"
+
+
+def _saved(connection: Connection, who: Subject, view: task_view.TaskView) -> tuple[str | None, datetime | None]:
+    """Who ended a task of my agency, and when that was recorded."""
+    if view.agency != who.agency or view.status != "ended":
+        return None, None
+    ends = (each for each in timeline.timeline(connection, who, view.case_id) if each.task_id == view.id)
+    ended = next((each for each in ends if each.kind == "step-ended"), None)
+    if ended is None:
+        return None, None
+    return people.names(connection, who.agency).get(str(ended.data.get("person"))), when(ended.recorded)
 
 
 def _votes_for_an_outcome(protocol: Protocol, step: Step, who: Subject) -> bool:
@@ -194,8 +235,8 @@ async def take(task: str, here: Here, who: Who, tongue: Spoken, key: Key = None)
 
 async def take_up(here: Services, who: Subject, task: str, tongue: Tongue, key: str | None) -> TaskPage:
     """Take a task up for somebody, who signed in or came by a link."""
-    found = await _aim(here, who, task, tongue)
-    taken = await _do(here, who, task, found, key, TakeUp(instance=found.target.instance))
+    found = await aim(here, who, task, tongue)
+    taken = await do(here, who, task, found, key, TakeUp(instance=found.target.instance))
     if here.posting.sends:
         at, place = now(), (found.target.case_id, found.target.instance)
         await here.write(lambda connection: errands.confirmed(connection, *place, who.person_id, at))
@@ -205,8 +246,8 @@ async def take_up(here: Services, who: Subject, task: str, tongue: Tongue, key: 
 @router.post("/{task}/attempts")
 async def attempt(task: str, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Log a try to reach somebody; one too soon after the last is noted and not counted."""
-    found = await _aim(here, who, task, tongue)
-    return await _do(here, who, task, found, key, LogTry(instance=found.target.instance))
+    found = await aim(here, who, task, tongue)
+    return await do(here, who, task, found, key, LogTry(instance=found.target.instance))
 
 
 @router.post("/{task}/complete")
@@ -214,8 +255,8 @@ async def complete(  # noqa: PLR0913, PLR0917 - one command, whole
     request: Request, task: str, body: Complete, here: Here, who: Who, tongue: Spoken, key: Key = None
 ) -> TaskPage:
     """Record how the task ended."""
-    found = await _aim(here, who, task, tongue)
-    command = _command(who, task, key)
+    found = await aim(here, who, task, tongue)
+    command = command_of(who, task, key)
     answer = Answer(
         instance=found.target.instance,
         outcome=body.outcome,
@@ -223,7 +264,7 @@ async def complete(  # noqa: PLR0913, PLR0917 - one command, whole
         refs=await edge.seal(request, here, found.protocol, found.target.case_id, command),
     )
     at = None if body.at is None else instant(body.at)
-    return await _do(here, who, task, found, key, answer, command=command, at=at)
+    return await do(here, who, task, found, key, answer, command=command, at=at)
 
 
 @router.post("/{task}/vote")
@@ -231,38 +272,41 @@ async def vote(  # noqa: PLR0913, PLR0917 - one command, whole
     request: Request, task: str, body: Vote, here: Here, who: Who, tongue: Spoken, key: Key = None
 ) -> TaskPage:
     """Cast my role's vote, also on another agency's task; a later one replaces it until the task is decided."""
-    found = await _aim(here, who, task, tongue)
-    command = _command(who, task, key)
+    found = await aim(here, who, task, tongue)
+    command = command_of(who, task, key)
     message = CastVote(
         instance=found.target.instance,
         outcome=body.outcome,
         fields=fields_in(found.protocol, body.data),
         refs=await edge.seal(request, here, found.protocol, found.target.case_id, command),
     )
-    return await _do(here, who, task, found, key, message, command=command)
+    return await do(here, who, task, found, key, message, command=command)
 
 
 @router.post("/{task}/reassign")
 async def reassign(task: str, body: HandOver, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Hand the task to a role or person of the same agency; the clock runs on."""
-    found = await _aim(here, who, task, tongue)
+    found = await aim(here, who, task, tongue)
+    if body.person is not None:
+        whom, place = body.person, (found.target.case_id, body.role)
+        await here.read(lambda connection: handing.must_be_theirs(connection, *place, whom, found.target.agency))
     message = Reassign(instance=found.target.instance, role=body.role, person=body.person)
-    return await _do(here, who, task, found, key, message)
+    return await do(here, who, task, found, key, message)
 
 
 @router.post("/{task}/pause")
 async def pause(task: str, body: Pause, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Stop the clock until a time at the latest (a lead's act)."""
-    found = await _aim(here, who, task, tongue)
+    found = await aim(here, who, task, tongue)
     message = PauseClock(instance=found.target.instance, until=instant(body.until), reason=body.reason)
-    return await _do(here, who, task, found, key, message)
+    return await do(here, who, task, found, key, message)
 
 
 @router.post("/{task}/resume")
 async def resume(task: str, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Let the clock go on, or start a held record's task now (a lead's act)."""
-    found = await _aim(here, who, task, tongue)
-    return await _do(here, who, task, found, key, ResumeClock(instance=found.target.instance))
+    found = await aim(here, who, task, tongue)
+    return await do(here, who, task, found, key, ResumeClock(instance=found.target.instance))
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +319,7 @@ class Aim:
     tongue: Tongue
 
 
-async def _aim(here: Services, who: Subject, task: str, tongue: Tongue) -> Aim:
+async def aim(here: Services, who: Subject, task: str, tongue: Tongue) -> Aim:
     """Read, at once, all that a command about a task needs."""
 
     def ask(connection: Connection) -> Aim:
@@ -286,11 +330,12 @@ async def _aim(here: Services, who: Subject, task: str, tongue: Tongue) -> Aim:
     return await here.read(ask)
 
 
-def _command(who: Subject, task: str, key: str | None) -> str:
+def command_of(who: Subject, task: str, key: str | None) -> str:
+    """The id of somebody's command about a task: the same for the same key."""
     return command_id("task", who.person_id, task, key or str(now()))
 
 
-async def _do(  # noqa: PLR0913 - one command, whole
+async def do(  # noqa: PLR0913 - one command, whole
     here: Services,
     who: Subject,
     task: str,
@@ -306,7 +351,7 @@ async def _do(  # noqa: PLR0913 - one command, whole
     owners = standing_in(found.protocol, found.owners)
     voters = voters_of(found.protocol, found.protocol.step[found.target.step])
     actor = actors(who, voters if isinstance(body, CastVote) else owners, leads)
-    message = Input(command=command or _command(who, task, key), actor=actor, body=body, at=at)
+    message = Input(command=command or command_of(who, task, key), actor=actor, body=body, at=at)
     try:
         reply = await flows.send(here.client, found.target.case_id, message)
     except flows.UnknownCase:

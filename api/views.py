@@ -18,7 +18,7 @@ from protocol.kernel import Protocol, Slug
 from protocol.languages import DEFAULT, TONGUES, Tongue
 from protocol.state import Instant, PauseReason, Value
 from protocol.telling import Clock
-from store import cases, escalations, protocols
+from store import cases, escalations, people, protocols
 from store.escalations import NoticeView
 from store.labels import step_owner
 from store.policy import Subject
@@ -47,7 +47,7 @@ class TaskOut(Closed):
 
     ``item`` is the item of a list that it is about, ``voters`` the roles that have a vote, ``votes`` those cast: an
     outcome by role, or null where the vote lets the owner decide. ``practice``: of a case made for practice, by whose
-    own clock the time left is told.
+    own clock the time left is told. ``holder``: who of my own agency has it, by name.
     """
 
     id: str
@@ -66,6 +66,7 @@ class TaskOut(Closed):
     late: bool | None
     owners: tuple[Slug, ...]
     yours: bool
+    holder: str | None
     tries: int | None
     outcome: Slug | None
     receipt: bool | None
@@ -116,7 +117,9 @@ def page(here: Services, who: Subject, rows: list[Any], cursor: tuple[int | str,
     return JSONResponse(body, headers=headers)
 
 
-def task_out(protocol: Protocol, view: TaskView, who: Subject, clock: Clock, language: Tongue) -> TaskOut:
+def task_out(
+    protocol: Protocol, view: TaskView, who: Subject, clock: Clock, language: Tongue, holder: str | None
+) -> TaskOut:
     """A task with its clock explained."""
     at = now() + view.ahead
     inside = view.full and step_owner(protocol, view.step) == who.agency
@@ -141,6 +144,7 @@ def task_out(protocol: Protocol, view: TaskView, who: Subject, clock: Clock, lan
         late=None if not view.full else view.missed_at is not None,
         owners=view.owners,
         yours=view.person == who.person_id,
+        holder=holder,
         tries=view.tries,
         outcome=view.outcome,
         receipt=view.receipt,
@@ -185,6 +189,9 @@ def _clock(view: TaskView, fields: dict[Slug, Value], told: list[NoticeView]) ->
 def tasks_out(connection: Connection, who: Subject, rows: tuple[TaskView, ...], language: Tongue) -> list[TaskOut]:
     """Tasks with their clocks in a language, and who was told of each."""
     fields = cases.fields_of(connection, who, sorted({each.case_id for each in rows}))
+    names: dict[str, str] = {}
+    if any(each.person is not None and each.agency == who.agency for each in rows):
+        names = people.names(connection, who.agency)
     told: dict[str, list[NoticeView]] = {}
     for case_id in sorted({each.case_id for each in rows if each.missed_at is not None or not each.full}):
         for notice in escalations.escalations(connection, who, case_id=case_id).rows:
@@ -196,6 +203,7 @@ def tasks_out(connection: Connection, who: Subject, rows: tuple[TaskView, ...], 
             who,
             _clock(each, fields[each.case_id], told.get(each.id, [])),
             language,
+            names.get(each.person or "") if each.agency == who.agency else None,
         )
         for each in rows
     ]

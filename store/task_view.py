@@ -48,6 +48,7 @@ class TaskView:
     round: int | None = None
     held: bool | None = None
     receipt: bool | None = None
+    outside: bool | None = None
     starts_at: Instant | None = None
     due_at: Instant | None = None
     was_due_at: Instant | None = None
@@ -88,6 +89,7 @@ MASKED = (
     task.c.round,
     task.c.held,
     task.c.receipt,
+    task.c.outside,
     task.c.starts_at,
     task.c.due_at,
     task.c.was_due_at,

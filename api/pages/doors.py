@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from api import cookies
 from api.deps import Here, Services, now
 from api.pages.asking import Api, Unanswered
-from api.pages.rendering import TONGUE, page, say, style, stylesheet, tongue_of
+from api.pages.rendering import HEADERS, TONGUE, kept, page, say, tongue_of
 from api.signin import SignIn, sign_in
 from protocol.errors import HandoffError
 from protocol.languages import TONGUES
@@ -29,8 +29,8 @@ INBOX = "/i"
 
 @router.get("/static/{name}")
 async def static(name: str) -> Response:
-    """The style sheet."""
-    return stylesheet() if name == style()[0] else Response(status_code=404)
+    """The style sheet and the script."""
+    return kept(name)
 
 
 @router.get("/favicon.ico")
@@ -116,7 +116,11 @@ async def hide(request: Request, here: Here) -> Response:
     """Away at once: the session ends here and on the way to a page that anybody looks at."""
     with suppress(Unanswered):
         await Api(request, tongue_of(request)).tell("/sign-out")
-    made = RedirectResponse(QUIET if request.query_params.get("to") != "door" else "/in", 303)
+    made: Response = RedirectResponse("/in", 303)
+    if request.query_params.get("to") != "door":
+        # An empty page at once, which goes on by itself: browsers hold a form's redirect to form-action too, and would
+        # stay where they were.
+        made = Response("", media_type="text/html", headers={**HEADERS, "Refresh": f"0; url={QUIET}"})
     cookies.take(made, here.settings, cookies.SESSION)
     # Without "storage": the known device stays known. The pages themselves are gone from the browser's memory.
     made.headers["Clear-Site-Data"] = '"cache"'

@@ -26,7 +26,8 @@ from protocol.wording import words
 FOLDER = Path(__file__).parent
 TONGUE = "handoff-language"
 CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {"Content-Security-Policy": CSP, "Referrer-Policy": "same-origin"}
 """A page's forms are sent here, and the browser says from where they come."""
@@ -54,8 +55,18 @@ def say(tongue: str) -> Callable[[str], str]:
 @cache
 def style() -> tuple[str, bytes]:
     """The style sheet's name, which changes with it, and its content."""
-    data = (FOLDER / "static" / "app.css").read_bytes()
-    return f"app-{hashlib.sha256(data).hexdigest()[:12]}.css", data
+    return _named("css")
+
+
+@cache
+def script() -> tuple[str, bytes]:
+    """The same of the one script, which no page needs."""
+    return _named("js")
+
+
+def _named(ending: str) -> tuple[str, bytes]:
+    data = (FOLDER / "static" / f"app.{ending}").read_bytes()
+    return f"app-{hashlib.sha256(data).hexdigest()[:12]}.{ending}", data
 
 
 @cache
@@ -102,6 +113,7 @@ def page(request: Request, template: str, title: str, *, status: int = 200, **to
             tongue=tongue,
             tongues=[(each, NAMES.get(each, each)) for each in TONGUES],
             style=f"/static/{style()[0]}",
+            script=f"/static/{script()[0]}",
             here=request.url.path,
             **{"who": None, "nav": (), **told},
         )
@@ -109,6 +121,10 @@ def page(request: Request, template: str, title: str, *, status: int = 200, **to
     return HTMLResponse(html, status_code=status, headers=HEADERS)
 
 
-def stylesheet() -> Response:
-    """The style sheet, kept by browsers: its name changes with it."""
-    return Response(style()[1], media_type="text/css", headers={"Cache-Control": "public, max-age=31536000, immutable"})
+def kept(name: str) -> Response:
+    """The style sheet or the script, kept by browsers: their names change with them. 404 for any other name."""
+    for (known, data), kind in ((style(), "text/css"), (script(), "text/javascript")):
+        if name == known:
+            headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+            return Response(data, media_type=kind, headers=headers)
+    return Response(status_code=404)

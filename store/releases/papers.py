@@ -37,6 +37,8 @@ class Kind(StrEnum):
     WORD = "word"
     UNTOLD = "untold"
     """A release that was taken back while its custodian did not answer, and is to be told of it."""
+    PASSED = "passed"
+    """That somebody passed a duty on, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

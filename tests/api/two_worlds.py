@@ -52,6 +52,7 @@ BODIES: dict[str, object] = {
     "complete": {"outcome": "given"},
     "vote": {"outcome": "given"},
     "reassign": {"role": "patrol"},
+    "pass-on": {"reason": "not-now"},
     "pause": {"until": "2026-03-07T12:00:00Z", "reason": "other"},
     "holds": {"reason": "subpoena", "review_at": "2026-03-20T12:00:00Z"},
     "keep": {"review_at": "2026-03-20T12:00:00Z"},

@@ -11,7 +11,10 @@ from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from sqlalchemy import update
 
+from store.accounts.tables import signed_in
+from store.session import Database
 from tests.installation import Installation, installed
 
 P1 = "post-arrest-advocacy"
@@ -53,6 +56,8 @@ class Tab:
     url: str
     wrong: list[str] = field(default_factory=list)
     presses: int = 0
+    away: bool = False
+    """Whether it leaves the site, or loses it, on purpose."""
 
     def open(self, path: str) -> None:
         """Go to an address of the site."""
@@ -75,12 +80,12 @@ class Tab:
 
     def hear(self, said: ConsoleMessage) -> None:
         """Note what the browser complains of, broken rules of the page's own policy among it."""
-        if said.type in {"error", "warning"} and "status of 4" not in said.text:
+        if said.type in {"error", "warning"} and "status of 4" not in said.text and not self.away:
             self.wrong.append(said.text)
 
     def watch(self, response: Response) -> None:
         """Note what goes to another host, or fails."""
-        if urlsplit(response.url).netloc != urlsplit(self.url).netloc:
+        if urlsplit(response.url).netloc != urlsplit(self.url).netloc and not self.away:
             self.wrong.append(f"asked {response.url}")
         if response.status >= 500:
             self.wrong.append(f"{response.status} {response.url}")
@@ -133,3 +138,11 @@ def referred(here: Installation) -> str:
     done = here.ask("patrol", "POST", f"/tasks/{task_of(here, 'patrol', case, 'referral')}/complete", body)
     assert done.status_code == 200, done.text
     return task_of(here, "advocate", case, "custody-check")
+
+
+def end_sessions(here: Installation) -> None:
+    """Let every session run out, as time would; what is kept of it stays until it is swept."""
+    database = Database(f"sqlite:///{here.data / 'handoff.db'}")
+    with database.write() as connection:
+        connection.execute(update(signed_in).values(seen_at=0))
+    database.close()

@@ -10,10 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 from playwright.sync_api import Page, expect
-from sqlalchemy import update
 
-from store.accounts.tables import signed_in
-from store.session import Database
 from tests.installation import ROOT, Installation
 from tests.pages.conftest import CANARY, DESKTOP, PHONE, Tab, referred, report, task_of
 
@@ -83,51 +80,6 @@ def test_who_was_told_is_no_promise_of_safety(here: Installation, new_tab: Tabs)
             tab.press("button", "Español")
         tab.open(f"/c/{code}")
         assert words in tab.page.locator("section[aria-labelledby=told]").inner_text()
-
-
-def test_a_form_survives_the_end_of_its_session(here: Installation, new_tab: Tabs) -> None:
-    """Signed out in mid-form, the words come back after signing in, to the same person and to nobody else."""
-    case = report(here)
-    task = task_of(here, "patrol", case, "referral")
-    tab = new_tab(script=False)
-    tab.be("Patrol One")
-    tab.open(f"/i/{task}/record/given")
-    tab.page.get_by_label("Safe numbers").fill(CANARY)
-    end_sessions(here)
-    tab.press("button", "Save")
-    expect(tab.page.get_by_text("You were signed out. Nothing was lost.")).to_be_visible()
-    assert CANARY not in tab.page.content()
-    tab.page.get_by_label("Be", exact=True).select_option(label="Patrol One")
-    tab.press("button", "Go in")
-    tab.press("button", "Check and save")
-    assert tab.page.get_by_label("Safe numbers").input_value() == CANARY
-    tab.press("button", "Save")
-    expect(tab.page.get_by_text("This item ended. Nothing to do.")).to_be_visible()
-
-
-def test_of_two_who_record_the_same_the_second_keeps_their_words(here: Installation, new_tab: Tabs) -> None:
-    """One wins; the other sees that it was recorded, and every word they wrote."""
-    case = report(here)
-    task = task_of(here, "patrol", case, "referral")
-    tab = new_tab()
-    tab.be("Patrol One")
-    tab.open(f"/i/{task}/record/given")
-    tab.page.get_by_label("Safe numbers").fill(CANARY)
-    body = {"outcome": "given", "vault": {"safe-numbers": "+1-555-0101"}}
-    assert here.ask("sergeant", "POST", f"/tasks/{task}/complete", body).status_code == 200
-    tab.press("button", "Save")
-    assert "Yours was not saved." in tab.page.content()
-    assert CANARY in tab.page.content()
-
-
-def test_hiding_leaves_at_once_and_leads_back_to_the_door(here: Installation, new_tab: Tabs) -> None:
-    """One press ends the session; the page behind it is the door."""
-    tab = new_tab(script=False)
-    tab.be("Advocate One")
-    tab.page.get_by_role("button", name="Sign out").click()
-    assert tab.heading() == "Sign in"
-    tab.open("/i")
-    assert tab.heading() == "Sign in"
 
 
 def test_everything_is_in_spanish_for_who_chooses_it(here: Installation, new_tab: Tabs) -> None:
@@ -299,14 +251,6 @@ def _tab_to(page: Page, name: str) -> None:
 
 def _fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
-
-
-def end_sessions(here: Installation) -> None:
-    """Let every session run out, as time would; what is kept of it stays until it is swept."""
-    database = Database(f"sqlite:///{here.data / 'handoff.db'}")
-    with database.write() as connection:
-        connection.execute(update(signed_in).values(seen_at=0))
-    database.close()
 
 
 def test_every_sentence_of_the_pages_is_in_every_language() -> None:

@@ -1,0 +1,287 @@
+"""The usability tasks by their numbers (1 to 10, 17 to 19): presses counted, a second for each, words typed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.installation import Installation, installed
+from tests.pages.conftest import CANARY, Tab, end_sessions, referred, report, task_of
+from tests.pages.telephones import Telephones, answer, reached, telephones
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+Tabs = Callable[..., Tab]
+ADVOCATE, BACKUP = "+15550100201", "+15550100202"
+SCRIPTS = pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+
+
+@pytest.fixture(scope="module")
+def rings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Telephones, str]]:
+    """Telephones, and the file of an installation that texts them."""
+    with telephones(tmp_path_factory.mktemp("telephones")) as (found, file):
+        yield found, str(file)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory, rings: tuple[Telephones, str]) -> Iterator[Installation]:
+    """An installation that texts its people."""
+    more = {"HANDOFF_NOTICES_FILE": rings[1]}
+    with installed(tmp_path_factory.mktemp("usability") / "data", more=more) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def phones(here: Installation, rings: tuple[Telephones, str]) -> Telephones:
+    """The advocate and the backup are texted."""
+    reached(here, "advocate", ADVOCATE)
+    reached(here, "backup", BACKUP)
+    return rings[0]
+
+
+def called(here: Installation) -> str:
+    """A first call that is the advocate's to make; its task."""
+    task = referred(here)
+    assert here.ask("advocate", "POST", f"/tasks/{task}/complete", {"outcome": "held"}).status_code == 200
+    return task_of(here, "advocate", here.get("advocate", f"/tasks/{task}")["task"]["case"], "first-call")
+
+
+def test_1_a_duty_is_taken_from_the_text(here: Installation, phones: Telephones) -> None:
+    """One reply, no sign-in, confirmed within ten seconds."""
+    seen = len(phones.to(ADVOCATE))
+    task = referred(here)
+    begun = time.monotonic()
+    code = re.search(r"Reply (\d{3}) to take it", phones.text(ADVOCATE, seen))
+    assert code is not None
+    answer(here, ADVOCATE, code[1])
+    assert phones.text(ADVOCATE, seen + 1).startswith("Rota: you have it.")
+    assert time.monotonic() - begun < 10
+    assert here.get("advocate", f"/tasks/{task}")["task"]["yours"]
+
+
+@SCRIPTS
+def test_2_from_a_locked_phone_to_a_safe_number(here: Installation, new_tab: Tabs, *, script: bool) -> None:
+    """Five presses at most; who looked is written down; a link calls it; it is gone when the tab is left or printed."""
+    task = called(here)
+    tab = new_tab(script=script)
+    tab.open(f"/i/{task}")
+    tab.page.get_by_label("Be", exact=True).select_option(label="Advocate One")
+    tab.press("button", "Go in")
+    tab.open(f"/i/{task}")
+    tab.press("button", "Show safe numbers")
+    assert CANARY in tab.page.locator("main").inner_text()
+    assert tab.presses <= 5
+    call = tab.page.get_by_role("link", name="Call +1-555-0100")
+    assert call.get_attribute("href") == "tel:+15550100"
+    case = here.get("advocate", f"/tasks/{task}")["task"]["case"]
+    rows = here.get("supervisor", f"/cases/{case}/readers")["items"]
+    assert any("slot:safe-numbers" in (each["fields"] or ()) for each in rows)
+    tab.page.emulate_media(media="print")
+    assert not tab.page.get_by_text(CANARY).is_visible()
+    tab.page.emulate_media(media="screen")
+    if script:
+        tab.page.evaluate("dispatchEvent(new Event('pagehide'))")
+        assert CANARY not in tab.page.content()
+
+
+def test_3_a_try_is_logged_in_one_press(here: Installation, new_tab: Tabs) -> None:
+    """One press, no word; the page says how many of how many."""
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    tab.open(f"/i/{called(here)}")
+    assert "0 of 3" in tab.page.locator("main").inner_text()
+    tab.press("button", "No answer: log a try")
+    assert "1 of 3" in tab.page.locator("main").inner_text()
+    assert tab.presses == 1
+
+
+def test_4_what_happened_is_recorded_in_four_presses(here: Installation, new_tab: Tabs) -> None:
+    """Talked, saved: no word is typed, what others will see is said before, and the time it was saved after."""
+    task = called(here)
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    tab.open("/i")
+    begun = time.monotonic()
+    tab.open(f"/i/{task}")
+    tab.press("link", "Talked")
+    assert "Others see nothing of this." in tab.page.locator("main").inner_text()
+    tab.press("button", "Save")
+    expect(tab.page.get_by_role("status").filter(has_text="Saved ")).to_be_visible()
+    assert tab.presses + time.monotonic() - begun < 15
+    assert tab.presses <= 4
+
+
+@SCRIPTS
+def test_5_who_knows_someone_passes_it_on(
+    here: Installation, new_tab: Tabs, phones: Telephones, *, script: bool
+) -> None:
+    """Three presses; the backup is texted at once; then there is nothing here; only the lead sees why."""
+    task = called(here)
+    found = here.get("advocate", f"/tasks/{task}")["task"]
+    assert here.ask("advocate", "POST", f"/tasks/{task}/take").status_code == 200
+    seen = len(phones.to(BACKUP))
+    tab = new_tab(script=script)
+    tab.be("Advocate One")
+    tab.open(f"/i/{task}")
+    tab.presses += 1
+    tab.page.get_by_text("I cannot do this").click()
+    tab.press("radio", "I know someone in this case")
+    tab.press("button", "Pass on")
+    assert tab.presses == 3
+    expect(tab.page.get_by_text("Passed on. The next person is told now.")).to_be_visible()
+    begun = time.monotonic()
+    assert "1 item" in phones.text(BACKUP, seen)
+    assert time.monotonic() - begun < 5
+    for path in (f"/i/{task}", f"/c/{found['code']}"):
+        tab.open(path)
+        assert "Nothing here for you." in tab.page.locator("main").inner_text()
+    assert here.ask("backup", "GET", f"/cases/{found['case']}/passes").status_code == 404
+    (why,) = here.get("supervisor", f"/cases/{found['case']}/passes")
+    assert (why["name"], why["reason"], why["step"]) == ("Advocate One", "knows-somebody", "first-call")
+    lead = new_tab(script=script)
+    lead.be("Supervisor One")
+    lead.open(f"/i/{task}")
+    assert "I know someone in this case" in lead.page.locator("[aria-labelledby=passes]").inner_text()
+
+
+def test_what_nobody_has_is_passed_on_with_its_whole_ladder(here: Installation, phones: Telephones) -> None:
+    """Who cannot take it says so; the next is told at once, and the take-up clock runs on."""
+    seen = len(phones.to(BACKUP))
+    task = referred(here)
+    before = here.get("advocate", f"/tasks/{task}")["task"]
+    done = here.ask("advocate", "POST", f"/tasks/{task}/pass-on", {"reason": "another-call"})
+    assert done.json() == {"to": None, "told": True}
+    assert "1 item" in phones.text(BACKUP, seen)
+    after = here.get("advocate", f"/tasks/{task}")["task"]
+    assert (after["taken_at"], after["due_at"]) == (None, before["due_at"])
+    assert here.ask("patrol", "POST", f"/tasks/{task}/pass-on", {"reason": "not-now"}).status_code == 404
+    assert here.ask("director", "POST", f"/tasks/{task}/take").status_code == 200
+    late = here.ask("advocate", "POST", f"/tasks/{task}/pass-on", {"reason": "not-now"})
+    assert (late.status_code, late.json()["code"]) == (403, "NOT_YOURS")
+
+
+@SCRIPTS
+def test_6_hide_then_back_shows_the_door(here: Installation, new_tab: Tabs, *, script: bool) -> None:
+    """One press, blank at once, on to the weather; and the way back shows the door."""
+    task = called(here)
+    tab = new_tab(script=script)
+    tab.be("Advocate One")
+    tab.open(f"/i/{task}")
+    tab.page.route("https://www.weather.gov/**", lambda route: route.fulfill(body="<h1>Sunny</h1>"))
+    tab.away = True
+    tab.press("button", "Hide")
+    tab.page.wait_for_url("https://www.weather.gov/")
+    tab.page.go_back()
+    assert tab.page.locator("h1").inner_text() == "Sign in"
+    assert tab.presses == 1
+
+
+def test_shift_three_times_hides(here: Installation, new_tab: Tabs) -> None:
+    """From anywhere on a page, without looking for a button."""
+    tab = new_tab()
+    tab.be("Advocate One")
+    tab.page.route("https://www.weather.gov/**", lambda route: route.fulfill(body="<h1>Sunny</h1>"))
+    tab.away = True
+    for _ in range(3):
+        tab.page.keyboard.press("Shift")
+    tab.page.wait_for_url("https://www.weather.gov/")
+
+
+@SCRIPTS
+def test_7_a_session_that_ends_in_mid_form_loses_no_word(here: Installation, new_tab: Tabs, *, script: bool) -> None:
+    """120 words come back after signing in, to their writer alone; three presses after that they are saved."""
+    case = report(here)
+    task = task_of(here, "patrol", case, "referral")
+    words = " ".join(["after", "nine", CANARY.replace(" ", "-"), "only"] * 30)
+    tab = new_tab(script=script)
+    tab.be("Patrol One")
+    tab.open(f"/i/{task}/record/given")
+    tab.page.get_by_label("Safe numbers").fill(words)
+    end_sessions(here)
+    tab.press("button", "Save")
+    expect(tab.page.get_by_text("You were signed out. Nothing was lost.")).to_be_visible()
+    assert CANARY.replace(" ", "-") not in tab.page.content()
+    tab.page.get_by_label("Be", exact=True).select_option(label="Patrol One")
+    tab.presses = 0
+    tab.press("button", "Go in")
+    tab.press("button", "Check and save")
+    assert tab.page.get_by_label("Safe numbers").input_value() == words
+    tab.press("button", "Save")
+    expect(tab.page.get_by_text("This item ended. Nothing to do.", exact=True)).to_be_visible()
+    assert tab.presses == 3
+
+
+def test_8_no_connection_loses_nothing(here: Installation, new_tab: Tabs) -> None:
+    """The network is cut: a message within two seconds, the words still there; sent again, they are saved once."""
+    case = report(here)
+    task = task_of(here, "patrol", case, "referral")
+    tab = new_tab()
+    tab.be("Patrol One")
+    tab.open(f"/i/{task}/record/given")
+    tab.page.get_by_label("Safe numbers").fill(CANARY)
+    tab.away = True
+    tab.page.context.set_offline(True)
+    tab.press("button", "Save")
+    expect(tab.page.get_by_text("Not sent: no connection.")).to_be_visible(timeout=2_000)
+    assert tab.page.get_by_label("Safe numbers").input_value() == CANARY
+    tab.page.context.set_offline(False)
+    tab.press("button", "Save")
+    expect(tab.page.get_by_text("This item ended. Nothing to do.", exact=True)).to_be_visible()
+    ended = [each for each in here.get("patrol", f"/cases/{case}/timeline") if each["kind"] == "step-ended"]
+    assert len(ended) == 1
+
+
+def test_9_of_two_who_save_at_once_one_wins(here: Installation, new_tab: Tabs) -> None:
+    """The other sees who was faster, when, and every word they wrote; a second press of the winner's is no loss."""
+    case = report(here)
+    task = task_of(here, "patrol", case, "referral")
+    slow, fast = new_tab(script=False), new_tab(script=False)
+    for tab, name in ((slow, "Patrol One"), (fast, "Sergeant One")):
+        tab.be(name)
+        tab.open(f"/i/{task}/record/given")
+        tab.page.get_by_label("Safe numbers").fill(f"{CANARY} {name}")
+    fast.press("button", "Save")
+    expect(fast.page.get_by_text("This item ended. Nothing to do.", exact=True)).to_be_visible()
+    slow.press("button", "Save")
+    expect(slow.page.get_by_text("Yours was not saved.")).to_be_visible()
+    said = slow.page.locator("main").inner_text()
+    assert re.search(r"Sergeant One recorded this: \w+ \d+ \w+, \d+:\d\d\s[AP]M", said), said
+    assert f"{CANARY} Patrol One" in said
+    fast.page.go_back()
+    assert "Already saved" in fast.page.locator(".problem").inner_text()
+
+
+def test_10_why_then_and_who_is_told_next(here: Installation, new_tab: Tabs) -> None:
+    """One press opens why; the whole clock has sixty words at most, in both languages."""
+    task = called(here)
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    tab.open(f"/i/{task}")
+    tab.presses += 1
+    tab.page.locator("main summary").first.click()
+    said = tab.page.locator("main .why").first.inner_text()
+    assert "If" in said
+    for tongue in ("en", "es"):
+        clock = here.ask("advocate", "GET", f"/tasks/{task}", None, **{"Accept-Language": tongue}).json()["task"][
+            "clock"
+        ]
+        assert 10 < len(" ".join(clock.values()).split()) <= 60
+    assert tab.presses == 1
+
+
+def test_all_contact_stops_with_one_press_and_a_yes(here: Installation, new_tab: Tabs) -> None:
+    """No reason; every open call ends, and other agencies see what they saw before."""
+    task = called(here)
+    case = here.get("advocate", f"/tasks/{task}")["task"]["case"]
+    before = [each["status"] for each in here.get("police-records", f"/cases/{case}")["tasks"]]
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    tab.open(f"/i/{task}")
+    tab.page.get_by_text("Stop all contact").click()
+    tab.press("button", "Yes, stop")
+    expect(tab.page.get_by_text("This item ended. Nothing to do.", exact=True)).to_be_visible()
+    assert not [each for each in here.get("advocate", "/tasks?limit=200")["items"] if each["case"] == case]
+    assert before == [each["status"] for each in here.get("police-records", f"/cases/{case}")["tasks"]]
