@@ -111,7 +111,8 @@ NOT_VISITED = {
 FORMS: dict[str, dict[str, str]] = {
     "/c/{code}/show/{slot}": {},
     "/b/read/{notice}": {},
-    "/i/{task}/{act}": {"outcome": "given", "role": "patrol"},
+    "/i/{task}/show/{slot}": {},
+    "/i/{task}/{act}": {"outcome": "given", "to": "patrol", "reason": "not-now"},
 }
 """What is sent from the pages' forms about cases, by where it is sent."""
 
