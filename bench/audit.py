@@ -50,9 +50,7 @@ def measure() -> None:
 
 def _databases(folder: Path) -> Iterator[tuple[str, str]]:
     yield "SQLite", f"sqlite:///{folder / 'audit.db'}"
-    (folder / "postgres").mkdir()
-    folder.chmod(0o755)
-    with postgres(folder / "postgres", fsync=True) as url:
+    with postgres(fsync=True) as url:
         yield "PostgreSQL", url
 
 

@@ -66,20 +66,25 @@ async def client(temporal_server: str, case_keys: DerivedCaseKeys) -> Client:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A real PostgreSQL's URL, as SQLAlchemy writes it."""
-    with servers.postgres(tmp_path_factory.mktemp("postgres")) as url:
+    with servers.postgres() as url:
         yield url
+
+
+def new_database(postgres_url: str, template: str = "template1") -> str:
+    """The URL of a new database that is as its template is."""
+    name = f"test_{uuid4().hex}"
+    url = make_url(postgres_url)
+    with psycopg.connect(f"postgresql://handoff@127.0.0.1:{url.port}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
+    return url.set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
 def postgres_database_url(postgres_url: str) -> str:
     """The URL of a new, empty database."""
-    name = f"test_{uuid4().hex}"
-    url = make_url(postgres_url)
-    with psycopg.connect(f"postgresql://handoff@127.0.0.1:{url.port}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return url.set(database=name).render_as_string(hide_password=False)
+    return new_database(postgres_url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

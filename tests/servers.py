@@ -8,6 +8,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -31,9 +32,9 @@ def until(found: Callable[[], bool], what: str, within: float = PATIENCE) -> Non
         signal.sigtimedwait([], 0.05)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes], asking: signal.Signals = signal.SIGTERM) -> None:
     """Stop a server and what it started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number in (asking, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -68,39 +69,39 @@ def postgres_programs() -> Path:
 
 
 @contextlib.contextmanager
-def postgres(folder: Path, *, fsync: bool = False) -> Iterator[str]:
+def postgres(*, fsync: bool = False) -> Iterator[str]:
     """A running PostgreSQL on a new folder; gives a URL of its first database, as SQLAlchemy writes it.
 
-    Nothing of a test outlives the machine's power, so ``fsync`` is for what is measured.
+    Nothing of a test outlives the machine's power, nor is read so often that old rows matter, so ``fsync`` is for what
+    is measured. Its user must pass the folder's parents: pytest closes its own to others whenever a run begins.
     """
     programs, (port,) = postgres_programs(), free_ports(1)
-    data = folder / "data"
-    user: str | None = None
-    if os.geteuid() == 0:
-        user = "postgres"
-        account = pwd.getpwnam(user)
-        os.chown(folder, account.pw_uid, account.pw_gid)
-        for parent in folder.parents[:3]:
-            if parent.stat().st_uid == 0 and parent != Path("/tmp") and not parent.stat().st_mode & 0o001:  # noqa: S108
-                parent.chmod(parent.stat().st_mode | 0o011)
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-U", "handoff", "-A", "trust", "-E", "UTF8", "--no-sync"],
-        check=True, stdout=subprocess.DEVNULL, user=user, cwd="/",
-    )  # fmt: skip
-    rules = data / "pg_hba.conf"
-    rules.write_text(f"host all {WITH_PASSWORD} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
-    safe = f"fsync={'on' if fsync else 'off'}"
-    with (folder / "postgres.log").open("ab") as log:
-        process = subprocess.Popen(
-            [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, "-c", safe],
-            stdout=log, stderr=log, user=user, cwd="/", start_new_session=True,
+    careless = ("fsync=off", "full_page_writes=off", "autovacuum=off")
+    options = [word for each in (("fsync=on",) if fsync else careless) for word in ("-c", each)]
+    user = "postgres" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="handoff-postgres-") as name:
+        folder, data = Path(name), Path(name) / "data"
+        if user is not None:
+            account = pwd.getpwnam(user)
+            os.chown(folder, account.pw_uid, account.pw_gid)
+        subprocess.run(
+            [programs / "initdb", "-D", data, "-U", "handoff", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            check=True, stdout=subprocess.DEVNULL, user=user, cwd="/",
         )  # fmt: skip
-    try:
-        until(lambda: process.poll() is not None or _answers(port), "PostgreSQL")
-        assert process.poll() is None, (folder / "postgres.log").read_text()
-        yield f"postgresql+psycopg://handoff@127.0.0.1:{port}/postgres"
-    finally:
-        stop(process)
+        rules = data / "pg_hba.conf"
+        rules.write_text(f"host all {WITH_PASSWORD} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        with (folder / "postgres.log").open("ab") as log:
+            process = subprocess.Popen(
+                [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", data, *options],
+                stdout=log, stderr=log, user=user, cwd="/", start_new_session=True,
+            )  # fmt: skip
+        try:
+            until(lambda: process.poll() is not None or _answers(port), "PostgreSQL")
+            assert process.poll() is None, (folder / "postgres.log").read_text()
+            yield f"postgresql+psycopg://handoff@127.0.0.1:{port}/postgres"
+        finally:
+            # At once: asked politely it waits for its clients, and then writes what is thrown away.
+            stop(process, signal.SIGQUIT)
 
 
 def _answers(port: int) -> bool:

@@ -12,6 +12,7 @@ from store.migrating import tables as _moves  # noqa: F401 - as below
 from store.notices import tables as _notices  # noqa: F401 - as below
 from store.policy import tables as _shields  # noqa: F401 - its tables are in the metadata by being imported
 from store.releases import tables as release_tables
+from store.revisions import tables as _revisions  # noqa: F401 - as below
 
 _ = account_tables, audit_tables, release_tables
 """Its tables are on the same metadata."""

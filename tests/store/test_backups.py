@@ -12,7 +12,6 @@ import pytest
 
 from protocol.errors import HandoffError
 from runtime.settings import Settings
-from store import schema
 from store.custodian.local import CustodianProcess, LocalCustodian
 from store.custodian.port import Grant
 from store.erasure import backups, opening, orders
@@ -49,7 +48,6 @@ class Place:
         self.settings.make_folders()
         self.custodian = custodian
         self.main_to, self.keys_to = folder / "backups", folder / "backups-of-keys"
-        schema.upgrade(url)
         with self.open() as database:
             ended(database, custodian)
             with database.read() as connection:
@@ -85,8 +83,8 @@ class Place:
 
 
 @pytest.fixture
-def place(database_url: str, tmp_path: Path, process: CustodianProcess) -> Place:
-    return Place(database_url, tmp_path, process.custodian)
+def place(migrated_url: str, tmp_path: Path, process: CustodianProcess) -> Place:
+    return Place(migrated_url, tmp_path, process.custodian)
 
 
 async def test_a_restored_backup_of_any_earlier_day_holds_nothing_that_was_erased(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,15 @@ from sqlalchemy import insert, select
 from protocol.errors import HandoffError
 from store import edge_tables, ids, schema, tables
 from store.session import Database
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty database that was migrated from its first revision to its last."""
+    schema.upgrade(database_url)
+    made = Database(database_url)
+    yield made
+    made.close()
 
 
 def test_the_migrated_schema_is_the_metadata(database: Database) -> None:
