@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -23,6 +24,7 @@ from api import (
     figures,
     glass,
     have_it,
+    identity,
     incidents,
     keyholders,
     migrations,
@@ -41,7 +43,7 @@ from api import (
     staff,
     tasks,
 )
-from api.deps import Here, Services, Who
+from api.deps import Here, Services, Who, now
 from api.edge import Edge
 from api.guard import Guard
 from api.pages import cases as case_pages
@@ -50,7 +52,7 @@ from api.pages import revisions as revision_pages
 from api.views import Closed
 from protocol.kernel import Slug
 from runtime import oidc
-from runtime.codec import site_secret
+from runtime.codec import site_secret, site_token
 from runtime.posting import config as posting
 from runtime.settings import Settings
 from runtime.temporal import connect
@@ -64,6 +66,7 @@ from store.session import Database
 
 log = structlog.get_logger("api")
 VERSION = "0.1.0"
+METRICS = "metrics.token"
 
 
 class Me(Closed):
@@ -95,6 +98,7 @@ async def open_services(settings: Settings) -> Services:
         case_key=site_secret(settings.engine_keys, "cases.key"),
         page_key=site_secret(settings.engine_keys, "pages.key"),
         site_key=site_key.of_folder(settings.engine_keys),
+        metrics_token=site_token(settings.engine_keys, METRICS),
         account_key=site_secret(settings.engine_keys, ACCOUNTS_KEY),
         services=oidc.read(settings.oidc_file),
         posting=posting.read(settings.notices_file),
@@ -203,8 +207,13 @@ def _measure(app: FastAPI) -> None:
     seconds = Histogram("handoff_request_seconds", "Seconds to answer, by route", ["route"], registry=registry)
 
     @app.get("/metrics")
-    async def metrics() -> Response:
-        """Figures for Prometheus: nothing by case, person or agency."""
+    async def metrics(request: Request) -> Response:
+        """Figures for Prometheus, for who has the operator's token: nothing by case, person or agency."""
+        here: Services = request.app.state.services
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not here.metrics_token or not hmac.compare_digest(given.encode(), here.metrics_token.encode()):
+            says = f"figures are for who brings the token in {METRICS} of the engine's keys"
+            raise identity.stranger(request, here, now(), says)
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     @app.middleware("http")

@@ -23,6 +23,7 @@ from store.labels import agency_owner, field_owner, step_owner
 from store.linked import LinkView
 from store.paging import Page
 from store.policy import Subject, unknown
+from store.policy.table import Condition
 from store.policy.values import may_open
 from store.releases import glass
 from store.session import Connection
@@ -256,29 +257,30 @@ def _data(protocol: Protocol, row: timeline.TimelineRow) -> dict[str, JsonValue]
 @router.get("/cases/{case}/protected/{slot}")
 async def opened(case: str, slot: Slug, here: Here, who: Who, why: Slug = "case-page") -> JSONResponse:
     """Open a protected value for a person of the agency that keeps it; written down before it is opened."""
-    found, ground = await here.read(lambda connection: _openable(connection, who, case, slot))
+    found, ground, broken = await here.read(lambda connection: _openable(connection, who, case, slot))
     refs = [each.ref for each in found.slots if each.slot == slot]
     case_id = found.case.case_id
     values = await run_in_threadpool(
         lambda: vault.open_values(
-            here.database, here.custodian, who, case_id, refs[-1:], why=why, now=now(), ground=ground
+            *(here.database, here.custodian, who, case_id, refs[-1:]), why=why, now=now(), ground=ground, glass=broken
         )
     )
     headers = {"Cache-Control": "no-store"}
     return JSONResponse({"slot": slot, "value": values[refs[-1]].reveal()}, headers=headers)
 
 
-def _openable(connection: Connection, who: Subject, case: str, slot: Slug) -> tuple[cases.CaseView, str]:
-    """The case, if its reader may open this value of it, and by what right."""
+def _openable(connection: Connection, who: Subject, case: str, slot: Slug) -> tuple[cases.CaseView, str, str | None]:
+    """The case, if its reader may open this value of it, by what right, and through which glass if it is by that."""
     found = cases.one(connection, who, case)
     protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
     known = protocol.slot.get(slot)
     mine = known is not None and known.keeper == who.agency
-    broken = glass.broken(connection, who.agency, found.case.case_id, now()) if mine else frozenset()
-    decision = may_open(connection, who, protocol, found.case.case_id, slot, broken)
+    broken = glass.broken(connection, who.agency, found.case.case_id, now()) if mine else {}
+    decision = may_open(connection, who, protocol, found.case.case_id, slot, frozenset(broken))
     if not decision.allowed or not any(each.slot == slot for each in found.slots):
         raise unknown("value")
-    return found, decision.ground
+    through = broken.get(who.person_id) if Condition.BROKEN_GLASS in decision.ground.split("+") else None
+    return found, decision.ground, through
 
 
 @router.get("/handoffs")

@@ -60,6 +60,7 @@ class Services:
     page_key: bytes
     site_key: SiteKey
     account_key: bytes
+    metrics_token: str = ""
     limits: Limits = field(default_factory=Limits)
     services: tuple[SignInService, ...] = ()
     posting: Posting = field(default_factory=Posting)

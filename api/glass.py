@@ -82,7 +82,9 @@ async def ask(case: str, body: GlassIn, request: Request, here: Here, who: StepU
     """Ask a second person for their yes to my seeing a case that is not mine."""
     said = note(request, "reason")
     made = await run_in_threadpool(
-        lambda: breaking.ask(here.database, who, case, body.reason, minutes=body.minutes, said=said, now=now())
+        lambda: breaking.ask(
+            *(here.database, here.custodian, who, case, body.reason), minutes=body.minutes, said=said, now=now()
+        )
     )
     return _glass(who, made)
 
@@ -90,7 +92,9 @@ async def ask(case: str, body: GlassIn, request: Request, here: Here, who: StepU
 @router.post("/break-glass/{glass}/answer")
 async def answer(glass: str, body: AnswerIn, here: Here, who: StepUp) -> GlassOut:
     """Say yes or no to somebody else's asking."""
-    found = await run_in_threadpool(lambda: breaking.answer(here.database, who, glass, yes=body.yes, now=now()))
+    found = await run_in_threadpool(
+        lambda: breaking.answer(here.database, here.custodian, who, glass, yes=body.yes, now=now())
+    )
     return _glass(who, found)
 
 

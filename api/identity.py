@@ -45,7 +45,7 @@ async def ask(request: Request, here: Services, token: str | None, now: Instant)
     if token is not None:
         found = await _by_token(here, token, now)
         if found is None:
-            raise _stranger(request, here, now, "this token is not known; ask your agency for a new one")
+            raise stranger(request, here, now, "this token is not known; ask your agency for a new one")
         here.limits.take(("token", found.person_id), limits.TOKEN, now)
         _must_be_in_scope(request, found)
         return found
@@ -53,7 +53,7 @@ async def ask(request: Request, here: Services, token: str | None, now: Instant)
     known = None if cookie is None else await _by_session(here, cookie, now)
     if known is None:
         says = "say who you are: sign in, or send Authorization: Bearer TOKEN"
-        raise _stranger(request, here, now, says if cookie is None else "this session is over; sign in again")
+        raise stranger(request, here, now, says if cookie is None else "this session is over; sign in again")
     session, who = known
     for name, limit in (
         (("session", session.hash), limits.SESSION),
@@ -80,7 +80,8 @@ def must_be_stepped_up(who: Subject, now: Instant) -> None:
         raise HandoffError("STEP_UP", "show your password and code, or your passkey, once more: this act needs it")
 
 
-def _stranger(request: Request, here: Services, now: Instant, says: str) -> HandoffError:
+def stranger(request: Request, here: Services, now: Instant, says: str) -> HandoffError:
+    """The one answer to whoever does not say who they are; an address may ask only so often."""
     here.limits.take(("stranger", address(request)), limits.STRANGER, now)
     return HandoffError("BAD_TOKEN", says)
 

@@ -8,6 +8,7 @@ AES-256-GCM binds each payload to its namespace, case and key, so one moved to a
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import zlib
 from collections.abc import Sequence
@@ -114,6 +115,22 @@ def site_secret(folder: Path, name: str) -> bytes:
     if len(secret) != 32:
         raise HandoffError("KEY_FILE", f"{path} does not hold a key. Restore it from its backup.")
     return secret
+
+
+def site_token(folder: Path, name: str) -> str:
+    """A token in a file of the key folder, as text for programs of the operator's to read; made on first use.
+
+    Raises:
+        HandoffError: as ``site_secret``.
+    """
+    path = folder / name
+    token = hashlib.sha256(b"handoff/1|token|" + site_secret(folder, f"{name}.key")).hexdigest()
+    if not path.exists():
+        part = folder / f"{name}.{os.urandom(4).hex()}.part"
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(token)
+        part.rename(path)
+    return token
 
 
 class CaseCodec(PayloadCodec, WithSerializationContext):

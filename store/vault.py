@@ -104,6 +104,7 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
     why: Slug,
     now: Instant,
     ground: str = "owner",
+    glass: OpaqueId | None = None,
 ) -> dict[OpaqueId, Plain]:
     """Open protected values of a case for a person of the agency that keeps them: all of them, or none.
 
@@ -118,6 +119,7 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
         why: what they are opened for, as one word of the program (``task``, ``case-page``).
         now: the present instant.
         ground: by what right, for the audit: ``Decision.ground`` of the policy that allowed it.
+        glass: the breaking of glass by which they look, if that is the right.
 
     Raises:
         HandoffError: ``NOT_FOUND`` when a reference is unknown, of another case, not accepted yet, or kept for
@@ -134,7 +136,8 @@ def open_values(  # noqa: PLR0913 - who, what and why all go into the audit
     entry = audit.by(subject, case_id, audit.Kind.OPEN, why, now)
     fields = tuple(sorted({f"slot:{each.place.field}" for each in items}))
     audit.write_down(database, [replace(entry, fields=fields, ground=ground)])
-    values = custodian.open(Grant(person=subject.person_id, agency=subject.agency, token=subject.grant), why, items)
+    grant = Grant(person=subject.person_id, agency=subject.agency, token=subject.grant, glass=glass)
+    values = custodian.open(grant, why, items)
     return {item.place.ref: Plain(value.decode()) for item, value in zip(items, values, strict=True)}
 
 

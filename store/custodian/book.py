@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
-from store.custodian.book_tables import audit, client, code, granted, metadata, person, seen
+from store.custodian.book_tables import audit, client, code, glass, granted, metadata, person, seen
+from store.custodian.port import Pane
 from store.session import Database
 
 MINUTE, HOUR = 60, 3600
@@ -27,6 +28,8 @@ SKEW = 60
 IDLE, LONGEST = 30 * MINUTE, 12 * HOUR
 """A grant ends after so long without use, and in any case."""
 CODE_LASTS = HOUR
+GLASS_WAITS, GLASS_LASTS = HOUR, 4 * HOUR
+"""How long a second person's yes is waited for, and how long at most it opens a case."""
 PER_MINUTE, PER_HOUR, CASES_PER_HOUR = 120, 600, 40
 """How much one person may open: values a minute and an hour, different cases an hour."""
 TRIES, TRIES_WITHIN = 10, 10 * MINUTE
@@ -143,6 +146,41 @@ class Book:
         """End a grant."""
         with self.database.write() as connection:
             connection.execute(delete(granted).where(granted.c.hash == _hash(token)))
+
+    def ask_glass(self, pane: Pane, who: str) -> None:
+        """Keep that a person asks to see a case that is not theirs. Safe to repeat."""
+        row = {"id": pane.glass, "case_id": pane.case_id, "person": who, "asked_at": int(self._clock())}
+        with self.database.write() as connection:
+            if connection.execute(select(glass.c.id).where(glass.c.id == pane.glass)).first() is None:
+                connection.execute(insert(glass).values(row))
+
+    def second(self, pane: Pane, who: str) -> None:
+        """Keep a second person's yes: from now on the case opens to who asked.
+
+        Raises:
+            HandoffError: ``SELF_APPROVAL``; ``GLASS_OVER`` when nobody asked here within the hour.
+        """
+        now = int(self._clock())
+        with self.database.write() as connection:
+            row = connection.execute(select(glass).where(glass.c.id == pane.glass)).first()
+            if row is None or row.case_id != pane.case_id or now - row.asked_at >= GLASS_WAITS:
+                raise HandoffError("GLASS_OVER", "nobody asked your agency's keyholder for this within the hour")
+            if row.person == who:
+                raise HandoffError("SELF_APPROVAL", "the yes has to be another person's")
+            if row.second is None:
+                ends = now + min(pane.minutes * MINUTE, GLASS_LASTS)
+                connection.execute(update(glass).where(glass.c.id == row.id).values(second=who, ends_at=ends))
+
+    def through_glass(self, id_: OpaqueId, who: str, cases: Collection[OpaqueId]) -> None:
+        """Let a person look at the one case that a second person's yes opened to them.
+
+        Raises:
+            HandoffError: ``GLASS_OVER``.
+        """
+        with self.database.read() as connection:
+            row = connection.execute(select(glass).where(glass.c.id == id_)).first()
+        if row is None or row.person != who or set(cases) != {row.case_id} or (row.ends_at or 0) <= int(self._clock()):
+            raise HandoffError("GLASS_OVER", "your agency's keyholder knows of no second person's yes that opens this")
 
     # Callers
 

@@ -51,6 +51,18 @@ seen = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+glass = Table(
+    "glass",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("case_id", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("second", Text),
+    Column("ends_at", BigInteger),
+)
+"""Who asked to see a case that is not theirs, and who let them until when; both proved themselves here."""
+
 audit = Table(
     "audit",
     metadata,

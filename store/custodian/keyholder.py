@@ -55,7 +55,7 @@ class Keyholder:
         self._keys = KeyFolder(folder / KEYS, safe)
         self._keeper = Keeper(self._keys, grounds=grounds)
 
-    def answer(self, client: str | None, sent: wire.Sent) -> wire.Answer:
+    def answer(self, client: str | None, sent: wire.Sent) -> wire.Answer:  # noqa: C901 - a case for each call
         """Do one call for the holder of a pinned certificate; for anybody else, enrol them.
 
         Args:
@@ -81,9 +81,15 @@ class Keyholder:
         match call:
             case wire.SignIn():
                 return wire.Answer(grant=self._sign_in(client, call))
+            case wire.BreakGlass():
+                self._break_glass(client, call)
+                return wire.Answer()
             case wire.Open() | wire.Share():
                 person = self.book.holder(call.grant.token)
                 why = call.why if isinstance(call, wire.Open) else f"for {call.to.agency}"
+                if call.grant.glass is not None:
+                    self.book.through_glass(call.grant.glass, person, [each.place.case_id for each in call.items])
+                    why = f"glass {call.grant.glass}"
                 self._write_down(client, person, call.method, why, call.items)
                 return self._keeper.answer(call.model_copy(update={"grant": replace(call.grant, token="")}))
             case wire.Sign():
@@ -134,6 +140,17 @@ class Keyholder:
         cases = (call.release.case_id,)
         self.book.write_down(Act(client=client, person=person, what=call.method, why=call.release.id, cases=cases))
 
+    def _break_glass(self, client: str, call: wire.BreakGlass) -> None:
+        """Two people have to prove themselves here: the one who asks, and another who says yes."""
+        pane = call.pane
+        person = self.book.holder(call.grant.token, within=SIGNS_WITHIN)
+        why = f"{'yes to' if pane.yes else 'asks for'} glass {pane.glass}"
+        self.book.write_down(Act(client=client, person=person, what=call.method, why=why, cases=(pane.case_id,)))
+        if pane.yes:
+            self.book.second(pane, person)
+        else:
+            self.book.ask_glass(pane, person)
+
     def _write_down(self, client: str, person: str, what: str, why: str, items: tuple[Item, ...]) -> None:
         if len(items) > MOST:
             raise HandoffError("TOO_LONG", f"a keyholder opens at most {MOST} values at once")
@@ -154,7 +171,7 @@ class Keyholder:
 def _asked_of(call: wire.Call | wire.SignIn) -> Slug:
     """The agency whose key a call needs."""
     match call:
-        case wire.Open() | wire.Share() | wire.Sign() | wire.Vouch():
+        case wire.Open() | wire.BreakGlass() | wire.Share() | wire.Sign() | wire.Vouch():
             return call.grant.agency
         case wire.Forget():
             return call.order.owner

@@ -29,12 +29,23 @@ class Grant:
     """On whose behalf something is opened.
 
     The embedded custodian takes the word of whoever holds its socket token. A keyholder looks at ``token`` alone: what
-    the person got when they signed in there.
+    the person got when they signed in there. ``glass``: the breaking of glass by which they look, if it is by that.
     """
 
     person: OpaqueId
     agency: Slug
     token: str = field(default="", repr=False)
+    glass: OpaqueId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pane:
+    """Somebody asks to see one case that is not theirs for so many minutes, or (``yes``) another lets them."""
+
+    glass: OpaqueId
+    case_id: OpaqueId
+    minutes: int
+    yes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +136,15 @@ class Custodian(Protocol):
 
     def open(self, grant: Grant, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
         """The values, in order; all of them or none."""
+        ...
+
+    def break_glass(self, grant: Grant, pane: Pane) -> None:
+        """Keep that somebody asked to see a case that is not theirs, or that a second person said yes.
+
+        A keyholder believes nobody about who the two are: each shows password and code there within five minutes, and
+        what ``Grant.glass`` names opens that case to that one person after that other one's yes. Codes:
+        ``GRANT_STALE``, ``SELF_APPROVAL``, ``GLASS_OVER``.
+        """
         ...
 
     def share(self, grant: Grant, items: Sequence[Item], to: KeyCard) -> tuple[Wrap, ...]:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
 from store.custodian import tls, wire
-from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Shown, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Pane, Place, Receipt, Shown, Wrap
 from store.releases.document import Release, Ticket
 
 PATIENCE = 5.0
@@ -113,6 +113,10 @@ class RemoteCustodian:
         if len(values) != len(items):
             raise self._down()
         return values
+
+    def break_glass(self, grant: Grant, pane: Pane) -> None:
+        """See ``port.Custodian``."""
+        self._call(wire.BreakGlass(grant=grant, pane=pane))
 
     def share(self, grant: Grant, items: Sequence[Item], to: KeyCard) -> tuple[Wrap, ...]:
         """See ``port.Custodian``."""

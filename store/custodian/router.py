@@ -9,7 +9,7 @@ from protocol.kernel import OpaqueId, Slug
 from runtime.settings import Settings
 from store.custodian import remote
 from store.custodian.local import LocalCustodian
-from store.custodian.port import Custodian, Grant, Item, KeyCard, Order, Place, Receipt, Shown, Wrap
+from store.custodian.port import Custodian, Grant, Item, KeyCard, Order, Pane, Place, Receipt, Shown, Wrap
 from store.custodian.remote import RemoteCustodian
 from store.releases.document import Release, Ticket
 
@@ -42,6 +42,10 @@ class Custodians:
     def open(self, grant: Grant, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
         """See ``port.Custodian``."""
         return self.of(grant.agency).open(grant, why, items)
+
+    def break_glass(self, grant: Grant, pane: Pane) -> None:
+        """See ``port.Custodian``."""
+        self.of(grant.agency).break_glass(grant, pane)
 
     def share(self, grant: Grant, items: Sequence[Item], to: KeyCard) -> tuple[Wrap, ...]:
         """See ``port.Custodian``."""

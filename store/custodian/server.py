@@ -31,7 +31,7 @@ class Keeper:
         self._lock = threading.Lock()
         self._releasing = Releasing(keys, lambda: int(clock() * SECOND), grounds)
 
-    def answer(self, call: wire.Call) -> wire.Answer:
+    def answer(self, call: wire.Call) -> wire.Answer:  # noqa: PLR0911 - one for each call
         """Do one call.
 
         Raises:
@@ -39,6 +39,8 @@ class Keeper:
         """
         with self._lock:
             match call:
+                case wire.BreakGlass():
+                    return wire.Answer()
                 case wire.Describe():
                     return wire.Answer(card=self._keys.card(call.agency))
                 case wire.Open():

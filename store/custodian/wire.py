@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
-from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Shown, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Pane, Place, Receipt, Shown, Wrap
 from store.releases.document import Release, Ticket
 
 AT_MOST = 64 * 1024 * 1024
@@ -38,6 +38,14 @@ class Open(Message):
     grant: Grant
     why: Slug
     items: tuple[Item, ...]
+
+
+class BreakGlass(Message):
+    """``Custodian.break_glass``."""
+
+    method: Literal["break-glass"] = "break-glass"
+    grant: Grant
+    pane: Pane
 
 
 class Share(Message):
@@ -139,7 +147,8 @@ class Enrol(Message):
 
 Releasing: TypeAlias = Identity | Sign | Vouch | OpenReleased | Revoke
 Call: TypeAlias = Annotated[
-    Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap | Releasing, Field(discriminator="method")
+    Describe | Open | BreakGlass | Share | Forget | EngineShare | Rotate | Rewrap | Releasing,
+    Field(discriminator="method"),
 ]
 
 
@@ -156,7 +165,7 @@ class Sent(Message):
     at: float
     nonce: str
     call: Annotated[
-        Describe | Open | Share | Forget | EngineShare | Rotate | Rewrap | Releasing | SignIn | Enrol,
+        Describe | Open | BreakGlass | Share | Forget | EngineShare | Rotate | Rewrap | Releasing | SignIn | Enrol,
         Field(discriminator="method"),
     ]
 

@@ -1,7 +1,8 @@
 """Break-glass (S14): somebody of the agency who has no part in a case sees its values, by a second person's yes.
 
 One case, four hours at most, with a reason; those who lead the agency are told, and look over the week's list. It
-opens nothing for people the case is closed to, and nothing of another agency's.
+opens nothing for people the case is closed to, and nothing of another agency's. Where the agency has a keyholder both
+prove themselves there, and it opens the case by what it heard from them: nobody else's word breaks the glass.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant
 from store import ids
+from store.custodian.port import Custodian, Pane
 from store.plain import Plain
 from store.policy import Action, Class, Subject, decide, unknown
 from store.policy import Kind as Object_
 from store.releases import filing, papers, words
-from store.releases.acts import note
+from store.releases.acts import grant_of, note
 from store.releases.document import DAY, HOUR
 from store.releases.papers import Kind, Paper
 from store.releases.words import Closed, Says, Sealing, Word
@@ -72,6 +74,7 @@ class Glass(Closed):
 
 def ask(  # noqa: PLR0913 - who, what, why, how long
     database: Database,
+    custodian: Custodian,
     subject: Subject,
     case: str,
     reason: Reason,
@@ -83,7 +86,7 @@ def ask(  # noqa: PLR0913 - who, what, why, how long
     """Ask for a second person's yes.
 
     Raises:
-        HandoffError: ``NOT_FOUND``; ``GLASS_TOO_LONG``; ``REASON_MISSING``.
+        HandoffError: ``NOT_FOUND``; ``GLASS_TOO_LONG``; ``REASON_MISSING``; as ``Custodian.break_glass``.
     """
     if not 0 < minutes * 60_000_000 <= LONGEST:
         raise HandoffError("GLASS_TOO_LONG", "a case is opened so for 4 hours at most")
@@ -94,9 +97,11 @@ def ask(  # noqa: PLR0913 - who, what, why, how long
         it = filing.object_of(connection, file, Object_.GLASS, subject.agency)
         filing.must(subject, Action.ASK, it, "case")
     note(database, subject, file.case_id, "glass-ask", now)
+    pane = Pane(glass=ids.random_id(), case_id=file.case_id, minutes=minutes)
+    custodian.break_glass(grant_of(subject), pane)
     with database.write() as connection:
         glass = Glass(
-            id=ids.random_id(),
+            id=pane.glass,
             agency=subject.agency,
             case_id=file.case_id,
             code=file.code,
@@ -112,15 +117,21 @@ def ask(  # noqa: PLR0913 - who, what, why, how long
     return glass
 
 
-def answer(database: Database, subject: Subject, id_: OpaqueId, *, yes: bool, now: Instant) -> Glass:
+def answer(
+    database: Database, custodian: Custodian, subject: Subject, id_: OpaqueId, *, yes: bool, now: Instant
+) -> Glass:
     """The second person's yes or no.
 
     Raises:
-        HandoffError: ``NOT_FOUND``; ``SELF_APPROVAL`` for who asked; ``ANSWERED``; ``GLASS_OVER``.
+        HandoffError: ``NOT_FOUND``; ``SELF_APPROVAL`` for who asked; ``ANSWERED``; ``GLASS_OVER``; as
+            ``Custodian.break_glass``.
     """
     with database.read() as connection:
         glass = _to_answer(connection, subject, id_, now)
     note(database, subject, glass.case_id, "glass-yes" if yes else "glass-no", now)
+    if yes:
+        pane = Pane(glass=id_, case_id=glass.case_id, minutes=glass.minutes, yes=True)
+        custodian.break_glass(grant_of(subject), pane)
     with database.write() as connection:
         glass = _to_answer(connection, subject, id_, now)
         said = {"second": subject.person_id, "second_name": subject.name, "answered_at": now, "yes": yes}
@@ -131,11 +142,11 @@ def answer(database: Database, subject: Subject, id_: OpaqueId, *, yes: bool, no
     return glass
 
 
-def broken(connection: Connection, agency: Slug, case_id: OpaqueId, now: Instant) -> frozenset[OpaqueId]:
-    """The people of an agency who may see a case's values now by a second person's yes."""
+def broken(connection: Connection, agency: Slug, case_id: OpaqueId, now: Instant) -> dict[OpaqueId, OpaqueId]:
+    """The people of an agency who may see a case's values now by a second person's yes, each with the glass."""
     found = papers.of_case(connection, agency, Kind.GLASS, case_id)
     read = [Glass.model_validate_json(each.said) for each in found]
-    return frozenset(each.person for each in read if each.state(now) == "open")
+    return {each.person: each.id for each in read if each.state(now) == "open"}
 
 
 def listed(connection: Connection, subject: Subject, now: Instant) -> tuple[Glass, ...]:

@@ -144,6 +144,16 @@ def everything(here: Installation) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
+def test_figures_are_for_who_brings_the_operators_token(here: Installation, advocate: Someone) -> None:
+    """Nobody, a session or a person's token: not told. The token in the engine's folder of keys: the figures."""
+    token = (here.data / "keys" / "engine" / "metrics.token").read_text()
+    assert here.client.get(f"{here.url}/metrics").status_code == 401
+    assert advocate.ask("GET", "/metrics").status_code == 401
+    for given, status in ((here.token("coordinator"), 401), (token, OK)):
+        said = here.client.get(f"{here.url}/metrics", headers={"Authorization": f"Bearer {given}"})
+        assert (status, status == OK) == (said.status_code, "handoff_requests" in said.text)
+
+
 def test_a_request_that_is_too_large_is_not_read(here: Installation, advocate: Someone) -> None:
     """Body, headers and address have a most, and a plain answer."""
     for said, status in (

@@ -15,7 +15,7 @@ from tests.installation import Installation, installed
 OK = httpx2.codes.OK
 CANARY = "+1-555-0100 canary-93d1"
 P1 = "post-arrest-advocacy"
-OPEN = {"openapi", "healthz", "readyz", "metrics"}
+OPEN = {"openapi", "healthz", "readyz"}
 SIGNING = ("/api/v1/sign-", "/api/v1/enrolment")
 
 

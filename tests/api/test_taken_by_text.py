@@ -19,7 +19,7 @@ from tests.notices.town import PHONE, WITHIN, Outside, Town
 OK = httpx2.codes.OK
 CANARY = "+1-555-0100 canary-93d1"
 P1 = "post-arrest-advocacy"
-OPEN = {"openapi", "healthz", "readyz", "metrics"}
+OPEN = {"openapi", "healthz", "readyz"}
 SIGNING = ("/api/v1/sign-", "/api/v1/enrolment")
 
 

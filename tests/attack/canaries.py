@@ -47,7 +47,11 @@ def places(here: Installation, canaries: Canaries) -> dict[str, bytes]:
     for name in ("handoff.db", "keys.db", "temporal/temporal.db"):
         found[f"dump of {name}"] = dump(here.data / name)
     found["what it said when started"] = (here.data.parent / f"{here.data.name}-up.log").read_bytes()
-    found["metrics"] = here.client.get(f"{here.url}/metrics").content
+    assert here.client.get(f"{here.url}/metrics").status_code == httpx2.codes.UNAUTHORIZED
+    token = (here.data / "keys" / "engine" / "metrics.token").read_text()
+    figures = here.client.get(f"{here.url}/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert b"handoff_requests" in figures.content
+    found["metrics"] = figures.content
     found["URLs"] = "\n".join(canaries.urls).encode()
     found["refusals"] = "\n".join(canaries.refusals).encode()
     for role in ("coordinator", "patrol", "advocate", "supervisor", "clerk", "police-records"):

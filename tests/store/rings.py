@@ -8,7 +8,7 @@ from pathlib import Path
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
 from store.custodian import suite
-from store.custodian.port import Grant, Item, KeyCard, Order, Place, Receipt, Shown, Wrap
+from store.custodian.port import Grant, Item, KeyCard, Order, Pane, Place, Receipt, Shown, Wrap
 from store.keyring import Keyring, Shares, tables
 from store.releases.document import Release, Ticket
 from store.session import Database
@@ -62,6 +62,9 @@ class Steady:
         raise NotImplementedError
 
     def open(self, grant: Grant, why: Slug, items: Sequence[Item]) -> tuple[bytes, ...]:
+        raise NotImplementedError
+
+    def break_glass(self, grant: Grant, pane: Pane) -> None:
         raise NotImplementedError
 
     def share(self, grant: Grant, items: Sequence[Item], to: KeyCard) -> tuple[Wrap, ...]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from store import people, protocols
+from store import people, protocols, vault
+from store.custodian.port import Pane
 from store.edge_tables import person, person_role
 from store.plain import Plain
 from store.policy import Subject
@@ -239,15 +240,21 @@ LEGAL = Subject(person_id="legal-1", name="Legal", agency="advocacy", roles=("le
 LEAD = Subject(person_id="lead-1", name="Lead", agency="advocacy", roles=("supervisor",))
 
 
-def broken(made: House, who: Subject = PLANNER, minutes: int = 60) -> Glass:
-    """Somebody asks to see a case that is not theirs."""
-    return glass.ask(made.database, who, "case-1", Reason.NOBODY_REACHED, minutes=minutes, said=REASON, now=made.now)
+def broken(made: House, who: Subject = PLANNER, minutes: int = 60, said: Plain | None = REASON) -> Glass:
+    """Somebody asks to see a case that is not theirs, where keys are on the installation's own machine."""
+    local, reason = made.custodian.local, Reason.NOBODY_REACHED
+    return glass.ask(made.database, local, who, "case-1", reason, minutes=minutes, said=said, now=made.now)
+
+
+def answered(made: House, who: Subject, id_: str, *, yes: bool) -> Glass:
+    """Somebody answers there."""
+    return glass.answer(made.database, made.custodian.local, who, id_, yes=yes, now=made.now)
 
 
 def may(made: House, who: Subject) -> tuple[bool, str]:
     """Whether somebody may open a value, and on what ground."""
     with made.database.read() as connection:
-        open_to = glass.broken(connection, "advocacy", "case-1", made.now)
+        open_to = frozenset(glass.broken(connection, "advocacy", "case-1", made.now))
         protocol = protocols.current(connection, "post-arrest-advocacy").protocol
         found = may_open(connection, who, protocol, "case-1", "safe-numbers", open_to)
     return found.allowed, found.ground
@@ -258,11 +265,11 @@ def test_a_second_persons_yes_opens_one_case_for_some_hours(made: House) -> None
     asked_for = broken(made)
     assert may(made, PLANNER) == (False, "none")
     assert told(made, LEAD) == {Says.GLASS_ASKED}
-    done = glass.answer(made.database, LEGAL, asked_for.id, yes=True, now=made.now)
+    done = answered(made, LEGAL, asked_for.id, yes=True)
     assert may(made, PLANNER) == (True, "person+keeper+broken-glass")
     assert may(made, LEGAL) == (False, "none")
     assert told(made, LEAD) == {Says.GLASS_ASKED, Says.GLASS_BROKEN}
-    assert code_of(glass.answer, made.database, LEGAL, done.id, yes=True, now=made.now) == "ANSWERED"
+    assert code_of(answered, made, LEGAL, done.id, yes=True) == "ANSWERED"
     made.later(HOUR)
     assert may(made, PLANNER) == (False, "none")
     with made.database.read() as connection:
@@ -276,16 +283,55 @@ def test_a_second_persons_yes_opens_one_case_for_some_hours(made: House) -> None
 def test_glass_is_not_broken_alone(made: House) -> None:
     """No yes to oneself, none from another agency, none after an hour; over four hours or without words not at all."""
     asked_for = broken(made)
-    assert code_of(glass.answer, made.database, PLANNER, asked_for.id, yes=True, now=made.now) == "SELF_APPROVAL"
-    assert code_of(glass.answer, made.database, sergeant(made), asked_for.id, yes=True, now=made.now) == "NOT_FOUND"
+    assert code_of(answered, made, PLANNER, asked_for.id, yes=True) == "SELF_APPROVAL"
+    assert code_of(answered, made, sergeant(made), asked_for.id, yes=True) == "NOT_FOUND"
     assert code_of(broken, made, PLANNER, 241) == "GLASS_TOO_LONG"
     given = {"minutes": 60, "said": None, "now": made.now}
-    assert code_of(glass.ask, made.database, PLANNER, "case-1", Reason.OTHER, **given) == "REASON_MISSING"
+    assert (
+        code_of(glass.ask, made.database, made.custodian.local, PLANNER, "case-1", Reason.OTHER, **given)
+        == "REASON_MISSING"
+    )
     denied = broken(made)
-    glass.answer(made.database, LEGAL, denied.id, yes=False, now=made.now)
+    answered(made, LEGAL, denied.id, yes=False)
     made.later(HOUR)
-    assert code_of(glass.answer, made.database, LEGAL, asked_for.id, yes=True, now=made.now) == "GLASS_OVER"
+    assert code_of(answered, made, LEGAL, asked_for.id, yes=True) == "GLASS_OVER"
     assert may(made, PLANNER) == (False, "none")
+
+
+def test_the_keyholder_itself_hears_both_who_break_glass(made: House) -> None:
+    """It opens by two people who proved themselves there; by no word of whoever runs Handoff, and no other case."""
+    planner, legal = made.who("planner", "advocacy", "planner"), made.who("legal", "advocacy", "legal-advocate")
+    with made.database.read() as connection:
+        refs = list(vault.newest(connection, "advocacy", "case-1", ("safe-numbers",)).values())
+
+    def look_at(who: Subject, id_: str) -> list[str]:
+        found = vault.open_values(
+            *(made.database, made.custodian, who, "case-1", refs), why="case-page", now=made.now, glass=id_
+        )
+        return [each.reveal() for each in found.values()]
+
+    def tell(who: Subject, pane: Pane) -> None:
+        made.custodian.break_glass(acts.grant_of(who), pane)
+
+    claimed = Pane(glass="claimed", case_id="case-1", minutes=60)
+    for nobody in (PLANNER, replace(PLANNER, grant="x" * 43)):
+        assert code_of(tell, nobody, claimed) == "GRANT_NEEDED"
+    assert code_of(look_at, planner, "claimed") == "GLASS_OVER"
+    asked_for = glass.ask(
+        *(made.database, made.custodian, planner, "case-1", Reason.DANGER), minutes=60, said=REASON, now=made.now
+    )
+    pane = replace(claimed, glass=asked_for.id, yes=True)
+    assert code_of(tell, planner, pane) == "SELF_APPROVAL"
+    assert code_of(tell, legal, replace(pane, case_id="case-2")) == "GLASS_OVER"
+    assert code_of(look_at, planner, asked_for.id) == "GLASS_OVER"
+    glass.answer(made.database, made.custodian, legal, asked_for.id, yes=True, now=made.now)
+    assert look_at(planner, asked_for.id) == [CANARY]
+    assert code_of(look_at, legal, asked_for.id) == "GLASS_OVER"
+    made.later(6 * MINUTE)
+    assert code_of(tell, planner, replace(claimed, glass="later")) == "GRANT_STALE"
+    made.later(HOUR)
+    planner = made.who("planner", "advocacy", "planner")
+    assert code_of(look_at, planner, asked_for.id) == "GLASS_OVER"
 
 
 def test_glass_opens_nothing_to_who_is_kept_out(made: House) -> None:
@@ -293,7 +339,7 @@ def test_glass_opens_nothing_to_who_is_kept_out(made: House) -> None:
     with made.database.write() as connection:
         person = people.add_person(connection, name="Planner", agency_id="advocacy", roles=("planner",))
     who = replace(PLANNER, person_id=person.id)
-    glass.answer(made.database, LEGAL, broken(made, who).id, yes=True, now=made.now)
+    answered(made, LEGAL, broken(made, who).id, yes=True)
     assert may(made, who)[0]
     shields.set_(made.database, who, "case-1", who.person_id, shields.Reason.KNOWS_SOMEBODY, now=made.now)
     assert may(made, who) == (False, "none")
