@@ -30,6 +30,7 @@ from commands import (
     rehearsing,
     release,
     revision,
+    rota,
     texts,
 )
 from commands.options import FOUND_SOMETHING, AsJson, today
@@ -122,6 +123,7 @@ for name, group in (
     ("revision", revision.app),
     ("practice", practice.app),
     ("notices", notices.app),
+    ("rota", rota.app),
     ("audit", audit.app),
     ("people", people.app),
     ("keys", keys.app),

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 
 from api import (
     audit,
+    calendars,
     cases,
     deciding,
     disclosures,
@@ -39,6 +40,7 @@ from api import (
     releases,
     retelling,
     revisions,
+    rotas,
     signin,
     staff,
     tasks,
@@ -49,6 +51,7 @@ from api.guard import Guard
 from api.pages import cases as case_pages
 from api.pages import council, desk, doors, items, restoring
 from api.pages import revisions as revision_pages
+from api.pages import rotas as rota_pages
 from api.views import Closed
 from protocol.kernel import Slug
 from runtime import oidc
@@ -137,14 +140,16 @@ def create_app(settings: Settings) -> FastAPI:
     )
     routers = (
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
-        *(passing, erasures, releases, disclosures, glass, migrations, revisions, retelling, notifications, practice),
+        *(passing, erasures, releases, disclosures, glass, migrations, revisions, retelling, notifications),
+        *(practice, rotas),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(releases.viewing, prefix="/api/v1")
     app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
-    for room in (doors, desk, items, restoring, council, revision_pages, case_pages):
+    app.include_router(calendars.router)
+    for room in (doors, desk, items, restoring, council, revision_pages, case_pages, rota_pages):
         app.include_router(room.router)
     errors.install(app)
     _health(app)

@@ -7,7 +7,7 @@ whose people are all away then reaches nobody until they come.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from protocol.errors import Finding, Place
@@ -43,6 +43,13 @@ class Week:
                 for hour in range(-(-start // 60), end // 60):
                     found |= 1 << (day * 24 + hour)
         return cls(found)
+
+    def without(self, hours: Iterable[int]) -> Week:
+        """The same week with nobody there in some of its hours."""
+        left = self.hours
+        for each in hours:
+            left &= ~(1 << each)
+        return Week(left)
 
     def __or__(self, other: Week) -> Week:
         return Week(self.hours | other.hours)
@@ -85,6 +92,15 @@ def reached(protocol: Protocol, step: Step) -> tuple[Slug, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def rung(protocol: Protocol) -> tuple[Slug, ...]:
+    """The roles that a text may ring at some hour: whoever owes a step, and whoever its ladder tells."""
+    found: list[Slug] = []
+    for step in protocol.steps:
+        found += (step.role,) if step.chosen is None else step.chosen.roles
+        found += reached(protocol, step)
+    return tuple(each for each in dict.fromkeys(found) if each in protocol.role)
+
+
 def gaps(protocol: Protocol, people: Mapping[Slug, Week]) -> Iterator[tuple[Step, int, int]]:
     """Steps nobody on whose ladder is there for more than ``LONGEST_GAP`` hours: the step, first hour, how many."""
     for step in protocol.steps:
@@ -106,11 +122,11 @@ def uncovered(protocol: Protocol, people: Mapping[Slug, Week]) -> Iterator[Findi
         roles = (step.role,) if step.chosen is None else step.chosen.roles
         for role in roles:
             if people.get(role, Week(0)).hours == 0:
-                says = f"Nobody holds {role}, who owes {step.id}."
+                says = f"Nobody is there for {role}, who owes {step.id}."
                 yield Finding(code="NOBODY_HOLDS", says=says, place=NOWHERE, write="Give somebody the role.")
         for role in reached(protocol, step):
             if people.get(role, Week(0)).hours == 0 and role not in roles:
-                says = f"Nobody holds {role}, who is to hear of {step.id}."
+                says = f"Nobody is there for {role}, who is to hear of {step.id}."
                 yield Finding(code="NOBODY_HOLDS", says=says, place=NOWHERE, write="Give somebody the role.")
     for step, first, hours in gaps(protocol, people):
         yield Finding(

@@ -21,6 +21,7 @@ from store.tables import HASH, OPAQUE, SLUG, metadata
 
 __all__ = [
     "agency",
+    "calendar_feed",
     "idempotency",
     "key_card",
     "metadata",
@@ -73,8 +74,21 @@ rota = Table(
     Column("person_id", OPAQUE, ForeignKey("person.id"), nullable=False),
     Column("starts_at", BigInteger, nullable=False),
     Column("ends_at", BigInteger, nullable=False),
+    Column("covers", OPAQUE),
+    Column("asked_at", BigInteger),
     Index(None, "role", "starts_at"),
+    Index(None, "person_id"),
 )
+"""One shift. ``covers``: whose it was before somebody said yes; ``asked_at``: since when cover is asked for."""
+
+calendar_feed = Table(
+    "calendar_feed",
+    metadata,
+    Column("person_id", OPAQUE, ForeignKey("person.id"), primary_key=True),
+    Column("hash", HASH, nullable=False, unique=True),
+    Column("made_at", BigInteger, nullable=False),
+)
+"""The secret of the address at which somebody's calendar fetches their shifts, hashed."""
 
 notice_receipt = Table(
     "notice_receipt",

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api import cookies
 from api.deps import Here, Services, now
@@ -21,8 +21,14 @@ from store.accounts import sessions
 from store.policy import SubjectKind
 
 router = APIRouter(include_in_schema=False)
-QUIET = "https://www.weather.gov/"
-"""Where Hide leads to: a page that anybody looks at."""
+QUIET = "handoff-hide"
+"""The cookie with where Hide leads to on this device."""
+QUIET_PLACES = {
+    "weather": "https://www.weather.gov/",
+    "encyclopedia": "https://www.wikipedia.org/",
+    "maps": "https://www.openstreetmap.org/",
+}
+"""Where Hide may lead to: pages that anybody looks at."""
 YEAR = 365 * 24 * 60 * 60
 INBOX = "/i"
 
@@ -116,15 +122,20 @@ async def hide(request: Request, here: Here) -> Response:
     """Away at once: the session ends here and on the way to a page that anybody looks at."""
     with suppress(Unanswered):
         await Api(request, tongue_of(request)).tell("/sign-out")
-    made: Response = RedirectResponse("/in", 303)
-    if request.query_params.get("to") != "door":
-        # An empty page at once, which goes on by itself: browsers hold a form's redirect to form-action too, and would
-        # stay where they were.
-        made = Response("", media_type="text/html", headers={**HEADERS, "Refresh": f"0; url={QUIET}"})
+    made = RedirectResponse("/in", 303) if request.query_params.get("to") == "door" else away(request)
     cookies.take(made, here.settings, cookies.SESSION)
     # Without "storage": the known device stays known. The pages themselves are gone from the browser's memory.
     made.headers["Clear-Site-Data"] = '"cache"'
     return made
+
+
+def away(request: Request) -> Response:
+    """An empty page at once, which goes on by itself to a page that anybody looks at.
+
+    No redirect: browsers hold a form's redirect to form-action too, and would stay where they were.
+    """
+    to = QUIET_PLACES.get(request.cookies.get(QUIET, ""), QUIET_PLACES["weather"])
+    return HTMLResponse("", headers={**HEADERS, "Refresh": f"0; url={to}"})
 
 
 @router.post("/language")

@@ -82,7 +82,13 @@ def _templates(tongue: str) -> Environment:
     made.install_gettext_translations(_translations(tongue), newstyle=True)  # type: ignore[attr-defined]
     made.filters["words"] = words
     made.filters["at"] = lambda found, zone="UTC": moment(found, zone, tongue)
+    made.filters["local"] = local
     return made
+
+
+def local(found: str | None, zone: str) -> str:
+    """A time of the API as a form's field takes it: the minute, in a zone."""
+    return "" if found is None else f"{datetime.fromisoformat(found).astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
 
 
 def moment(found: str | None, zone: str, tongue: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from sqlalchemy import Connection, select
 
@@ -115,6 +116,15 @@ def _taken(found: Errand, row: dict[str, object]) -> bool:
     return acted and row["person"] is not None
 
 
+class How(StrEnum):
+    """Why somebody is rung: they are on duty; nobody is, and they have the role, or lead the agency; nobody at all."""
+
+    DUTY = "duty"
+    ROLE = "role"
+    LEAD = "lead"
+    NOBODY = "nobody"
+
+
 def answering(  # noqa: PLR0913 - one question, whole
     connection: Connection,
     protocol: Protocol,
@@ -132,23 +142,36 @@ def answering(  # noqa: PLR0913 - one question, whole
     """
     out = _kept_out(connection, case_id)
     for left_out in (out | set(passed), out):
-        for group in _groups(connection, protocol, role, at):
+        for _, group in _groups(connection, protocol, role, at):
             found = _reached(connection, [each for each in group if each.id not in left_out], able)
             if found:
                 return found
     return ()
 
 
-def _groups(connection: Connection, protocol: Protocol, role: Slug, at: Instant) -> Iterator[tuple[Person, ...]]:
-    chain: list[Slug] = []
-    wanted: Slug | None = role
-    while wanted is not None and wanted not in chain:
-        chain.append(wanted)
-        wanted = protocol.role[wanted].deputy
+def rung(
+    connection: Connection, protocol: Protocol, role: Slug, at: Instant, able: Collection[str]
+) -> tuple[How, tuple[Person, ...]]:
+    """Who is told of a new duty at an instant, of no case in particular, and why they are.
+
+    Where an installation has no way out (``able`` is empty) nobody is told, and who would be is who has the duty.
+    """
+    for how, group in _groups(connection, protocol, role, at):
+        found = tuple(each for each, _ in _reached(connection, group, able)) if able else tuple(group)
+        if found:
+            return how, found
+    return How.NOBODY, ()
+
+
+def _groups(
+    connection: Connection, protocol: Protocol, role: Slug, at: Instant
+) -> Iterator[tuple[How, tuple[Person, ...]]]:
     agency = protocol.role[role].agency
-    yield from (rotas.on_duty(connection, protocol, each, at) for each in chain)
-    yield people(connection, agency_id=agency, role=role)
-    yield from (rotas.on_duty(connection, protocol, each, at) for each in protocol.agency[agency].leads)
+    for each in rotas.chain(protocol, role):
+        on = rotas.listed(connection, protocol, each, at)
+        yield (How.DUTY, on) if on else (How.ROLE, rotas.on_duty(connection, protocol, each, at))
+    yield How.ROLE, people(connection, agency_id=agency, role=role)
+    yield from ((How.LEAD, rotas.on_duty(connection, protocol, each, at)) for each in protocol.agency[agency].leads)
 
 
 def _reached(

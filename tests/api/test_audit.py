@@ -36,7 +36,7 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/protocols/{slug}/migrations", "/migrations/{run}", "/cases/{case}/scenario",
            "/council", "/revisions", "/revisions/{number}",
            "/revisions/{number}/effect", "/practice", "/practice/{case}/forward",
-           "/notifications/mine", "/notifications/status"}  # fmt: skip
+           "/notifications/mine", "/notifications/status", "/rotas", "/rotas/gaps"}  # fmt: skip
 """Routes whose answers show nothing protected of any case here, and two that have a test of their own below."""
 
 

@@ -95,6 +95,14 @@ NOT_VISITED = {
             ("post", "revisions/{number}/submit"), ("post", "revisions/{number}/acts"),
         )
     },
+    **{
+        (method, f"/api/v1/rotas{path}"): "is about who is on duty, by a clock of its own, and reads no case"
+        for method, path in (
+            ("get", ""), ("get", "/gaps"), ("post", "/{role}/shifts"), ("post", "/shifts/{shift}/cover"),
+            ("post", "/shifts/{shift}/keep"), ("post", "/shifts/{shift}/yes"), ("post", "/shifts/{shift}/remove"),
+            ("post", "/feed"), ("post", "/feed/end"),
+        )
+    },
     ("get", "/readyz"): "asks the servers, and reads no case",
     **{
         ("post", f"/api/v1/{path}"): "is about people and how they sign in, and reads no case"

@@ -1,0 +1,405 @@
+"""Rotas: who is on duty, cover asked and given, the hours at which nobody is, and a calendar of one's own shifts.
+
+Everybody sees their own agency's rota. Coordinators see of every agency which roles nobody answers for and when, and no
+name; nothing here depends on any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, Field
+
+from api import staff
+from api.deps import Here, Who, now
+from api.once import Once
+from api.views import Closed, instant, when
+from protocol import cover
+from protocol.errors import HandoffError
+from protocol.kernel import Protocol, Slug
+from protocol.state import Instant
+from store import feeds, people, protocols, rotas
+from store.accounts.decisions import decided
+from store.notices import watching
+from store.notices.resolving import How
+from store.notices.watching import AHEAD, HOUR, Watch
+from store.policy import STEWARD, Subject, SubjectKind
+from store.rotas import Shift
+from store.session import Connection
+
+router = APIRouter(prefix="/rotas", route_class=Once)
+FARTHEST = 400 * 24 * HOUR
+"""Microseconds ahead for which a shift may be entered."""
+
+
+class ShiftIn(Closed):
+    """A shift. ``person``: who has it, the asker if nobody is named; ``weeks``: at the same local times of so many.
+
+    ``beside``: also where somebody is on duty already.
+    """
+
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    person: str | None = Field(default=None, max_length=64)
+    weeks: int = 1
+    beside: bool = False
+
+
+class PartIn(Closed):
+    """Which part of a shift cover is asked for; all of it, if nothing is said."""
+
+    starts_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = None
+
+
+class ShiftOut(Closed):
+    """A shift. ``covers``: whose it was; ``cover_wanted``: its person asks, and stays on until somebody says yes."""
+
+    id: str
+    role: Slug
+    person: str
+    name: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    covers: str | None
+    cover_wanted: bool
+    mine: bool
+
+
+class WatchOut(Closed):
+    """Who is rung from when until when, and why: on ``duty``; else for the ``role``, as a ``lead``, or ``nobody``."""
+
+    starts_at: datetime | None
+    ends_at: datetime | None
+    how: How
+    names: tuple[str, ...]
+
+
+class RotaOut(Closed):
+    """A role of my agency: who is rung over fourteen days, when nobody on duty is, and the shifts.
+
+    ``by_rota`` is false where everybody who has the role is on duty at all times. ``holders`` have the role.
+    """
+
+    role: Slug
+    zone: str
+    by_rota: bool
+    watches: list[WatchOut]
+    gaps: list[WatchOut]
+    shifts: list[ShiftOut]
+    holders: dict[str, str]
+
+
+class RotasOut(Closed):
+    """My agency's rotas. ``able``: how this installation reaches people; empty, nobody is rung at all."""
+
+    since: datetime | None
+    until: datetime | None
+    able: tuple[str, ...]
+    arranges: bool
+    items: list[RotaOut]
+    feed_since: datetime | None
+
+
+class GapOut(Closed):
+    """A stretch in which nobody on duty can be reached for a role, in the zone of its agency."""
+
+    agency: Slug
+    role: Slug
+    zone: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    how: How
+
+
+class FindingOut(Closed):
+    """What the proof of cover says of a text with the rotas as they are."""
+
+    protocol: Slug
+    code: str
+    says: str
+
+
+class GapsOut(Closed):
+    """The gaps of fourteen days of every role that a text in force may ring."""
+
+    since: datetime | None
+    until: datetime | None
+    able: tuple[str, ...]
+    items: list[GapOut]
+    findings: list[FindingOut]
+
+
+class FeedOut(Closed):
+    """The address of my calendar; it is shown once, and whoever has it sees when I am on duty."""
+
+    url: str
+
+
+class Done(Closed):
+    """What was asked for is done."""
+
+    done: bool = True
+
+
+@router.get("")
+async def mine(here: Here, who: Who) -> RotasOut:
+    """The rotas of one's own agency, from now for fourteen days."""
+    at, able = now(), here.posting.able
+    _person(who)
+
+    def ask(connection: Connection) -> RotasOut:
+        texts = [each.protocol for each in protocols.in_force(connection).values()]
+        names = people.names(connection, who.agency)
+        found = [
+            _rota(connection, who, protocol, role, at, able, names)
+            for role, protocol in _roles(texts, who.agency).items()
+        ]
+        return RotasOut(
+            since=when(at),
+            until=when(at + AHEAD),
+            able=tuple(sorted(able)),
+            arranges=_arranges(connection, who),
+            items=sorted(found, key=lambda each: (not each.by_rota, each.role)),
+            feed_since=when(feeds.made_at(connection, who.person_id)),
+        )
+
+    return await here.read(ask)
+
+
+@router.get("/gaps")
+async def gaps(here: Here, who: Who) -> GapsOut:
+    """Where nobody on duty can be reached: of all agencies for coordinators, of their own for leads and stewards."""
+    at, able = now(), here.posting.able
+
+    def ask(connection: Connection) -> GapsOut:
+        if not who.coordinates and not _arranges(connection, who):
+            raise HandoffError("NOT_YOURS", "coordinators, leads and stewards see where nobody answers")
+        items: dict[tuple[Slug, Slug], list[GapOut]] = {}
+        findings: list[FindingOut] = []
+        for version in protocols.in_force(connection).values():
+            protocol = version.protocol
+            away = {role: _away(connection, protocol, role, at, able) for role in cover.rung(protocol)}
+            seen = {role for role in away if who.coordinates or protocol.role[role].agency == who.agency}
+            for role in seen:
+                items.setdefault(
+                    (protocol.role[role].agency, role), [_gap(protocol, role, each) for each in away[role]]
+                )
+            if who.coordinates:
+                said = watching.judged(protocol, away)
+                findings += [FindingOut(protocol=protocol.id, code=each.code, says=each.says) for each in said]
+        return GapsOut(
+            since=when(at),
+            until=when(at + AHEAD),
+            able=tuple(sorted(able)),
+            items=[each for key in sorted(items) for each in items[key]],
+            findings=findings,
+        )
+
+    return await here.read(ask)
+
+
+@router.post("/{role}/shifts", status_code=201)
+async def put(role: Slug, body: ShiftIn, here: Here, who: Who) -> list[ShiftOut]:
+    """Put somebody on duty: oneself, or (leads and stewards) anybody of the agency who has the role."""
+    start, end, at = instant(body.starts_at), instant(body.ends_at), now()
+    whom = body.person or who.person_id
+    if end <= at or end > at + FARTHEST:
+        raise HandoffError("ROTA_WHEN", "a shift ends in the future, within 400 days")
+
+    def change(connection: Connection) -> list[ShiftOut]:
+        protocol = _known(connection, who, role)
+        if whom != who.person_id:
+            _must_arrange(connection, who)
+        named = people.one(connection, whom)
+        if named.agency != who.agency or not named.active:
+            raise HandoffError("UNKNOWN_PERSON", "there is no such person in your agency")
+        spans = rotas.weekly(watching.zone_of(protocol, role), start, end, body.weeks)
+        made = [rotas.fill(connection, role, whom, *span, beside=body.beside) for span in spans]
+        _noted(connection, who, "put", at)
+        return _shifts(connection, who, [rotas.shift_of(connection, who.agency, each) for each in made])
+
+    return await here.write(change)
+
+
+@router.post("/shifts/{shift}/cover")
+async def ask_cover(shift: str, body: PartIn, here: Here, who: Who) -> ShiftOut:
+    """Ask for cover of one's shift, or a part of it. One stays on until somebody says yes."""
+    at = now()
+
+    def change(connection: Connection) -> ShiftOut:
+        found = _own(connection, who, shift)
+        since = found.starts_at if body.starts_at is None else instant(body.starts_at)
+        until = found.ends_at if body.ends_at is None else instant(body.ends_at)
+        id_ = rotas.ask_cover(connection, found, since, until, at)
+        return _shifts(connection, who, [rotas.shift_of(connection, who.agency, id_)])[0]
+
+    return await here.write(change)
+
+
+@router.post("/shifts/{shift}/keep")
+async def keep(shift: str, here: Here, who: Who) -> ShiftOut:
+    """Ask for cover no more."""
+
+    def change(connection: Connection) -> ShiftOut:
+        rotas.keep(connection, _own(connection, who, shift))
+        return _shifts(connection, who, [rotas.shift_of(connection, who.agency, shift)])[0]
+
+    return await here.write(change)
+
+
+@router.post("/shifts/{shift}/yes")
+async def say_yes(shift: str, here: Here, who: Who) -> ShiftOut:
+    """Say yes to somebody who asks for cover: the shift is the asker's from now on."""
+    at = now()
+    _person(who)
+
+    def change(connection: Connection) -> ShiftOut:
+        rotas.cover(connection, rotas.shift_of(connection, who.agency, shift), who.person_id, at)
+        _noted(connection, who, "cover", at)
+        return _shifts(connection, who, [rotas.shift_of(connection, who.agency, shift)])[0]
+
+    return await here.write(change)
+
+
+@router.post("/shifts/{shift}/remove")
+async def remove(shift: str, here: Here, who: Who) -> Done:
+    """Take a shift out: for leads and stewards. Its person, who may not leave a gap, asks for cover instead."""
+    at = now()
+
+    def change(connection: Connection) -> None:
+        _must_arrange(connection, who)
+        rotas.remove(connection, rotas.shift_of(connection, who.agency, shift))
+        _noted(connection, who, "remove", at)
+
+    await here.write(change)
+    return Done()
+
+
+@router.post("/feed", status_code=201)
+async def feed(here: Here, who: Who) -> FeedOut:
+    """A new secret address for one's calendar; the one before it ends."""
+    _person(who)
+    token = await here.write(lambda connection: feeds.make(connection, who.person_id, now()))
+    return FeedOut(url=f"{here.settings.origin}/calendar/{token}.ics")
+
+
+@router.post("/feed/end")
+async def end_feed(here: Here, who: Who) -> Done:
+    """Let the address of one's calendar show nothing any more."""
+    return Done(done=await here.write(lambda connection: feeds.end(connection, who.person_id)))
+
+
+def _roles(texts: Iterable[Protocol], agency: Slug) -> dict[Slug, Protocol]:
+    """An agency's roles that may be rung, each with the text that says most of it: one with a rota, if there is one."""
+    found: dict[Slug, Protocol] = {}
+    for protocol in texts:
+        for role in cover.rung(protocol):
+            known = protocol.role[role]
+            if known.agency == agency and (role not in found or (known.by_rota and not found[role].role[role].by_rota)):
+                found[role] = protocol
+    return found
+
+
+def _rota(  # noqa: PLR0913, PLR0917 - a rota and who looks at it
+    connection: Connection,
+    who: Subject,
+    protocol: Protocol,
+    role: Slug,
+    at: Instant,
+    able: frozenset[str],
+    names: dict[str, str],
+) -> RotaOut:
+    found = watching.watches(connection, protocol, role, at, at + AHEAD, able)
+    held = people.people(connection, agency_id=who.agency, role=role)
+    return RotaOut(
+        role=role,
+        zone=watching.zone_of(protocol, role),
+        by_rota=protocol.role[role].by_rota,
+        watches=[_watch(each) for each in found],
+        gaps=[_watch(each) for each in watching.gaps(protocol, role, found)],
+        shifts=[_shift(who, each, names) for each in rotas.shifts(connection, who.agency, role, at, at + AHEAD)],
+        holders={each.id: each.name for each in held},
+    )
+
+
+def _away(
+    connection: Connection, protocol: Protocol, role: Slug, at: Instant, able: frozenset[str]
+) -> tuple[Watch, ...]:
+    return watching.gaps(protocol, role, watching.watches(connection, protocol, role, at, at + AHEAD, able))
+
+
+def _watch(each: Watch) -> WatchOut:
+    return WatchOut(
+        starts_at=when(each.starts_at),
+        ends_at=when(each.ends_at),
+        how=each.how,
+        names=tuple(one.name for one in each.people),
+    )
+
+
+def _gap(protocol: Protocol, role: Slug, each: Watch) -> GapOut:
+    return GapOut(
+        agency=protocol.role[role].agency,
+        role=role,
+        zone=watching.zone_of(protocol, role),
+        starts_at=when(each.starts_at),
+        ends_at=when(each.ends_at),
+        how=each.how,
+    )
+
+
+def _shifts(connection: Connection, who: Subject, found: Iterable[Shift]) -> list[ShiftOut]:
+    names = people.names(connection, who.agency)
+    return [_shift(who, each, names) for each in found]
+
+
+def _shift(who: Subject, each: Shift, names: dict[str, str]) -> ShiftOut:
+    return ShiftOut(
+        id=each.id,
+        role=each.role,
+        person=each.person_id,
+        name=each.name,
+        starts_at=when(each.starts_at),
+        ends_at=when(each.ends_at),
+        covers=None if each.covers is None else names.get(each.covers, ""),
+        cover_wanted=each.asked_at is not None,
+        mine=each.person_id == who.person_id,
+    )
+
+
+def _known(connection: Connection, who: Subject, role: Slug) -> Protocol:
+    """The text that knows a role of the asker's agency."""
+    found = _roles((each.protocol for each in protocols.in_force(connection).values()), who.agency).get(role)
+    if found is None:
+        raise HandoffError("UNKNOWN_ROLE", f"your agency has no role called {role} that is rung")
+    if not found.role[role].by_rota:
+        raise HandoffError("ROTA_NONE", f"{role} has no rota: everybody who has the role is on duty")
+    return found
+
+
+def _own(connection: Connection, who: Subject, shift: str) -> Shift:
+    found = rotas.shift_of(connection, who.agency, shift)
+    if found.person_id != who.person_id:
+        raise HandoffError("NOT_YOURS", f"this shift is {found.name}'s")
+    return found
+
+
+def _arranges(connection: Connection, who: Subject) -> bool:
+    return STEWARD in who.roles or not staff.leads(connection, who.agency).isdisjoint(who.roles)
+
+
+def _must_arrange(connection: Connection, who: Subject) -> None:
+    if not _arranges(connection, who):
+        raise HandoffError("NOT_YOURS", "a lead or the steward of your agency arranges other people's shifts")
+
+
+def _person(who: Subject) -> None:
+    if who.kind is not SubjectKind.PERSON:
+        raise HandoffError("NOT_YOURS", "people are on duty; records systems are not")
+
+
+def _noted(connection: Connection, who: Subject, what: str, at: Instant) -> None:
+    decided(connection, "rota", at, person=who.person_id, agency=who.agency, reason=what)
