@@ -196,8 +196,8 @@ async def clock_moved(studio: Studio) -> str:
     for command, by in (("next", None), ("day", 20 * HOUR), ("back", -HOUR)):
         with suppress(cases.Refused):
             await cases.send(studio.client, case_id, Input(command=command, actor=PATROL, body=MoveClock(by=by)))
-    for command in (given("c1"), filed("c2")):
-        await cases.send(studio.client, case_id, command)
+    for answer in (given("c1"), filed("c2")):
+        await cases.send(studio.client, case_id, answer)
     return case_id
 
 
