@@ -31,6 +31,7 @@ from commands import (
     release,
     revision,
     rota,
+    scenario,
     texts,
 )
 from commands.options import FOUND_SOMETHING, AsJson, today
@@ -59,7 +60,7 @@ HERE: tuple[tuple[str, Callable[..., None]], ...] = (
     ("check", texts.check),
     ("show", texts.show),
     ("graph", texts.draw_graph),
-    ("test", texts.play_scenarios),
+    ("test", scenario.run),
     ("diff", texts.compare_texts),
     ("rehearse", rehearsing.rehearse),
     ("schema", texts.schema),
@@ -122,6 +123,7 @@ for name, group in (
     ("migration", migration.app),
     ("revision", revision.app),
     ("practice", practice.app),
+    ("scenario", scenario.app),
     ("notices", notices.app),
     ("rota", rota.app),
     ("audit", audit.app),

@@ -1,4 +1,4 @@
-"""Commands about protocol texts, which need no installation: check, show, draw, try, compare."""
+"""Commands about protocol texts, which need no installation: check, show, draw, compare."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from protocol.revising.lines import changed_lines
 from protocol.spec import json_schema
 from runtime import terminal, texts
 from runtime.checking import Checked, check_texts
-from runtime.telling import tell
 
 Texts = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Protocol texts (YAML).")]
 
@@ -73,34 +72,6 @@ def draw_graph(
         sys.stdout.write(drawn)
     else:
         texts.write(file, drawn)
-
-
-def play_scenarios(
-    protocol: Annotated[
-        str | None, typer.Argument(metavar="FILE|SLUG", help="One text or protocol. By default: every bundled one.")
-    ] = None,
-    *,
-    covered: Annotated[
-        bool, typer.Option("--coverage", help="Also print what of the protocol no scenario tells of.")
-    ] = False,
-    fail_under: Annotated[
-        float, typer.Option("--fail-under", metavar="PERCENT", help="Exit with 1 if they tell less of a protocol.")
-    ] = 0,
-    as_json: AsJson = False,
-) -> None:
-    """Play the scenarios that stand beside a protocol text, on the engine's own rules, with no server."""
-    tellings = []
-    for name in texts.bundled() if protocol is None else (protocol,):
-        path = texts.find(name)
-        telling = tell(path, compiled(path).protocol)
-        tellings.append(telling)
-        if not as_json:
-            terminal.played(telling, covered=covered)
-    if as_json:
-        found = [each.as_json() for each in tellings]
-        terminal.print_json(found if protocol is None else found[0])
-    if any(each.held < len(each.stories) or each.told < fail_under for each in tellings):
-        raise typer.Exit(FOUND_SOMETHING)
 
 
 def compare_texts(

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from protocol.kernel import Act, AnchorKind, Guard, Length, Offset, Rung, Step, Tries
+from protocol.kernel import Act, AnchorKind, Guard, Length, Offset, Rung, Step, Tries, Unit
 from protocol.machine import LATE
-from protocol.names import Names
+from protocol.names import NO_TIME, Names
 from protocol.spec import RungSpec
 
 USUAL = {"when due": "tell lead", "1 working day late": "tell coordinator"}
 INSIDE = {"when due": "tell lead", "1 working day late": "tell leads"}
+LAST = "every-day-after"
+"""The rung that ends every ladder which does not say how it goes on."""
+
+STILL_OPEN, STILL_OPEN_AGAIN, TOO_FEW = "still-open", "still-open-again", "too-few-tries"
 Ladder = Mapping[str, str | list[str] | RungSpec]
 
 
@@ -50,11 +54,23 @@ def ends_surely(rung: Rung) -> bool:
     return rung.only_if is None and rung.guard is Guard.NONE
 
 
+def unwritten(step: Step, rung: Rung) -> bool:
+    """Whether a rung is the language's and stands in no text: the mark of a miss, the last, the built-in ladders'."""
+    own = (LATE, LAST, STILL_OPEN, STILL_OPEN_AGAIN)
+    said = [each for each in step.rungs if each.id not in (*own, TOO_FEW) and not each.id.startswith(f"{LATE}-")]
+    whom = tuple(tuple(act.targets for act in each.acts) for each in said)
+    built_in = whom in (((("lead",),), (("coordinator",),)), ((("lead",),), (("leads",),))) and all(
+        isinstance(each.at, Offset)
+        and each.at.length.count == count
+        and each.at.length.unit in (Unit.DAY, NO_TIME.unit)
+        for each, count in zip(said, (0, 1), strict=True)
+    )
+    return rung.id in own or (built_in and rung.id != TOO_FEW)
+
+
 def few_tries(within: Length, lead: tuple[Act, ...]) -> Rung:
     """The rung of ``at least 3 within 1 week``: the lead hears of fewer."""
-    return Rung(
-        id="too-few-tries", at=Offset(anchor=AnchorKind.DELIVERY, length=within), acts=lead, guard=Guard.TOO_FEW_TRIES
-    )
+    return Rung(id=TOO_FEW, at=Offset(anchor=AnchorKind.DELIVERY, length=within), acts=lead, guard=Guard.TOO_FEW_TRIES)
 
 
 def rung_id(name: str | None, act: Act, taken: list[str]) -> str:

@@ -42,6 +42,9 @@ from protocol.kernel import (
 )
 from protocol.ladders import (
     INSIDE,
+    LAST,
+    STILL_OPEN,
+    STILL_OPEN_AGAIN,
     USUAL,
     Ladder,
     always_comes,
@@ -382,10 +385,10 @@ class StepCompiler:
         few = [] if within is None else [few_tries(within, lead)]
         if due is None:
             span = Length(count=REMINDER_WITHOUT_DEADLINE, unit=Unit.DAY, calendar=self.owner)
-            first = Rung(id="still-open", at=Offset(anchor=AnchorKind.DELIVERY, length=span), acts=lead)
+            first = Rung(id=STILL_OPEN, at=Offset(anchor=AnchorKind.DELIVERY, length=span), acts=lead)
             found = [first, *few, *(self._ladder(self.spec.ladder, tries) if self.spec.ladder else [])]
             again = Offset(anchor=AnchorKind.LAST_RUNG, length=span)
-            return (*found, Rung(id="still-open-again", at=again, acts=lead, every=span, after="still-open"))
+            return (*found, Rung(id=STILL_OPEN_AGAIN, at=again, acts=lead, every=span, after=STILL_OPEN))
         late = Rung(id=LATE, at=Offset(anchor=AnchorKind.DUE, length=NO_TIME), guard=late_guard(tries))
         found = [late, *few, *self._ladder(self.spec.ladder, tries)]
         ends = any(act.act is ActKind.END_AS for rung in found for act in rung.acts if ends_surely(rung))
@@ -394,7 +397,7 @@ class StepCompiler:
         span = Length(count=1, unit=Unit.DAY, calendar=self.owner)
         base = next(rung for rung in reversed(found) if always_comes(rung))
         again = Offset(anchor=AnchorKind.LAST_RUNG, length=span)
-        return (*found, Rung(id="every-day-after", at=again, acts=lead, every=span, after=base.id))
+        return (*found, Rung(id=LAST, at=again, acts=lead, every=span, after=base.id))
 
     def _ladder(self, ladder: str | Ladder | None, tries: Tries | None) -> list[Rung]:
         path = self.at("ladder")

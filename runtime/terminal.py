@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from protocol.compiling import Compiled
 from protocol.errors import Finding
 from protocol.findings import counted, tell
+from protocol.mutating.trial import Trial
 from protocol.outline import Outline
 from protocol.rehearsal import saying
 from protocol.rehearsal.comparing import Comparison
@@ -151,13 +152,36 @@ def played(telling: Telling, *, covered: bool) -> None:
         for each in story.problems:
             out.print(f"     {telling.path}:{each.place.line}: expected {each.expected}; found {each.found}")
     out.print(f"{telling.held} of {len(telling.stories)} scenarios hold.")
-    for part in telling.coverage if covered else ():
+    if covered:
+        coverage(telling)
+
+
+def coverage(telling: Telling) -> None:
+    """How much of a protocol its stories tell, and what none tells of."""
+    for part in telling.coverage:
         if part.all:
             out.print(f"{part.all - len(part.missing):4} of {part.all:4} {part.kind}s")
             for missing in part.missing:
                 out.print(f"             no scenario tells of {missing}")
-    if covered:
-        out.print(f"They tell {telling.told:.1f}% of {telling.protocol}.")
+    out.print(f"They tell {telling.told:.1f}% of {telling.protocol}.")
+
+
+def changes_noticed(changed: dict[str, bool]) -> None:
+    """Which changed units a scenario notices, and which none does."""
+    if changed:
+        out.print(f"Changed units noticed: {sum(changed.values())} of {len(changed)}.")
+    for unit, found in changed.items():
+        if not found:
+            out.print(f"             no scenario notices what changes in {unit}")
+
+
+def mutants(trial: Trial) -> None:
+    """Mutants that no scenario noticed, as what they would change, and the share that was noticed."""
+    for each in trial.survivors:
+        out.print(f"{each.kind}, {each.unit}; {each.played} scenarios come by there")
+        for says in each.says:
+            out.print(f"     {says}")
+    out.print(f"{trial.noticed} of {trial.made} mutants noticed: {trial.share:.1f}%.")
 
 
 def listed(found: Any, columns: Columns, *, as_json: bool) -> None:  # noqa: ANN401 - JSON of a list route
