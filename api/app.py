@@ -18,12 +18,14 @@ from api import (
     audit,
     calendars,
     cases,
+    choosing,
     deciding,
     disclosures,
     erasures,
     errors,
     figures,
     glass,
+    going_back,
     have_it,
     identity,
     incidents,
@@ -48,8 +50,8 @@ from api import (
 from api.deps import Here, Services, Who, now
 from api.edge import Edge
 from api.guard import Guard
+from api.pages import agreed, council, desk, doors, items, planning, restoring
 from api.pages import cases as case_pages
-from api.pages import council, desk, doors, items, restoring
 from api.pages import revisions as revision_pages
 from api.pages import rotas as rota_pages
 from api.views import Closed
@@ -140,7 +142,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     routers = (
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
-        *(passing, erasures, releases, disclosures, glass, migrations, revisions, retelling, notifications),
+        *(passing, erasures, releases, disclosures, glass, retelling, notifications),
+        *(migrations, choosing, going_back, revisions),
         *(practice, rotas),
     )
     for module in routers:
@@ -148,6 +151,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(releases.viewing, prefix="/api/v1")
     app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
+        *(passing, erasures, releases, disclosures, glass, retelling, notifications),
+        *(migrations, choosing, going_back, revisions),
     app.include_router(calendars.router)
     for room in (doors, desk, items, restoring, council, revision_pages, case_pages, rota_pages):
         app.include_router(room.router)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from secrets import SystemRandom, token_hex
@@ -74,6 +74,18 @@ class StepOut(Closed):
     no_longer_told: list[Slug]
 
 
+class DuesOut(Closed):
+    """How the due times of all open duties move, as far as ``StepOut`` tells of them.
+
+    ``late`` are those that are overdue as they arrive, of confidential agencies none.
+    """
+
+    same: int
+    sooner: int
+    later: int
+    late: int
+
+
 class EffectOut(Closed):
     """What becomes of the open cases. ``classes`` are counts; ``unreached`` are cases that did not answer now.
 
@@ -82,6 +94,7 @@ class EffectOut(Closed):
 
     target: str
     open: int
+    dues: DuesOut
     classes: dict[Class, int]
     places: list[PlaceOut]
     steps: list[StepOut]
@@ -112,8 +125,8 @@ class RunOut(Closed):
 @router.post("/protocols/{slug}/effect")
 async def foresee(slug: Slug, asked: PlanIn, here: Here, who: Who) -> EffectOut:
     """What a text and a plan would do to every open case now; nothing is changed."""
-    _coordinator(who)
-    return await foreseen(here, await _target(here, slug, asked), asked.plan)
+    coordinates(who)
+    return await foreseen(here, await target_of(here, slug, asked), asked.plan)
 
 
 async def foreseen(here: Services, new: Protocol, plan: str | None) -> EffectOut:
@@ -125,8 +138,8 @@ async def foreseen(here: Services, new: Protocol, plan: str | None) -> EffectOut
     data = dump_protocol(new)
     target = protocol_hash(data)
     found = await here.read(lambda connection: runs.to_move(connection, new.id, target))
-    texts = {each: await here.read(partial(_compiled, hash_=each)) for each in {row.protocol_hash for row in found}}
-    plans = {each: _plan(plan, texts[each], new) for each in texts}
+    texts = {each: await here.read(partial(compiled_at, hash_=each)) for each in {row.protocol_hash for row in found}}
+    plans = {each: plan_of(plan, texts[each], new) for each in texts}
     ways = {each: route(texts[each], data, plans[each].dump()) for each in texts}
     turns = asyncio.Semaphore(AT_ONCE)
 
@@ -147,10 +160,10 @@ async def foreseen(here: Services, new: Protocol, plan: str | None) -> EffectOut
 @router.post("/protocols/{slug}/migrations", status_code=201)
 async def order(slug: Slug, asked: PlanIn, here: Here, who: Who) -> RunOut:
     """Order a run: every open case of the protocol follows a published version by the plan, a first share first."""
-    _coordinator(who)
+    coordinates(who)
     if asked.text is not None:
         raise HandoffError("DRAFT_TEXT", "cases follow a published version: publish the text, then order the run")
-    run, case_ids = await prepared(here, await _target(here, slug, asked), asked.plan, who.person_id)
+    run, case_ids = await prepared(here, await target_of(here, slug, asked), asked.plan, who.person_id)
     await here.write(lambda connection: runs.order(connection, run, case_ids))
     await run_in_threadpool(carry_texts, here.database, run)
     return await here.read(lambda connection: _run_out(connection, run.id))
@@ -160,8 +173,8 @@ async def prepared(here: Services, new: Protocol, plan: str | None, by: OpaqueId
     """A run to a text by a plan, and the cases it would move, in the order they do; nothing is ordered yet."""
     target = protocol_hash(dump_protocol(new))
     rows = await here.read(lambda connection: runs.to_move(connection, new.id, target))
-    texts = [await here.read(partial(_compiled, hash_=each)) for each in {row.protocol_hash for row in rows}]
-    plans = [_plan(plan, each, new) for each in texts] or [Plan(migration=new.id)]
+    texts = [await here.read(partial(compiled_at, hash_=each)) for each in {row.protocol_hash for row in rows}]
+    plans = [plan_of(plan, each, new) for each in texts] or [Plan(migration=new.id)]
     run = Run(
         id=token_hex(8),
         slug=new.id,
@@ -181,14 +194,14 @@ async def prepared(here: Services, new: Protocol, plan: str | None, by: OpaqueId
 @router.get("/protocols/{slug}/migrations")
 async def every(slug: Slug, here: Here, who: Who) -> list[RunOut]:
     """The runs of a protocol, newest first."""
-    _coordinator(who)
+    coordinates(who)
     return await here.read(lambda connection: [_run_out(connection, each.id) for each in runs.every(connection, slug)])
 
 
 @router.get("/migrations/{run}")
 async def one(run: OpaqueId, here: Here, who: Who) -> RunOut:
     """How far a run is."""
-    _coordinator(who)
+    coordinates(who)
     return await here.read(lambda connection: _run_out(connection, run))
 
 
@@ -210,7 +223,12 @@ async def undo(run: OpaqueId, here: Here, who: Who) -> RunOut:
     return await _change(here, who, run, runs.take_back)
 
 
-def _coordinator(who: Subject) -> None:
+def coordinates(who: Subject) -> None:
+    """Let nobody but a coordinator go on.
+
+    Raises:
+        HandoffError: ``NOT_YOURS``.
+    """
     if not who.coordinates:
         raise HandoffError("NOT_YOURS", "only a coordinator moves cases to another text")
 
@@ -218,12 +236,18 @@ def _coordinator(who: Subject) -> None:
 async def _change(
     here: Services, who: Subject, run: OpaqueId, change: Callable[[Connection, OpaqueId], object]
 ) -> RunOut:
-    _coordinator(who)
+    coordinates(who)
     await here.write(lambda connection: change(connection, run))
     return await here.read(lambda connection: _run_out(connection, run))
 
 
-async def _target(here: Services, slug: Slug, asked: PlanIn) -> Protocol:
+async def target_of(here: Services, slug: Slug, asked: PlanIn) -> Protocol:
+    """The text that is asked about, compiled.
+
+    Raises:
+        SpecError: a draft has findings.
+        HandoffError: ``OTHER_PROTOCOL``, ``UNKNOWN_PROTOCOL``.
+    """
     if asked.text is not None:
         text = asked.text
         others = {name: each.protocol for name, each in (await here.read(protocols.in_force)).items()}
@@ -240,11 +264,17 @@ async def _target(here: Services, slug: Slug, asked: PlanIn) -> Protocol:
     return found.protocol
 
 
-def _compiled(connection: Connection, *, hash_: OpaqueId) -> bytes:
+def compiled_at(connection: Connection, *, hash_: OpaqueId) -> bytes:
+    """The compiled text that cases with this hash run on."""
     return protocols.by_hash(connection, hash_).compiled
 
 
-def _plan(written: str | None, old: bytes, new: Protocol) -> Plan:
+def plan_of(written: str | None, old: bytes, new: Protocol) -> Plan:
+    """A plan as it was written; without one, the general rules.
+
+    Raises:
+        SpecError: it is not written as one.
+    """
     if written is None:
         return Plan(migration=new.id)
     return read_plan(written, load_protocol(old), new)
@@ -253,24 +283,32 @@ def _plan(written: str | None, old: bytes, new: Protocol) -> Plan:
 # Counts
 
 
-def _private(protocol: Protocol, place: str) -> bool:
+def is_private(protocol: Protocol, place: str) -> bool:
     """Whether only a confidential agency knows what is open at a place."""
     if place in protocol.field:
         return labels.field_owner(protocol, place) is not None
     return place in protocol.step and labels.step_owner(protocol, place) is not None
 
 
-def _told(number: int, *, private: bool) -> int | None:
+def told_if_many(number: int, *, private: bool) -> int | None:
+    """A count, or None where it is of a confidential agency and under five."""
     return None if private and 0 < number < FEWEST else number
 
 
-def _places(protocol: Protocol, found: Iterable[tuple[Code, str]]) -> list[PlaceOut]:
+def parted(numbers: Sequence[int], *, private: bool) -> list[int | None]:
+    """The parts of one whole; none of them where any is too few, or it would follow from the rest."""
+    few = private and any(0 < each < FEWEST for each in numbers)
+    return [None if few else each for each in numbers]
+
+
+def places_out(protocol: Protocol, found: Iterable[tuple[Code, str]]) -> list[PlaceOut]:
+    """Why cases stay, and how many at each place."""
     return [
         PlaceOut(
             code=code,
             place=place,
             says=SENTENCES[code].format(place=place),
-            cases=_told(number, private=_private(protocol, place)),
+            cases=told_if_many(number, private=is_private(protocol, place)),
         )
         for (code, place), number in sorted(Counter(found).items())
     ]
@@ -282,7 +320,7 @@ def _effect_out(new: Protocol, target: str, found: list[tuple[Route, Effect]], a
     hidden = 0
     for kind in Class:
         of = [each for _, each in found if each.kind is kind]
-        private = [each for each in of if each.hindrance is not None and _private(protocol, each.hindrance.place)]
+        private = [each for each in of if each.hindrance is not None and is_private(protocol, each.hindrance.place)]
         few = 0 < len(private) < FEWEST
         classes[kind] = len(of) - (len(private) if few else 0)
         hidden += len(private) if few else 0
@@ -296,13 +334,22 @@ def _effect_out(new: Protocol, target: str, found: list[tuple[Route, Effect]], a
     if secret and 0 < safe < FEWEST and classes[Class.UNAFFECTED]:
         classes[Class.SAFE], classes[Class.UNAFFECTED] = safe + classes[Class.UNAFFECTED], 0
     why = [(each.hindrance.code, each.hindrance.place) for _, each in found if each.hindrance is not None]
-    steps = [_step_out(protocol, name, found) for name in sorted({m.step for _, e in found for m in e.moved})]
+    names = sorted({m.step for _, e in found for m in e.moved})
+    steps = [each for each in (_step_out(protocol, name, found) for name in names) if each is not None]
+    at = now()
+    overdue = [m for _, e in found for m in e.moved if m.due is not None and m.due <= at]
     return EffectOut(
         target=target,
         open=asked,
+        dues=DuesOut(
+            same=sum(each.same or 0 for each in steps),
+            sooner=sum(each.sooner or 0 for each in steps),
+            later=sum(each.later or 0 for each in steps),
+            late=sum(not is_private(protocol, each.step) for each in overdue),
+        ),
         classes=classes,
-        places=[each for each in _places(protocol, why) if each.cases is not None],
-        steps=[each for each in steps if each is not None],
+        places=[each for each in places_out(protocol, why) if each.cases is not None],
+        steps=steps,
         unreached=asked - len(found),
     )
 
@@ -310,19 +357,21 @@ def _effect_out(new: Protocol, target: str, found: list[tuple[Route, Effect]], a
 def _step_out(protocol: Protocol, name: Slug, found: list[tuple[Route, Effect]]) -> StepOut | None:
     """How a step's duties fare; nothing of a confidential agency's with fewer than five."""
     duties = [m for _, e in found for m in e.moved if m.step == name]
-    if _private(protocol, name) and len(duties) < FEWEST:
+    if is_private(protocol, name) and len(duties) < FEWEST:
         return None
-    private = _private(protocol, name)
+    private = is_private(protocol, name)
     deltas = [m.due - m.due_was for m in duties if m.due is not None and m.due_was is not None]
     sooner, later = ([each for each in deltas if (each < 0) == before and each] for before in (True, False))
     known = protocol.known_as.get(name, name)
+    numbers = (len(duties) - len(sooner) - len(later), len(sooner), len(later))
+    same, many_sooner, many_later = parted(numbers, private=private)
     return StepOut(
         step=known,
-        same=_told(len(duties) - len(sooner) - len(later), private=private),
-        sooner=_told(len(sooner), private=private),
-        later=_told(len(later), private=private),
-        most_sooner=-min(sooner, default=0) // 60_000_000,
-        most_later=max(later, default=0) // 60_000_000,
+        same=same,
+        sooner=many_sooner,
+        later=many_later,
+        most_sooner=0 if same is None else -min(sooner, default=0) // 60_000_000,
+        most_later=0 if same is None else max(later, default=0) // 60_000_000,
         newly_told=sorted({t.role for _, e in found for t in e.newly_told if t.step == known}),
         no_longer_told=sorted({t.role for _, e in found for t in e.no_longer_told if t.step == known}),
     )
@@ -333,7 +382,7 @@ def _run_out(connection: Connection, run: OpaqueId) -> RunOut:
     protocol = protocols.by_hash(connection, found.target).protocol
     counts = runs.counts(connection, run)
     stay = [(Code(code), place) for _, code, place in runs.hindered(connection, run) if code]
-    private = [each for each in stay if _private(protocol, each[1])]
+    private = [each for each in stay if is_private(protocol, each[1])]
     few = len(private) if 0 < len(private) < FEWEST else 0
     ended, secret = counts.get(Outcome.ENDED, 0), labels.ending_owner(protocol) is not None
     to_do = sum(counts.get(each, 0) for each in (Outcome.TODO, Outcome.AGAIN, Outcome.DUE_SOON, Outcome.BACK))
@@ -351,5 +400,5 @@ def _run_out(connection: Connection, run: OpaqueId) -> RunOut:
         ended=0 if secret else ended,
         stay=stays - few,
         returned=counts.get(Outcome.RETURNED, 0),
-        places=[each for each in _places(protocol, stay) if each.cases is not None],
+        places=[each for each in places_out(protocol, stay) if each.cases is not None],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
@@ -17,11 +17,16 @@ from protocol.errors import HandoffError
 from protocol.graph import graph
 from protocol.kernel import Slug
 from protocol.outline import Outline, outline
-from protocol.revising.diff import diff
+from protocol.revising.diff import Difference, diff
+from protocol.revising.lines import Line, line_changes
+from protocol.tabular import Row, rows
 from store import protocols, vault
 from store.revisions import keeping
 
 router = APIRouter(prefix="/protocols")
+
+MOST_VERSIONS = 1_000_000
+Numbered = Annotated[int | None, Query(ge=1, le=MOST_VERSIONS)]
 
 
 class VersionOut(Closed):
@@ -36,11 +41,13 @@ class VersionOut(Closed):
 
 
 class TextOut(Closed):
-    """A protocol's text in force, its number, and every version, newest first."""
+    """A version's text; which one is in force, since when; and every version, newest first."""
 
     text: str
     version: int
     hash: str
+    in_force: int
+    since: datetime | None
     versions: list[VersionOut]
 
 
@@ -61,13 +68,17 @@ class ChangeOut(Closed):
 
 
 class DiffOut(Closed):
-    """What a draft changes in the text with the hash ``base``; the worst change rules how a council decides."""
+    """What a text changes in the one with the hash ``base``; the worst change rules how a council decides.
+
+    ``lines`` are those of the texts as they were written that differ, with a few around them.
+    """
 
     base: str
     worst: str
     majority: str
     consent: list[Slug]
     changes: list[ChangeOut]
+    lines: list[Line]
 
 
 def _out(found: protocols.Version) -> VersionOut:
@@ -89,32 +100,57 @@ async def every(here: Here, who: Who) -> list[VersionOut]:
 
 
 @router.get("/{slug}")
-async def one(slug: Slug, here: Here, who: Who) -> TextOut:
-    """A protocol's text as the council wrote it."""
+async def one(slug: Slug, here: Here, who: Who, version: Numbered = None) -> TextOut:
+    """A protocol's text as the council wrote it: the one in force, or an earlier version."""
     _ = who
+    found = await here.read(lambda connection: protocols.numbered(connection, slug, version))
     current = await here.read(lambda connection: protocols.current(connection, slug))
+    since = await here.read(lambda connection: protocols.in_force_since(connection, slug))
     versions = await here.read(lambda connection: protocols.versions(connection, slug))
     return TextOut(
-        text=current.source, version=current.version, hash=current.hash, versions=[_out(each) for each in versions]
+        text=found.source,
+        version=found.version,
+        hash=found.hash,
+        in_force=current.version,
+        since=when(since),
+        versions=[_out(each) for each in versions],
     )
 
 
 @router.get("/{slug}/outline")
-async def read(slug: Slug, here: Here, who: Who) -> Outline:
+async def read(slug: Slug, here: Here, who: Who, version: Numbered = None) -> Outline:
     """A protocol as people read it, sentence by sentence, from what the engine runs."""
     _ = who
-    current = await here.read(lambda connection: protocols.current(connection, slug))
-    return await run_in_threadpool(outline, current.protocol)
+    found = await here.read(lambda connection: protocols.numbered(connection, slug, version))
+    return await run_in_threadpool(outline, found.protocol)
+
+
+@router.get("/{slug}/table")
+async def tabled(slug: Slug, here: Here, who: Who, version: Numbered = None) -> list[Row]:
+    """A protocol as a table: each step, who owes it, within what, who is told, what ends it."""
+    _ = who
+    found = await here.read(lambda connection: protocols.numbered(connection, slug, version))
+    return list(await run_in_threadpool(rows, found.protocol))
 
 
 @router.get("/{slug}/drawing.svg")
-async def drawn(slug: Slug, here: Here, who: Who) -> Response:
+async def drawn(slug: Slug, here: Here, who: Who, version: Numbered = None) -> Response:
     """A protocol as a drawing, which brings its own colours for light and dark."""
     _ = who
-    current = await here.read(lambda connection: protocols.current(connection, slug))
-    svg = await run_in_threadpool(lambda: draw(graph(current.protocol), Form.SVG))
+    found = await here.read(lambda connection: protocols.numbered(connection, slug, version))
+    svg = await run_in_threadpool(lambda: draw(graph(found.protocol), Form.SVG))
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
     return Response(svg, media_type="image/svg+xml", headers=headers)
+
+
+@router.get("/{slug}/since/{version}")
+async def since(slug: Slug, version: Annotated[int, Path(ge=1, le=MOST_VERSIONS)], here: Here, who: Who) -> DiffOut:
+    """What changed from an earlier version to the text in force, worst first."""
+    _ = who
+    before = await here.read(lambda connection: protocols.numbered(connection, slug, version))
+    current = await here.read(lambda connection: protocols.current(connection, slug))
+    found = await run_in_threadpool(diff, before.protocol, current.protocol)
+    return diff_out(before.hash, found, before.source, current.source)
 
 
 @router.post("/{slug}/diff")
@@ -125,8 +161,13 @@ async def compare(slug: Slug, asked: Draft, here: Here, who: Who) -> DiffOut:
     others = {name: each.protocol for name, each in (await here.read(protocols.in_force)).items()}
     compiled = await run_in_threadpool(lambda: compile_text(asked.text, today=datetime.now(UTC).date(), others=others))
     found = await run_in_threadpool(diff, current.protocol, compiled.protocol)
+    return diff_out(current.hash, found, current.source, asked.text)
+
+
+def diff_out(base: str, found: Difference, old: str, new: str) -> DiffOut:
+    """A difference as everybody may read it: in sentences, and in lines of both texts."""
     return DiffOut(
-        base=current.hash,
+        base=base,
         worst=found.worst.says,
         majority=found.worst.majority,
         consent=sorted(found.consent),
@@ -134,6 +175,7 @@ async def compare(slug: Slug, asked: Draft, here: Here, who: Who) -> DiffOut:
             ChangeOut(unit=each.unit, code=each.code, grade=each.tag.says, says=each.says, consent=sorted(each.consent))
             for each in found.changes
         ],
+        lines=list(line_changes(old, new)),
     )
 
 

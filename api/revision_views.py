@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 from api.views import Closed, when
 from protocol.council import standing
 from protocol.council.acts import Act, Choice, Verdict
+from protocol.council.blockers import Need, blockers
 from protocol.council.rules import Rules
 from protocol.kernel import Slug
 from store.revisions.keeping import Revision
@@ -105,6 +106,15 @@ class DoneOut(Closed):
     counts: bool
 
 
+class BlockerOut(Closed):
+    """Something that it needs to come into force: whether it is met, who clears it, what the votes lack as a code."""
+
+    need: Need
+    met: bool
+    waits_on: list[str]
+    lacks: str
+
+
 class RevisionOut(Closed):
     """A revision as it stands. ``until``: when that changes by itself; ``because``: a code, why it ended or is held."""
 
@@ -115,6 +125,7 @@ class RevisionOut(Closed):
     until: datetime | None
     because: str
     waits_on: list[str]
+    blockers: list[BlockerOut]
     obliged: list[Slug]
     worst: str
     majority: str
@@ -158,6 +169,10 @@ def revision_out(rules: Rules, found: Revision) -> RevisionOut:
         until=when(stands.until),
         because=stands.because,
         waits_on=list(stands.waits_on),
+        blockers=[
+            BlockerOut(need=each.need, met=each.met, waits_on=list(each.waits_on), lacks=each.lacks)
+            for each in blockers(rules, draft.sponsor, stands, found.acts)
+        ],
         obliged=list(stands.obliged),
         worst=stands.worst.says if stands.changes else "",
         majority=stands.worst.majority if stands.changes else "",

@@ -22,6 +22,7 @@ from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from protocol.revising.changes import Tag
 from protocol.revising.diff import diff
+from protocol.revising.lines import Line, line_changes
 from protocol.state import Instant
 from store import ids, protocols
 from store.policy import Subject, SubjectKind
@@ -133,6 +134,17 @@ async def write(number: int, body: DraftIn, here: Here, who: Who) -> RevisionOut
         return keeping.one(connection, number, now())
 
     return await shown(here, await here.write(change))
+
+
+@router.get("/revisions/{number}/lines")
+async def lines(number: int, here: Here, who: Who) -> list[Line]:
+    """The lines of the text that a revision adds and removes, held against what it was written on."""
+    _ = who
+    draft = (await here.read(lambda connection: keeping.one(connection, number, now()))).draft
+    if not draft.base:
+        return list(line_changes("", draft.text))
+    base = await here.read(lambda connection: protocols.by_hash(connection, draft.base))
+    return list(line_changes(base.source, draft.text))
 
 
 @router.get("/revisions/{number}/effect")

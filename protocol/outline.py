@@ -206,7 +206,7 @@ def _clauses(protocol: Protocol, lane: Slug) -> list[Clause]:
 def _sentences(protocol: Protocol, step: Step) -> Iterable[str]:
     said = protocol.words[f"step:{step.id}"]
     yield f"{owner_said(step)} must {said.title}{f', because {said.because}' if said.because else ''}."
-    yield _opening(protocol, step)
+    yield opening_said(protocol, step)
     if step.not_before is not None:
         yield f"It is not handed over before {point_said(step.not_before, step.agency).removeprefix('at ')}."
     yield f"Due {point_said(step.due, step.agency)}." if step.due is not None else "It has no deadline."
@@ -251,7 +251,10 @@ def _votes(votes: Votes) -> str:
 
 def _linked(protocol: Protocol, link: Link) -> tuple[str, ...]:
     """What a linked case is, when it begins, what it is given and told."""
-    sentences = [f"A linked case of {words(link.protocol)} begins as {words(link.event)}.", _opening(protocol, link)]
+    sentences = [
+        f"A linked case of {words(link.protocol)} begins as {words(link.event)}.",
+        opening_said(protocol, link),
+    ]
     if link.gives:
         sentences.append(f"It is given {listed((words(each) for each in link.gives), 'and')}.")
     sentences.extend(
@@ -260,7 +263,8 @@ def _linked(protocol: Protocol, link: Link) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _opening(protocol: Protocol, step: Step | Link) -> str:
+def opening_said(protocol: Protocol, step: Step | Link) -> str:
+    """What opens it: ``It opens when arrest booked is reported.``."""
     when = step.when
     arms = [listed(causes_said(arm), "or") for arm in when.arms if when.latest not in arm]
     together = "all of these came: " if len(when.arms) > 1 else ""

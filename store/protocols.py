@@ -148,6 +148,27 @@ def put_in_force(connection: Connection, found: Version, since: Instant, revisio
     )
 
 
+def in_force_since(connection: Connection, slug: Slug) -> Instant | None:
+    """Since when the version in force has been that."""
+    found = select(protocol_in_force.c.since).where(protocol_in_force.c.slug == slug)
+    return connection.execute(found.order_by(protocol_in_force.c.seq.desc()).limit(1)).scalar_one_or_none()
+
+
+def numbered(connection: Connection, slug: Slug, version: int | None) -> Version:
+    """A published version by its number; without one, the one in force.
+
+    Raises:
+        HandoffError: ``UNKNOWN_PROTOCOL``.
+    """
+    if version is None:
+        return current(connection, slug)
+    wanted = select(protocol_version).where(protocol_version.c.slug == slug, protocol_version.c.version == version)
+    row = connection.execute(wanted).first()
+    if row is None:
+        raise HandoffError("UNKNOWN_PROTOCOL", f"no version {version} of {slug} has been published")
+    return _version(row)
+
+
 def decided_by(connection: Connection, slug: Slug) -> int | None:
     """The revision that put the version in force, if a council's did."""
     found = select(protocol_in_force.c.revision).where(protocol_in_force.c.slug == slug)

@@ -1,4 +1,4 @@
-"""Cases: where one stands, who was told what; a protected value, shown when asked for; the board; the agreed text."""
+"""Cases: where one stands, who was told what; a protected value, shown when asked for; the board."""
 
 from __future__ import annotations
 
@@ -10,20 +10,12 @@ from fastapi.responses import RedirectResponse
 
 from api.deps import Here
 from api.pages.asking import Unanswered
-from api.pages.council import council
 from api.pages.desk import Desk
 from api.pages.sayings import happenings
 from protocol.kernel import Slug
 
 router = APIRouter(include_in_schema=False)
 MOST = 50
-ACTS = {
-    **dict.fromkeys(("first-share", "rest"), ("stop", "undo")),
-    "waiting": ("go-on", "stop", "undo"),
-    "stopped": ("go-on", "undo"),
-    "over": ("undo",),
-}
-"""What may be done with a run, by where it stands."""
 
 
 @router.get("/c")
@@ -148,39 +140,3 @@ async def figures(request: Request, here: Here) -> Response:
     except Unanswered as error:
         return await desk.refused(error)
     return desk.page("figures.html", "Figures", found=found, zone=next(iter(zones.values()), "UTC"))
-
-
-@router.get("/t")
-async def texts(request: Request, here: Here) -> Response:
-    """The protocols in force."""
-    desk = Desk(request, here)
-    try:
-        await desk.begin()
-        found = await desk.api.get("/protocols")
-    except Unanswered as error:
-        return await desk.refused(error)
-    newest = {each["protocol"]: each for each in reversed(found)}
-    return desk.page("texts.html", "Text", texts=sorted(newest.values(), key=lambda each: each["title"]))
-
-
-@router.get("/t/{slug}")
-async def text(request: Request, slug: Slug, here: Here) -> Response:
-    """What was agreed: read, drawn, and as it was written; and the cases that follow it."""
-    desk = Desk(request, here)
-    try:
-        await desk.begin()
-        found = await desk.api.get(f"/protocols/{slug}")
-        said = await desk.api.get(f"/protocols/{slug}/outline")
-        runs = await _runs(desk, slug)
-        rules = await council(desk)
-    except Unanswered as error:
-        return await desk.refused(error)
-    return desk.page("text.html", "Text", slug=slug, found=found, said=said, runs=runs, acts_of=ACTS, council=rules)
-
-
-async def _runs(desk: Desk, slug: Slug) -> list[Any]:
-    try:
-        runs: list[Any] = await desk.api.get(f"/protocols/{slug}/migrations")
-    except Unanswered:
-        return []
-    return runs

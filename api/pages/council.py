@@ -10,11 +10,12 @@ from fastapi.responses import RedirectResponse
 from api.deps import Here
 from api.pages.asking import Unanswered
 from api.pages.desk import Desk, filled_in
+from api.pages.planning import choices, decisions
+from api.pages.rules import council
 from api.pages.sayings import classes_of_cases
-from protocol.kernel import OpaqueId, Slug
+from protocol.kernel import Slug
 
 router = APIRouter(include_in_schema=False)
-RUNS = ("stop", "go-on", "undo")
 
 
 @router.get("/t/{slug}/change")
@@ -39,26 +40,14 @@ async def _page(desk: Desk, slug: Slug, text: str, plan: str, **told: Any) -> Re
         "status": 200,
         **told,
     }
+    for name, value in (("offered", None), ("plan_wrong", ""), ("plan_findings", ()), ("zone", "UTC")):
+        shown.setdefault(name, value)
+    shown["decisions"] = decisions(desk.tongue)
     shown.setdefault("number", None)
     shown.setdefault("draft", {"aims": "", "emergency": False})
     status = int(shown.pop("status"))
     shown["council"] = await council(desk)
     return desk.page("change.html", "Change", status=status, slug=slug, text=text, plan=plan, **shown)
-
-
-async def council(desk: Desk) -> dict[str, Any] | None:
-    """The council's rules; None where a coordinator publishes alone.
-
-    Raises:
-        Unanswered: nobody is signed in.
-    """
-    try:
-        found: dict[str, Any] = await desk.api.get("/council")
-    except Unanswered as error:
-        if error.code != "NO_COUNCIL":
-            raise
-        return None
-    return found
 
 
 @router.get("/t/{slug}/changes/{number}/write")
@@ -90,13 +79,19 @@ async def tried(request: Request, slug: Slug, here: Here) -> Response:
             return await desk.refused(error)
         return await _page(desk, slug, text, plan, findings=error.findings, wrong=error.title, status=422, **kept)
     try:
-        asked = {"text": text, **({"plan": plan} if plan.strip() else {})}
-        foreseen = await desk.api.tell(f"/protocols/{slug}/effect", asked)
+        offered, problem = await choices(desk, slug, text, plan, filled)
+        plan = offered["plan"] if offered else plan
+        foreseen = None
+        if offered is not None and not problem:
+            asked = {"text": text, **({"plan": plan} if plan.strip() else {})}
+            foreseen = await desk.api.tell(f"/protocols/{slug}/effect", asked)
+        zone = (await desk.api.get(f"/protocols/{slug}"))["versions"][0]["zone"]
     except Unanswered as error:
-        hidden = error.status == 403
-        told = {} if hidden else {"wrong": error.title, "findings": error.findings, "status": 422}
+        told = {"wrong": error.title, "findings": error.findings, "status": 422}
         return await _page(desk, slug, text, plan, changed=changed, **told, **kept)
-    return await _page(desk, slug, text, plan, changed=changed, foreseen=foreseen, **kept)
+    status = {"status": 422} if problem else {}
+    told = {"changed": changed, "foreseen": foreseen, "offered": offered, "zone": zone}
+    return await _page(desk, slug, text, plan, **told, **problem, **status, **kept)
 
 
 @router.post("/t/{slug}/publish")
@@ -111,31 +106,4 @@ async def published(request: Request, slug: Slug, here: Here) -> Response:
         if error.status in {401, 403}:
             return await desk.refused(error)
         return await _page(desk, slug, text, "", findings=error.findings, wrong=error.title, status=422)
-    return RedirectResponse(f"/t/{slug}", 303)
-
-
-@router.post("/t/{slug}/move")
-async def moved(request: Request, slug: Slug, here: Here) -> Response:
-    """Let open cases follow the text in force, a first share before the rest."""
-    desk, filled = Desk(request, here), dict(await filled_in(request))
-    plan = filled.get("plan", "").replace("\r\n", "\n")
-    try:
-        await desk.begin()
-        await desk.api.tell(f"/protocols/{slug}/migrations", {"plan": plan} if plan.strip() else {})
-    except Unanswered as error:
-        return await desk.refused(error)
-    return RedirectResponse(f"/t/{slug}#runs", 303)
-
-
-@router.post("/t/{slug}/runs/{run}/{act}")
-async def changed(request: Request, slug: Slug, run: OpaqueId, act: str, here: Here) -> Response:
-    """Stop a run, let it go on, or take its cases back."""
-    desk = Desk(request, here)
-    if act not in RUNS:
-        return Response(status_code=404)
-    try:
-        await desk.begin()
-        await desk.api.tell(f"/migrations/{run}/{act}", {})
-    except Unanswered as error:
-        return await desk.refused(error)
-    return RedirectResponse(f"/t/{slug}#runs", 303)
+    return RedirectResponse(f"/t/{slug}/moves", 303)

@@ -9,14 +9,15 @@ from fastapi.responses import RedirectResponse
 
 from api.deps import Here
 from api.pages.asking import Unanswered
-from api.pages.council import council
 from api.pages.desk import BOARD, Desk, filled_in
 from api.pages.rendering import say
+from api.pages.rules import council
 from api.pages.sayings import classes_of_cases
 from protocol.kernel import Slug
 
 router = APIRouter(include_in_schema=False)
-ACTS = ("vote", "consent", "veto", "sign", "sign-way-back", "comment")
+ACTS = ("vote", "recuse", "consent", "veto", "sign", "sign-way-back", "comment", "answer", "observe", "withdraw")
+WITHDRAWN_IN = {"draft", "comment", "ballot", "signing", "held", "rejected", "lapsed", "adopted"}
 FORESEEN = {"comment", "ballot", "signing", "adopted", "held", "draft"}
 
 
@@ -61,6 +62,21 @@ def reasons(tongue: str) -> dict[str, str]:
     }
 
 
+def needs(tongue: str) -> dict[str, str]:
+    """What a change needs before it is in force."""
+    _ = say(tongue)
+    return {
+        "submitted": _("The text has no findings and is proposed"),
+        "commented": _("The time for comments is over"),
+        "votes": _("Everybody has voted"),
+        "consents": _("Whom it obliges agreed"),
+        "carried": _("The vote carries it"),
+        "signatures": _("All have signed"),
+        "ratified": _("The council ratifies it"),
+        "hour": _("Its hour has come"),
+    }
+
+
 @router.get("/t/{slug}/changes")
 async def every(request: Request, slug: Slug, here: Here) -> Response:
     """What is proposed, newest first."""
@@ -98,8 +114,20 @@ async def _page(
         "revision.html", "Change", status=status, slug=slug, found=found, zone=await _zone(desk, slug), wrong=wrong,
         words=words, states=states(desk.tongue), reasons=reasons(desk.tongue), votes=votes, own=own,
         mine=sorted(mine & set(found["seats"]) - signed), foreseen=await _foreseen(desk, found),
-        kinds_of_cases=classes_of_cases(desk.tongue),
+        kinds_of_cases=classes_of_cases(desk.tongue), needs=needs(desk.tongue), lines=await _lines(desk, found),
+        rehearsed=None, sponsors=_sponsors(desk, found),
+        may_withdraw=found["state"] in WITHDRAWN_IN and _sponsors(desk, found),
+        comments=[each for each in found["acts"] if each["act"] == "commented"],
     )  # fmt: skip
+
+
+def _sponsors(desk: Desk, found: dict[str, Any]) -> bool:
+    return desk.who["agency"] == found["sponsor"] or BOARD in desk.who["roles"]
+
+
+async def _lines(desk: Desk, found: dict[str, Any]) -> list[Any]:
+    lines: list[Any] = await desk.api.get(f"/revisions/{found['number']}/lines")
+    return lines
 
 
 def _signature(state: str) -> str:
@@ -154,7 +182,8 @@ async def done(request: Request, slug: Slug, number: int, act: str, here: Here) 
         return Response(status_code=404)
     given = dict(filled)
     body: dict[str, Any] = {"act": act, "says": given.get("says", "").replace("\r\n", "\n")}
-    body |= {name: given[name] for name in ("bundle", "choice", "seat") if name in given}
+    body |= {name: given[name] for name in ("bundle", "choice", "seat", "verdict") if name in given}
+    body |= {"answers": int(given["answers"])} if given.get("answers", "").isdigit() else {}
     body["units"] = [value for name, value in filled if name == "units"]
     try:
         await desk.begin()

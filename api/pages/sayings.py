@@ -58,3 +58,17 @@ def classes_of_cases(tongue: str) -> dict[str, str]:
         "finishes on the old text": _("finish on the older text"),
         "impossible": _("can neither move nor stay"),
     }
+
+
+def stages(tongue: str) -> dict[str, str]:
+    """Where a run that moves cases stands."""
+    _ = say(tongue)
+    return {
+        "first-share": _("A first share moves"),
+        "waiting": _("The first share has moved; the rest waits"),
+        "rest": _("The rest moves"),
+        "stopped": _("Stopped"),
+        "going-back": _("Cases go back"),
+        "over": _("Over"),
+        "taken-back": _("Taken back"),
+    }

@@ -104,12 +104,7 @@ def _pinned(route: Route, made: list[Instance]) -> OpaqueId:
 
 
 def _duties(route: Route, here: CaseState, place: Position) -> list[tuple[Instance | None, DutyMigrated]]:
-    sides = Sides(
-        route=route,
-        old=Running(route.old, here, here.now).view(),
-        new=_view(route, place.state, here.now),
-        now=here.now,
-    )
+    sides = sides_of(route, here, place)
     found = []
     for each in here.instances:
         name = route.step_now(each.step)
@@ -118,6 +113,12 @@ def _duties(route: Route, here: CaseState, place: Position) -> list[tuple[Instan
             _would_be_owed(route, place, made)
         found.append((made, told))
     return found
+
+
+def sides_of(route: Route, here: CaseState, place: Position) -> Sides:
+    """A case as both texts see it when it moves."""
+    older = Running(route.old, here, here.now).view()
+    return Sides(route=route, old=older, new=_view(route, place.state, here.now), now=here.now)
 
 
 def _view(route: Route, state: CaseState, now: Instant) -> View:

@@ -220,6 +220,14 @@ def counts(connection: Connection, run: OpaqueId) -> dict[Outcome, int]:
     return {Outcome(result): int(number) for result, number in rows}
 
 
+def moved(connection: Connection, run: OpaqueId) -> tuple[Item, ...]:
+    """The cases of a run that moved and are not going back."""
+    item = migration_item.c
+    wanted = select(migration_item).where(item.run == run, item.result == Outcome.MOVED.value).order_by(item.case_id)
+    rows = connection.execute(wanted)
+    return tuple(Item(run=each.run, case_id=each.case_id, was=each.was, tries=each.tries) for each in rows)
+
+
 def hindered(connection: Connection, run: OpaqueId) -> tuple[tuple[OpaqueId, str, str], ...]:
     """The cases that did not move, or not back: why and about which place of the text."""
     item = migration_item.c

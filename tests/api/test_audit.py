@@ -33,9 +33,10 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/audit/breaches", "/audit/breaches/{breach}/answer", "/passkeys", "/people", "/session",
            "/sign-in/service", "/erasures", "/cases/{case}/notes/{note}", "/releases", "/break-glass",
            "/threats", "/words", "/protocols/{slug}/outline", "/protocols/{slug}/drawing.svg",
-           "/protocols/{slug}/migrations", "/migrations/{run}", "/cases/{case}/scenario",
+           "/protocols/{slug}/migrations", "/migrations/{run}", "/migrations/{run}/way-back", "/cases/{case}/scenario",
            "/council", "/revisions", "/revisions/{number}",
-           "/revisions/{number}/effect", "/practice", "/practice/{case}/forward",
+           "/revisions/{number}/effect", "/revisions/{number}/lines", "/protocols/{slug}/table",
+           "/protocols/{slug}/since/{version}", "/practice", "/practice/{case}/forward",
            "/notifications/mine", "/notifications/status", "/rotas", "/rotas/gaps"}  # fmt: skip
 """Routes whose answers show nothing protected of any case here, and two that have a test of their own below."""
 

@@ -97,6 +97,14 @@ def test_a_plan_with_a_slip_is_refused_at_its_line(here: Installation) -> None:
     assert refused.json()["findings"][0]["line"] == 3
 
 
+def choices(here: Installation, asked: Any) -> Any:
+    """What may be decided; without the due times of clocks that start again, which are counted from the asking."""
+    found = post(here, f"/protocols/{P1}/choices", asked)
+    for each in found["rows"]:
+        each["decisions"] = [part for part in each["decisions"] if part["clock"] != "restart"]
+    return found
+
+
 def test_what_happens_inside_an_agency_changes_no_count(here: Installation) -> None:
     """A duty done there, and her saying no to all of it, leave what others foresee as it was, to the byte."""
     case = report(here)
@@ -105,9 +113,17 @@ def test_what_happens_inside_an_agency_changes_no_count(here: Installation) -> N
     assert here.ask("patrol", "POST", f"/tasks/{referral}/complete", body).status_code == 200
     asked = {"text": SOONER.replace("due: within 60 minutes", "due: within 50 minutes", 1), "plan": PLAN}
     before = post(here, f"/protocols/{P1}/effect", asked)
+    offered = choices(here, asked)
     (check,) = [each["id"] for each in here.get("advocate", "/tasks?limit=200")["items"] if each["case"] == case]
     assert here.ask("advocate", "POST", f"/tasks/{check}/complete", {"outcome": "held"}).status_code == 200
     assert post(here, f"/protocols/{P1}/effect", asked) == before
+    assert choices(here, asked) == offered
     no = here.ask("advocate", "POST", f"/cases/{case}/events", {"event": "opt-out"})
     assert no.status_code in {200, 201}, no.text
     assert post(here, f"/protocols/{P1}/effect", asked) == before
+    assert choices(here, asked) == offered
+    (inside,) = [each for each in offered["rows"] if each["step"] == "first-call"]
+    assert inside["open"] is None
+    assert {part[key] for part in inside["decisions"] for key in ("same", "sooner", "later", "late", "earliest")} == {
+        None
+    }

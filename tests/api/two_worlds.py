@@ -82,6 +82,7 @@ NOT_VISITED = {
     ("post", "/api/v1/cases/{case}/break-glass"): "leaves a paper of the asker's own agency, named by chance",
     ("post", "/api/v1/protocols/{slug}/diff"): "compares a text with another, and reads no case",
     ("post", "/api/v1/protocols/{slug}/effect"): "asks every open case on the servers; tests/api/test_migrations.py",
+    ("post", "/api/v1/protocols/{slug}/choices"): "asks every open case on the servers; tests/api/test_migrations.py",
     ("post", "/api/v1/protocols/{slug}/migrations"): "orders a run, which reads no case but that it is open",
     ("post", "/api/v1/practice"): "begins a case that is nobody's, and reads none",
     ("post", "/api/v1/practice/{case}/forward"): "asks the case's own workflow, and of a real one gets no",
@@ -93,6 +94,7 @@ NOT_VISITED = {
             ("get", "council"), ("post", "council"), ("get", "revisions"), ("post", "revisions"),
             ("get", "revisions/{number}"), ("put", "revisions/{number}"), ("get", "revisions/{number}/effect"),
             ("post", "revisions/{number}/submit"), ("post", "revisions/{number}/acts"),
+            ("get", "revisions/{number}/lines"),
         )
     },
     **{
