@@ -151,10 +151,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(releases.viewing, prefix="/api/v1")
     app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
-        *(passing, erasures, releases, disclosures, glass, retelling, notifications),
-        *(migrations, choosing, going_back, revisions),
     app.include_router(calendars.router)
-    for room in (doors, desk, items, restoring, council, revision_pages, case_pages, rota_pages):
+    for room in (doors, desk, items, restoring, agreed, council, planning, revision_pages, case_pages, rota_pages):
         app.include_router(room.router)
     errors.install(app)
     _health(app)

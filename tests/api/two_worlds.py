@@ -83,6 +83,7 @@ NOT_VISITED = {
     ("post", "/api/v1/protocols/{slug}/diff"): "compares a text with another, and reads no case",
     ("post", "/api/v1/protocols/{slug}/effect"): "asks every open case on the servers; tests/api/test_migrations.py",
     ("post", "/api/v1/protocols/{slug}/choices"): "asks every open case on the servers; tests/api/test_migrations.py",
+    ("get", "/api/v1/migrations/{run}/way-back"): "asks the run's cases on the servers; tests/pages/test_council.py",
     ("post", "/api/v1/protocols/{slug}/migrations"): "orders a run, which reads no case but that it is open",
     ("post", "/api/v1/practice"): "begins a case that is nobody's, and reads none",
     ("post", "/api/v1/practice/{case}/forward"): "asks the case's own workflow, and of a real one gets no",
@@ -126,13 +127,17 @@ FORMS: dict[str, dict[str, str]] = {
 }
 """What is sent from the pages' forms about cases, by where it is sent."""
 
+PAGES_NOT_VISITED = {
+    "/t/{slug}/moves": "asks every open case on the servers, by routes that say the same; tests/pages/test_council.py",
+}
+
 FORMS_NOT_SENT = {
     **dict.fromkeys(("/in", "/in/practice", "/hide", "/language", "/draft"), "is about who is here, and reads no case"),
     "/notifications/answers": "is for the gateway of texts, with its secret",
     "/have-it/{token}": "takes a task up for whom a link was made, which is sent to nobody else",
     **{
         f"/t/{{slug}}/{each}": "is about texts, votes and runs: what it does is a route of the API, which says why"
-        for each in ("change", "publish", "move", "runs/{run}/{act}", "changes", "changes/{number}/{act}")
+        for each in ("change", "publish", "move", "moves", "runs/{run}/{act}", "changes", "changes/{number}/{act}")
     },
 }
 
@@ -175,7 +180,7 @@ def rooms(app: FastAPI) -> list[tuple[str, str]]:
 def page_visits(app: FastAPI, guessed: dict[str, list[str]]) -> Iterator[tuple[str, str, object]]:
     """Every page with every id that exists in either world, and every form about cases: method, path, fields."""
     for method, path in rooms(app):
-        if method == "get" or path in FORMS:
+        if (method == "get" and path not in PAGES_NOT_VISITED) or path in FORMS:
             for filled in _filled(path, guessed):
                 yield method, filled, FORMS.get(path)
 
