@@ -32,6 +32,7 @@ from commands import (
     revision,
     rota,
     scenario,
+    sealing,
     texts,
 )
 from commands.options import FOUND_SOMETHING, AsJson, today
@@ -111,6 +112,7 @@ OPERATING: tuple[tuple[str, Callable[..., None]], ...] = (
     ("handoffs", asking.handoffs),
     ("escalations", asking.escalations),
     ("call", asking.call),
+    ("seal", sealing.seal),
 )
 for name, command in OPERATING:
     app.command(name)(command)

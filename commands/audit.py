@@ -45,11 +45,33 @@ def keep_heads(
         terminal.out.print(f"{new:,} new heads, {len(known.heads):,} kept in {file}. The site's key: {known.key.hex()}")
 
 
+@app.command("countersign")
+def countersign_heads(
+    agency: Annotated[str, typer.Argument(metavar="AGENCY", help="The agency, whose keyholder is on this machine.")],
+    *,
+    heads: Annotated[Path, typer.Option("--heads", metavar="FILE", help="The heads that the agency has kept.")],
+    file: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file of its signatures; added to.")],
+) -> None:
+    """Sign the newest head that the agency has kept with the agency's own key, for other agencies to look at."""
+    from store.audit import countersigned  # noqa: PLC0415 - as above
+    from store.custodian import keyholding  # noqa: PLC0415 - as above
+
+    made = keyholding.countersign(load(), agency, heads)
+    countersigned.add(file, made)
+    terminal.out.print(
+        f"Head {made.n:,} is signed by {agency}, in {file}. The agency's key: {made.key}", soft_wrap=True
+    )
+
+
 @app.command("verify")
 def verify_audit(
     *,
     heads: Annotated[
         Path | None, typer.Option("--heads", metavar="FILE", help="Heads that somebody kept, to hold it against.")
+    ] = None,
+    countersigned: Annotated[
+        Path | None,
+        typer.Option("--countersigned", metavar="FILE", help="Heads that agencies have signed, to hold it against."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +82,7 @@ def verify_audit(
     from store.audit import keeping  # noqa: PLC0415 - as above
 
     began = time.monotonic()
-    verdict = keeping.judged(load(), heads, now())
+    verdict = keeping.judged(load(), heads, now(), countersigned)
     took = time.monotonic() - began
     if as_json:
         found = [{**asdict(each), "says": each.says()} for each in verdict.flaws]
@@ -68,6 +90,8 @@ def verify_audit(
     else:
         for each in verdict.flaws:
             terminal.err.print(f"{each.says()} ({each.wrong.value})")
+        for agency, head, key in verdict.vouched:
+            terminal.out.print(f"{agency} has signed head {head:,}, with the key {key}.", soft_wrap=True)
         said = "nothing is wrong" if not verdict.flaws else f"{len(verdict.flaws):,} things are wrong"
         terminal.out.print(
             f"{verdict.rows:,} rows of {verdict.chains:,} chains and {verdict.heads:,} heads: {said}. "

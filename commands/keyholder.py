@@ -23,6 +23,16 @@ def rotate_keyholder(agency: KeptFor) -> None:
     )
 
 
+@app.command("card")
+def card_of_keyholder(agency: KeptFor) -> None:
+    """Print the agency's public card, for whoever seals values to it (handoff seal), and its fingerprint beside it."""
+    from store.custodian import keyholding  # noqa: PLC0415 - as above
+
+    found = keyholding.card(load(), agency)
+    terminal.out.print(found.model_dump_json(), soft_wrap=True)
+    terminal.err.print(f"Fingerprint, to be told in person: {found.fingerprint}", soft_wrap=True)
+
+
 @app.command("run")
 def run_keyholder(
     agency: KeptFor,

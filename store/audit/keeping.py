@@ -8,7 +8,7 @@ from protocol.errors import HandoffError
 from protocol.state import Instant
 from runtime.settings import Settings
 from store import ids
-from store.audit import breaches, kept
+from store.audit import breaches, countersigned, kept
 from store.audit.checkpoints import DAY, candidates, checkpoints, let_go
 from store.audit.heads import Cut
 from store.audit.site_key import FILE, SiteKey, of_folder
@@ -22,12 +22,14 @@ def looked_at(database: Database, key: SiteKey, now: Instant) -> tuple[Verdict, 
     return verdict, breaches.record(database, verdict.flaws, now)
 
 
-def judged(settings: Settings, file: Path | None, now: Instant) -> Verdict:
-    """Verify an installation's audit, also against heads kept in a file; what is wrong starts the breach path.
+def judged(settings: Settings, file: Path | None, now: Instant, signed: Path | None = None) -> Verdict:
+    """Verify an installation's audit, also against heads kept, or signed by agencies, in a file.
+
+    What is wrong starts the breach path.
 
     Raises:
-        HandoffError: ``HEADS_FILE``, ``HEADS_DIFFER``; ``NO_HEADS`` when neither file nor site's key is here;
-            ``DATABASE_``.
+        HandoffError: ``HEADS_FILE``, ``HEADS_DIFFER``, ``COUNTERSIGNED_FILE``; ``NO_HEADS`` when neither file nor
+            site's key is here; ``DATABASE_``.
     """
     held = None if file is None else kept.read(file)
     if file is not None and held is None:
@@ -38,7 +40,8 @@ def judged(settings: Settings, file: Path | None, now: Instant) -> Verdict:
     public = of_folder(settings.engine_keys).public if held is None else held.key
     database = Database(settings.database_url)
     try:
-        verdict = verify(database, public, () if held is None else held.heads)
+        found = () if signed is None else countersigned.read(signed)
+        verdict = verify(database, public, () if held is None else held.heads, found)
         breaches.record(database, verdict.flaws, now)
     finally:
         database.close()

@@ -19,6 +19,7 @@ from store import ids
 from store.audit import merkle, sealing
 from store.audit.chain import beginning, hash_of, header
 from store.audit.checkpoints import Checkpoint, checkpoints, every
+from store.audit.countersigned import Countersigned, differing
 from store.audit.heads import FIRST, Head, head_of
 from store.audit.site_key import is_signed
 from store.audit.tables import audit_checkpoint, audit_head, audit_key, audit_leaf, audit_row
@@ -48,6 +49,7 @@ class Wrong(StrEnum):
     HEAD_MISSING = "HEAD_MISSING"
     HEAD_REWRITTEN = "HEAD_REWRITTEN"
     OPEN_UNMATCHED = "OPEN_UNMATCHED"
+    COUNTERSIGN_FALSE = "COUNTERSIGN_FALSE"
 
 
 SENTENCES = {
@@ -64,6 +66,7 @@ SENTENCES = {
     Wrong.HEAD_MISSING: "a head is not there",
     Wrong.HEAD_REWRITTEN: "this head is not the one that was kept",
     Wrong.OPEN_UNMATCHED: "a protected value was opened and no row says so",
+    Wrong.COUNTERSIGN_FALSE: "an agency's signature under this head is not its own",
 }
 
 
@@ -83,27 +86,36 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was looked at and what is wrong; nothing wrong: ``flaws`` is empty."""
+    """What was looked at and what is wrong; nothing wrong: ``flaws`` is empty.
+
+    ``vouched``: agencies whose signature holds, the newest head that each has signed, and the key it signed with.
+    """
 
     rows: int
     chains: int
     heads: int
     flaws: tuple[Flaw, ...]
+    vouched: tuple[tuple[str, int, str], ...] = ()
 
 
-def verify(database: Database, public: bytes, kept: Sequence[Head] = ()) -> Verdict:
+def verify(
+    database: Database, public: bytes, kept: Sequence[Head] = (), signed: Sequence[Countersigned] = ()
+) -> Verdict:
     """Look at everything, changing nothing.
 
     Args:
         database: the installation's.
         public: the site's public key, from its holder or from a file of kept heads.
         kept: heads that somebody kept elsewhere; what the database says of them must be the same.
+        signed: heads that agencies have signed.
     """
     with database.read() as connection:
-        return look(connection, public, kept)
+        return look(connection, public, kept, signed)
 
 
-def look(connection: Connection, public: bytes, kept: Sequence[Head] = ()) -> Verdict:
+def look(
+    connection: Connection, public: bytes, kept: Sequence[Head] = (), signed: Sequence[Countersigned] = ()
+) -> Verdict:
     """As ``verify``, on an open connection."""
     site, _ = ids.site_of(connection)
     checked = Chains(site, public, checkpoints(connection))
@@ -113,8 +125,20 @@ def look(connection: Connection, public: bytes, kept: Sequence[Head] = ()) -> Ve
     flaws += _orphans(connection)
     flaws += _heads(connection, site, public)
     flaws += _compared(connection, site, kept)
-    count = connection.execute(select(func.count()).select_from(audit_head)).scalar_one()
-    return Verdict(rows=checked.rows, chains=checked.chains, heads=count, flaws=tuple(dict.fromkeys(flaws)))
+    wrong = dict(differing(connection, site, signed))
+    flaws += [Flaw(wrong=UNVOUCHED[why], n=each.n) for each, why in wrong.items()]
+    vouched = {each.agency: (each.agency, each.n, each.key) for each in signed if each not in wrong}
+    return Verdict(
+        rows=checked.rows,
+        chains=checked.chains,
+        heads=connection.execute(select(func.count()).select_from(audit_head)).scalar_one(),
+        flaws=tuple(dict.fromkeys(flaws)),
+        vouched=tuple(vouched.values()),
+    )
+
+
+UNVOUCHED = {True: Wrong.COUNTERSIGN_FALSE, None: Wrong.HEAD_MISSING, False: Wrong.HEAD_REWRITTEN}
+"""What is wrong where an agency's signature does not hold."""
 
 
 class Chains:

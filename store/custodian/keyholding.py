@@ -17,8 +17,11 @@ import pyotp
 from protocol.errors import HandoffError
 from protocol.kernel import Slug
 from runtime.settings import Settings
+from store.audit import countersigned, kept
+from store.audit.countersigned import Countersigned
 from store.custodian import tls
 from store.custodian.book import Book
+from store.custodian.envelope import Card
 from store.custodian.keyholder import BOOK, CERTIFICATE, KEYS, Keyholder, KeyholderServer
 from store.custodian.keys import KeyFolder
 from store.custodian.remote import Code
@@ -75,6 +78,28 @@ def rotate(settings: Settings, agency: Slug) -> int:
     """Make the agency's next key; its epoch. The keyholder that runs uses it at once."""
     with opened(settings, agency):
         return KeyFolder(folder_of(settings, agency) / KEYS, safe_of(options_of(settings))).rotate(agency).epoch
+
+
+def card(settings: Settings, agency: Slug) -> Card:
+    """The agency's public card, to be given to whoever seals values to it."""
+    with opened(settings, agency):
+        return Card(card=KeyFolder(folder_of(settings, agency) / KEYS, safe_of(options_of(settings))).card(agency))
+
+
+def countersign(settings: Settings, agency: Slug, heads: Path) -> Countersigned:
+    """Sign the newest of the heads that the agency has kept with the agency's own key.
+
+    Raises:
+        HandoffError: ``NO_KEYHOLDER`` where its keys are not; ``HEADS_FILE``, ``HEADS_DIFFER``, ``NO_HEADS``.
+    """
+    folder = folder_of(settings, agency)
+    if not (folder / BOOK).exists():
+        raise HandoffError("NO_KEYHOLDER", f"the keyholder of {agency} is not on this machine: sign where its keys are")
+    known = kept.read(heads)
+    if known is None:
+        raise HandoffError("HEADS_FILE", f"there is no file {heads}")
+    key = KeyFolder(folder / KEYS, safe_of(options_of(settings))).identity(agency)
+    return countersigned.sign(agency, key, known)
 
 
 def audited(settings: Settings, agency: Slug) -> int:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from protocol.errors import HandoffError
 from protocol.kernel import Slug
-from store.custodian import suite, wire
+from store.custodian import envelope, suite, wire
 from store.custodian.keys import KeyFolder
 from store.custodian.port import Grant, Item, Order, Place, Wrap
 from store.custodian.releasing import Releasing
@@ -81,7 +81,16 @@ class Keeper:
                 return wire.Answer(values=tuple(self._open(owner, each) for each in call.items))
 
     def _open(self, grant: Grant, item: Item) -> bytes:
-        return suite.open_value(self._value_key(grant, item), item.place, item.sealed)
+        value = suite.open_value(self._value_key(grant, item), item.place, item.sealed)
+        inner = envelope.read(value)
+        if inner is None:
+            return value
+        try:
+            key = self._keys.key(item.place.owner, inner.epoch)
+            return suite.text_in(key.unwrap(inner, suite.text_info(item.place.owner, item.place.field)))
+        except HandoffError:
+            # Sealed to another key or for another field: shown as it came, so that what is beside it still opens.
+            return value
 
     def _rewrap(self, agency: Slug, place: Place, wrap: Wrap) -> Wrap:
         if place.owner != agency or wrap.to is not None:

@@ -72,6 +72,21 @@ def wrap_value(card: KeyCard, key: bytes, place: Place) -> Wrap:
     return _wrap(card, key, share_info(place, card.agency), to=card.agency)
 
 
+def wrap_text(card: KeyCard, field: str, value: bytes) -> Wrap:
+    """A whole value sealed to an agency's card, bound to its field: for whoever knows no case yet."""
+    return _wrap(card, _pad(value), text_info(card.agency, field), to=None)
+
+
+def text_in(padded: bytes) -> bytes:
+    """The value that was sealed by ``wrap_text``, from what the key unwrapped."""
+    return _unpad(padded)
+
+
+def text_info(agency: str, field: str) -> bytes:
+    """What a value that was sealed outside is bound to."""
+    return _bytes("text", agency, field)
+
+
 def seal_value(key: bytes, place: Place, value: bytes) -> Sealed:
     """Encrypt a value under its own key (from ``value_key``)."""
     nonce = os.urandom(12)
@@ -91,8 +106,7 @@ def open_value(key: bytes, place: Place, sealed: Sealed) -> bytes:
         padded = AESGCM(key[:KEY_BYTES]).decrypt(sealed.nonce, sealed.ciphertext, _bind("value", place))
     except (InvalidTag, ValueError):
         raise _spoiled() from None
-    length = int.from_bytes(padded[:LENGTH_BYTES])
-    return padded[LENGTH_BYTES : LENGTH_BYTES + length]
+    return _unpad(padded)
 
 
 def value_key(record_key: bytes, place: Place) -> bytes:
@@ -159,6 +173,11 @@ def _pad(value: bytes) -> bytes:
     while size < LENGTH_BYTES + len(value):
         size *= 2
     return (len(value).to_bytes(LENGTH_BYTES) + value).ljust(size, b"\0")
+
+
+def _unpad(padded: bytes) -> bytes:
+    length = int.from_bytes(padded[:LENGTH_BYTES])
+    return padded[LENGTH_BYTES : LENGTH_BYTES + length]
 
 
 def _spoiled() -> HandoffError:
