@@ -46,6 +46,7 @@ from api import (
     signin,
     staff,
     tasks,
+    week,
 )
 from api.deps import Here, Services, Who, now
 from api.edge import Edge
@@ -121,7 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
             for loop in (
                 *(moving.move_now_and_then, deciding.publish_now_and_then),
                 *(once.forget_keys, audit.sign_heads, audit.look_after),
-                *(erasures.sweep_now_and_then, releases.tell_custodians),
+                *(erasures.sweep_now_and_then, releases.tell_custodians, week.make_a_week),
             )
         ]
         yield
@@ -144,7 +145,7 @@ def create_app(settings: Settings) -> FastAPI:
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
         *(passing, erasures, releases, disclosures, glass, retelling, notifications),
         *(migrations, choosing, going_back, revisions),
-        *(practice, rotas),
+        *(practice, week, rotas),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")

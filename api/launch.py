@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 
+from api.week import progress
 from protocol.errors import HandoffError
 from runtime.codec import site_secret
 from runtime.settings import Settings
@@ -54,6 +55,9 @@ async def up(settings: Settings, report: Report, began: float) -> None:
             report("Stopping.")
             return
         report(f"Ready at {settings.url} after {time.monotonic() - began:.1f} s. Ctrl-C stops everything.")
+        made, of = progress(settings)
+        if made < of:
+            report(f"A week of practice cases is being made meanwhile: {of - made} more.")
         report(
             "Next:\n"
             "  handoff tasks --as advocate          what the on-call advocate owes, and by when\n"

@@ -176,6 +176,11 @@ class Settings(BaseSettings):
     demonstration: bool = Field(
         default=True, description="Whether the first start makes one placeholder person for each role."
     )
+    practice_week: bool = Field(
+        default=True,
+        description="Whether the first start on an empty folder with placeholder people makes a week of practice "
+        "cases; never where browsers reach it over HTTPS.",
+    )
 
     @field_validator(
         "data",
@@ -258,6 +263,11 @@ class Settings(BaseSettings):
             return None
         cert, key = self.temporal_tls_cert_file, self.temporal_tls_key_file
         return Tls(ca=self.temporal_tls_ca_file, cert=cert, key=key, name=self.temporal_tls_name)
+
+    @property
+    def week_file(self) -> Path:
+        """Where it stands how much of the week of practice cases has been made."""
+        return self.data / "practice-week.json"
 
     @property
     def logs(self) -> Path:

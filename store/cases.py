@@ -16,7 +16,7 @@ from store.keyring.sealing import opened
 from store.linked import LanePauseView, LinkView, lane_pauses, links
 from store.paging import NEVER, Cursor, Page, after, page
 from store.policy import Subject, SubjectKind, is_party, unknown
-from store.tables import case_file, field_value, slot_ref, task
+from store.tables import case_code, case_file, field_value, slot_ref, task
 from store.task_view import TaskView, tasks_seen, views
 
 
@@ -195,6 +195,11 @@ def fields_of(
     for row in _field_rows(connection, subject, found):
         found[row["case_id"]][row["field"]] = json.loads(row["value"])
     return found
+
+
+def any_there(connection: Connection) -> bool:
+    """Whether this installation ever had a case. For setting it up, never for people."""
+    return connection.execute(select(case_code.c.case_id).limit(1)).first() is not None
 
 
 def projected(connection: Connection, case_id: OpaqueId) -> int:

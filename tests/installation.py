@@ -64,6 +64,7 @@ def begun(data: Path, port: int, *, cwd: Path = ROOT, more: Mapping[str, str] | 
         **{name: value for name, value in os.environ.items() if not name.startswith("HANDOFF_")},
         "HANDOFF_DATA": str(data),
         "HANDOFF_PORT": str(port),
+        "HANDOFF_PRACTICE_WEEK": "false",
         **(more or {}),
     }
     data.mkdir(mode=0o700, exist_ok=True)

@@ -193,11 +193,11 @@ async def clock_moved(studio: Studio) -> str:
         task_queue=QUEUE,
         practice=Practice(ahead=-24 * HOUR),
     )
-    for command, by in (("next", None), ("day", 20 * HOUR), ("back", -HOUR)):
+    for name, by in (("next", None), ("day", 20 * HOUR), ("back", -HOUR)):
         with suppress(cases.Refused):
-            await cases.send(studio.client, case_id, Input(command=command, actor=PATROL, body=MoveClock(by=by)))
-    for answer in (given("c1"), filed("c2")):
-        await cases.send(studio.client, case_id, answer)
+            await cases.send(studio.client, case_id, Input(command=name, actor=PATROL, body=MoveClock(by=by)))
+    for command in (given("c1"), filed("c2")):
+        await cases.send(studio.client, case_id, command)
     return case_id
 
 
