@@ -53,6 +53,7 @@ from api.edge import Edge
 from api.guard import Guard
 from api.pages import agreed, council, desk, doors, items, planning, restoring
 from api.pages import cases as case_pages
+from api.pages import practice as practice_pages
 from api.pages import revisions as revision_pages
 from api.pages import rotas as rota_pages
 from api.views import Closed
@@ -153,7 +154,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
     app.include_router(calendars.router)
-    for room in (doors, desk, items, restoring, agreed, council, planning, revision_pages, case_pages, rota_pages):
+    rooms = (doors, desk, items, restoring, agreed, council, planning, revision_pages, case_pages, rota_pages)
+    for room in (*rooms, practice_pages):
         app.include_router(room.router)
     errors.install(app)
     _health(app)

@@ -22,7 +22,7 @@ from store import cases, escalations, handoffs, notices, protocols, timeline, va
 from store.labels import agency_owner, field_owner, step_owner
 from store.linked import LinkView
 from store.paging import Page
-from store.policy import Subject, unknown
+from store.policy import Subject, SubjectKind, unknown
 from store.policy.table import Condition
 from store.policy.values import may_open
 from store.releases import glass
@@ -74,7 +74,7 @@ class LanePauseOut(Closed):
 class CaseOut(Closed):
     """One case as its reader may see it; ``protected`` names the values kept, never their content.
 
-    ``zone`` is the time zone of its protocol.
+    ``zone`` is the time zone of its protocol. ``may_move``: whether its reader may move its clock, for practice cases.
     """
 
     case: CaseRow
@@ -84,6 +84,7 @@ class CaseOut(Closed):
     linked: list[LinkedOut]
     pauses: list[LanePauseOut]
     zone: str
+    may_move: bool
 
 
 class Moment(Closed):
@@ -184,9 +185,17 @@ async def one(case: str, here: Here, who: Who, tongue: Spoken) -> CaseOut:
             linked=[_linked(connection, here, who, protocol, found.case.case_id, each) for each in found.links],
             pauses=[LanePauseOut(lane=e.lane, since=when(e.since), until=when(e.until)) for e in found.pauses],
             zone=protocol.zone,
+            may_move=found.case.practice and trains(who, protocol),
         )
 
     return await here.read(ask)
+
+
+def trains(who: Subject, protocol: Protocol) -> bool:
+    """Whether somebody may begin and move practice cases of a protocol."""
+    agency = protocol.agency.get(who.agency)
+    leads = agency is not None and not set(agency.leads).isdisjoint(who.roles)
+    return who.kind is SubjectKind.PERSON and (who.coordinates or leads)
 
 
 def _linked(

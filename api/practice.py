@@ -13,7 +13,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, Field
 
-from api.cases import CaseRow, Moment, moments, row
+from api.cases import CaseRow, Moment, moments, row, trains
 from api.deps import Here, Services, Who, actors, command_id, now
 from api.once import Once
 from api.recording import seen
@@ -30,7 +30,7 @@ from protocol.state import Instant, Practice
 from store import cases, protocols, vault
 from store.paging import Page
 from store.plain import Plain
-from store.policy import Subject, SubjectKind
+from store.policy import Subject
 from store.session import Connection
 from workflows import client as flows
 from workflows.messages import case_id
@@ -139,6 +139,13 @@ async def listed(
     return page(here, who, [row(each) for each in found.rows], found.next)
 
 
+@router.get("/protocols")
+async def trained(here: Here, who: Who) -> list[Slug]:
+    """The protocols of which I may begin practice cases."""
+    found = await here.read(protocols.in_force)
+    return sorted(slug for slug, version in found.items() if trains(who, version.protocol))
+
+
 @router.post("/{case}/forward")
 async def forward(case: str, body: ForwardIn, here: Here, who: Who, response: Response, key: Key = None) -> Forwarded:
     """Move a practice case's clock forward, by seconds or to what is due next. A real case has no such clock."""
@@ -199,10 +206,3 @@ def _must_train(who: Subject, protocol: Protocol) -> None:
     """
     if not trains(who, protocol):
         raise HandoffError("NOT_YOURS", "a coordinator or a lead of an agency begins and moves practice cases")
-
-
-def trains(who: Subject, protocol: Protocol) -> bool:
-    """Whether somebody may begin and move practice cases of a protocol."""
-    agency = protocol.agency.get(who.agency)
-    leads = agency is not None and not set(agency.leads).isdisjoint(who.roles)
-    return who.kind is SubjectKind.PERSON and (who.coordinates or leads)

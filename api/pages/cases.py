@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from secrets import token_urlsafe
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -16,6 +17,8 @@ from protocol.kernel import Slug
 
 router = APIRouter(include_in_schema=False)
 MOST = 50
+CLOCK = "clock-moved"
+"""A trainer's moves of a practice case's clock: its page says what it shows; they would drown what happened."""
 
 
 @router.get("/c")
@@ -25,13 +28,13 @@ async def every(request: Request, here: Here) -> Response:
     try:
         await desk.begin()
         found = await desk.api.get("/cases", limit=MOST)
-        zones = await _zones(desk)
+        zones = await zones_of(desk)
     except Unanswered as error:
         return await desk.refused(error)
     return desk.page("cases.html", "Cases", cases=found["items"], more=found["next"] is not None, zones=zones)
 
 
-async def _zones(desk: Desk) -> dict[str, str]:
+async def zones_of(desk: Desk) -> dict[str, str]:
     """The time zone of each protocol in force."""
     return {each["protocol"]: each["zone"] for each in reversed(await desk.api.get("/protocols"))}
 
@@ -42,12 +45,21 @@ async def one(request: Request, code: str, here: Here) -> Response:
     desk = Desk(request, here)
     try:
         await desk.begin()
-        return await _case(desk, code)
+        return await case_page(desk, code)
     except Unanswered as error:
         return await desk.refused(error)
 
 
-async def _case(desk: Desk, code: str, *, shown: tuple[str, str] | None = None) -> Response:
+async def case_page(
+    desk: Desk,
+    code: str,
+    *,
+    shown: tuple[str, str] | None = None,
+    moved: dict[str, Any] | None = None,
+    wrong: str = "",
+    status: int = 200,
+) -> Response:
+    """A case; with a protected value of it that was asked for, or with what a move of its clock brought about."""
     found = await desk.api.get(f"/cases/{code}")
     case = found["case"]
     told = await desk.api.get("/escalations", case=case["case"], limit=MOST)
@@ -56,8 +68,9 @@ async def _case(desk: Desk, code: str, *, shown: tuple[str, str] | None = None) 
     for each in found["tasks"]:
         agencies[each["agency"]].append(each)
     return desk.page(
-        "case.html", "Case", case=case, found=found, agencies=dict(agencies), told=told["items"],
-        happened=list(reversed(happened)), shown=shown, kinds=happenings(desk.tongue),
+        "case.html", "Case", status=status, moved=moved, wrong=wrong, key=token_urlsafe(12), shown=shown, case=case,
+        found=found, agencies=dict(agencies), told=told["items"], kinds=happenings(desk.tongue),
+        happened=[each for each in reversed(happened) if each["kind"] != CLOCK],
     )  # fmt: skip
 
 
@@ -69,7 +82,7 @@ async def show(request: Request, code: str, slot: Slug, here: Here) -> Response:
         await desk.begin()
         found = await desk.api.get(f"/cases/{code}")
         value = await desk.api.get(f"/cases/{found['case']['case']}/protected/{slot}", why="case-page")
-        return await _case(desk, code, shown=(slot, value["value"]))
+        return await case_page(desk, code, shown=(slot, value["value"]))
     except Unanswered as error:
         return await desk.refused(error)
 
@@ -81,8 +94,9 @@ async def board(request: Request, here: Here) -> Response:
     try:
         await desk.begin()
         waiting = await desk.api.get("/handoffs", limit=200)
+        practised = await desk.api.get("/handoffs", limit=MOST, practice=1)
         told = await desk.api.get("/escalations", limit=MOST)
-        zones = await _zones(desk)
+        zones = await zones_of(desk)
     except Unanswered as error:
         return await desk.refused(error)
     rows = waiting["items"]
@@ -95,7 +109,7 @@ async def board(request: Request, here: Here) -> Response:
     return desk.page(
         "board.html", "Board", rows=[*stuck, *(each for each in rows if each not in stuck)], stuck=len(stuck),
         froms=sorted({pair[0] for pair in pairs}), tos=sorted({pair[1] for pair in pairs}), pairs=dict(pairs),
-        told=told["items"], is_stuck=_stuck, zone=next(iter(zones.values()), "UTC"),
+        told=told["items"], practised=practised["items"], is_stuck=_stuck, zone=next(iter(zones.values()), "UTC"),
     )  # fmt: skip
 
 
@@ -135,8 +149,8 @@ async def figures(request: Request, here: Here) -> Response:
     desk = Desk(request, here)
     try:
         await desk.begin()
-        found = await desk.api.get("/figures")
-        zones = await _zones(desk)
+        found = await desk.api.get("/figures", practice=int(request.query_params.get("practice") == "1"))
+        zones = await zones_of(desk)
     except Unanswered as error:
         return await desk.refused(error)
     return desk.page("figures.html", "Figures", found=found, zone=next(iter(zones.values()), "UTC"))

@@ -21,7 +21,7 @@ router = APIRouter(include_in_schema=False)
 MOST = 100
 """Items on one page of the inbox."""
 BOARD = "coordinator"
-GROUPS = ("late", "take", "yours", "others")
+GROUPS = ("late", "take", "yours", "others", "practice")
 PASSED = {"told": True, "untold": False}
 """What the inbox says after somebody passed an item on: whether the next person hears of it by text."""
 NOT_KEPT = frozenset({"vault", "password", "code"})
@@ -50,6 +50,7 @@ class Desk:
     def page(self, template: str, title: str, *, status: int = 200, **told: Any) -> Response:  # noqa: ANN401 - as there
         """A page of theirs, with what they may go to."""
         nav = ways(self.who, self.tongue)
+        told = {"practice": practised(told), **told}
         return page(self.request, template, title, status=status, who=self.who, nav=nav, **told)
 
     async def refused(self, error: Unanswered, filled: Filled | None = None) -> Response:
@@ -73,6 +74,14 @@ class Desk:
         return drafts.seal(self.here.account_key, person, self.request.url.path, whole)
 
 
+def practised(told: dict[str, Any]) -> bool:
+    """Whether a page is about a practice case, and so has to say that it is."""
+    about = [told.get(each) for each in ("item", "case")]
+    # A case's page has the case itself, an item's page all that is known of it.
+    about += [each.get("case") for each in about if isinstance(each, dict)]
+    return any(each.get("practice") for each in about if isinstance(each, dict))
+
+
 async def filled_in(request: Request) -> Filled:
     """A form's fields as they came, protected ones by name only."""
     return [(name, value) for name, value in (await request.form()).multi_items() if isinstance(value, str)]
@@ -90,7 +99,7 @@ async def inbox(request: Request, here: Here) -> Response:
     rows, groups = found["items"], dict[str, list[Any]]()
     for each in rows:
         groups.setdefault(_group(each), []).append(each)
-    count = len(rows) - len(groups.get("others", ()))
+    count = len(rows) - len(groups.get("others", ())) - len(groups.get("practice", ()))
     said = PASSED.get(request.query_params.get("passed", ""))
     return desk.page(
         "inbox.html", "Inbox", groups=[(name, groups[name]) for name in GROUPS if name in groups], count=count,
@@ -99,6 +108,9 @@ async def inbox(request: Request, here: Here) -> Response:
 
 
 def _group(each: dict[str, Any]) -> str:
+    if each["practice"]:
+        # Under everything that is real, however late it is.
+        return "practice"
     if each["late"]:
         return "late"
     if each["yours"]:

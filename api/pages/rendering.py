@@ -121,7 +121,7 @@ def page(request: Request, template: str, title: str, *, status: int = 200, **to
             style=f"/static/{style()[0]}",
             script=f"/static/{script()[0]}",
             here=request.url.path,
-            **{"who": None, "nav": (), **told},
+            **{"practice": False, "who": None, "nav": (), **told},
         )
     )
     return HTMLResponse(html, status_code=status, headers=HEADERS)

@@ -43,6 +43,7 @@ def happenings(tongue: str) -> dict[str, str]:
         "page-stopped": _("a page was read"),
         "case-migrated": _("the case goes on under another text"),
         "duty-migrated": _("its terms are those of another text"),
+        "clock-moved": _("a trainer moved the clock"),
         "case-ended": _("the case ended"),
         "part-erased": _("erased"),
     }

@@ -134,6 +134,8 @@ PAGES_NOT_VISITED = {
 FORMS_NOT_SENT = {
     **dict.fromkeys(("/in", "/in/practice", "/hide", "/language", "/draft"), "is about who is here, and reads no case"),
     "/notifications/answers": "is for the gateway of texts, with its secret",
+    "/practice": "begins a case that is nobody's, and reads none",
+    "/c/{code}/forward": "asks the case's own workflow, and of a real one gets no",
     "/have-it/{token}": "takes a task up for whom a link was made, which is sent to nobody else",
     **{
         f"/t/{{slug}}/{each}": "is about texts, votes and runs: what it does is a route of the API, which says why"

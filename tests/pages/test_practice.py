@@ -1,0 +1,190 @@
+"""Practice on a whole installation: the week that is there at once, a trainer's pages, and what a real case refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.installation import Installation, installed
+from tests.pages.conftest import P1, PHONE, Tab, report
+from tests.pages.test_desks import TAGS
+from tests.servers import until
+
+pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
+Tabs = Callable[..., Tab]
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation as ``make run`` starts it: its week is being made behind it."""
+    with installed(tmp_path_factory.mktemp("practice") / "data", more={"HANDOFF_PRACTICE_WEEK": "true"}) as found:
+        yield found
+
+
+def week(here: Installation) -> dict[str, int]:
+    """The week, once it is made."""
+
+    def made() -> bool:
+        found = here.get("coordinator", "/practice/week")
+        return bool(found["of"]) and found["made"] == found["of"]
+
+    until(made, "the week of practice cases", 180)
+    found: dict[str, int] = here.get("coordinator", "/practice/week")
+    return found
+
+
+def begun(here: Installation, **more: Any) -> str:
+    """The code of a practice case."""
+    made = here.ask("coordinator", "POST", "/practice", {"protocol": P1, **more})
+    assert made.status_code == 201, made.text
+    return str(made.json()["case"]["code"])
+
+
+def test_a_week_is_there_and_nothing_real_is_counted_by_it(here: Installation) -> None:
+    """Cases of three protocols, late, in hand, paused and ended; boards and figures of what is real are empty."""
+    of = week(here)["of"]
+    cases = here.get("coordinator", "/cases?limit=200")["items"]
+    waiting = here.get("coordinator", "/handoffs?practice=true&limit=200")["items"]
+    owed = here.get("advocate", "/tasks?limit=200")["items"]
+
+    assert of > 30
+    assert {each["practice"] for each in [*cases, *waiting, *owed]} == {True}
+    assert len({each["protocol"] for each in cases}) >= 2
+    assert any(each["late"] for each in owed)
+    assert {"open", "taken-up"} <= {each["status"] for each in waiting}
+    assert any("Paused" in each["clock"]["head"] for each in waiting)
+    assert "ended" in {each["status"] for each in cases} or "finished" in {each["part"] for each in cases}
+    assert here.get("coordinator", "/handoffs")["items"] == []
+    assert here.get("coordinator", "/figures")["items"] == []
+    assert here.get("coordinator", "/figures?practice=true")["items"] != []
+
+
+def test_records_systems_are_never_told_of_practice(here: Installation) -> None:
+    """Their list of cases has what is real, and nothing else."""
+    begun(here)
+    case = report(here)
+
+    found = here.get("police-records", "/cases?limit=200")["items"]
+
+    assert {each["practice"] for each in found} == {False}
+    assert case in {each["case"] for each in found}
+
+
+def test_what_is_real_comes_first(here: Installation) -> None:
+    """However late practice is, it stands below a real task."""
+    week(here)
+    case = report(here)
+
+    found = here.get("patrol", "/tasks?limit=200")["items"]
+
+    marks = [each["practice"] for each in found]
+    assert case in {each["case"] for each in found}
+    assert marks == sorted(marks)
+
+
+def test_a_real_case_is_not_moved(here: Installation) -> None:
+    """Through the API as through its engine; and only a trainer asks at all."""
+    case, code = report(here), begun(here)
+
+    real = here.ask("coordinator", "POST", f"/practice/{case}/forward", {})
+    others = here.ask("patrol", "POST", f"/practice/{code}/forward", {})
+
+    assert (real.status_code, real.json()["code"]) == (409, "NOT_PRACTICE")
+    assert (others.status_code, others.json()["code"]) == (403, "NOT_YOURS")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("/practice", {"protocol": P1, "began_at": "2020-01-01T00:00:00Z"}, 422, "PRACTICE_BEGAN"),
+        ("/practice", {"protocol": P1, "event": "hearing-moved"}, 422, "UNKNOWN_EVENT"),
+        ("/practice", {"protocol": P1, "vault": {"safe-numbers": "+1-555-0100"}}, 422, "MALFORMED"),
+        ("/practice", {"protocol": "none"}, 404, "UNKNOWN_PROTOCOL"),
+        ("/practice/nowhere/forward", {}, 404, "NOT_FOUND"),
+        ("/practice/nowhere/forward", {"seconds": 0}, 422, "MALFORMED"),
+    ],
+)
+def test_what_cannot_be_practised_says_why(
+    here: Installation, path: str, body: dict[str, object], status: int, code: str
+) -> None:
+    """Each with its code, and protected values have no place there."""
+    found = here.ask("coordinator", "POST", path, body)
+
+    assert (found.status_code, found.json()["code"]) == (status, code)
+
+
+def test_a_move_is_made_once_and_says_what_happened(here: Installation) -> None:
+    """To what is due next; the same request again has the same answer."""
+    code = begun(here, began_at=here.get("coordinator", "/cases?limit=1")["items"][0]["opened_at"])
+    again = {"Idempotency-Key": f"move-{code}"}
+
+    first = here.ask("coordinator", "POST", f"/practice/{code}/forward", {}, **again)
+    second = here.ask("coordinator", "POST", f"/practice/{code}/forward", {}, **again)
+
+    assert (first.status_code, second.json()) == (200, first.json())
+    assert first.json()["seconds"] > 0
+    assert {"window-missed", "told"} <= {each["kind"] for each in first.json()["happened"]}
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+def test_a_trainer_begins_a_case_and_moves_it(here: Installation, new_tab: Tabs, *, script: bool) -> None:
+    """From the trainer's page; each page says in words that it is practice."""
+    tab = new_tab(script=script)
+    tab.be("Coordinator One")
+    tab.open("/practice")
+    tab.page.get_by_label("Of which text?").select_option(P1)
+    tab.press("button", "Begin")
+    assert "Nobody is meant by this." in tab.page.locator(".practice").first.inner_text()
+    tab.press("button", "Move on to what is due next")
+    expect(tab.page.get_by_text("missed window, referral").first).to_be_visible()
+
+
+def test_who_practises_is_told_so_and_has_no_clock_to_move(here: Installation, new_tab: Tabs) -> None:
+    """On an item and its form; a real case's page has neither band nor clock."""
+    week(here)
+    practised = next(e for e in here.get("advocate", "/tasks?limit=200")["items"] if e["practice"])
+    case = report(here)
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    for path in (f"/i/{practised['id']}", f"/c/{practised['code']}"):
+        tab.open(path)
+        assert "Write nothing real here." in tab.page.locator("main > .practice").inner_text()
+    assert tab.page.get_by_role("button", name="Move on", exact=True).count() == 0
+    tab.be("Coordinator One")
+    tab.open(f"/c/{case}")
+    assert tab.page.locator("main > .practice").count() == 0
+    assert "The clock of this case" not in tab.page.locator("main").inner_text()
+
+
+TOURS = {"advocate": "Advocate One", "coordinator": "Coordinator One", "council": "Coordinator One"}
+
+
+@pytest.mark.parametrize(("desk", "name"), TOURS.items())
+def test_a_tour_leads_to_pages_that_are_there(here: Installation, new_tab: Tabs, desk: str, name: str) -> None:
+    """Every step that names a page opens it, for who takes the tour, with a practice case where it needs one."""
+    week(here)
+    tab = new_tab(script=False)
+    tab.be(name)
+    tab.open(f"/tour/{desk}")
+    found = [each.get_attribute("href") for each in tab.page.locator(".tour a.button").all()]
+    assert len(found) >= 2
+    for path in dict.fromkeys(found):
+        assert path is not None
+        tab.open(path)
+        assert tab.heading()
+        assert "Nothing here for you." not in tab.page.locator("main").inner_text()
+
+
+def test_practice_keeps_nobody_out(here: Installation, new_tab: Tabs) -> None:
+    """Axe finds nothing on its pages, and nothing scrolls sideways."""
+    tab = new_tab(size=PHONE, dark=True)
+    tab.be("Coordinator One")
+    for path in ("/practice", f"/c/{begun(here)}", "/tour/coordinator", "/b", "/f?practice=1"):
+        tab.open(path)
+        found = Axe().run(tab.page, options={"runOnly": {"type": "tag", "values": TAGS}})
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        assert tab.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
