@@ -40,9 +40,11 @@ from api import (
     practice,
     protocols,
     releases,
+    reporting,
     retelling,
     revisions,
     rotas,
+    sharing,
     signin,
     staff,
     tasks,
@@ -51,7 +53,7 @@ from api import (
 from api.deps import Here, Services, Who, now
 from api.edge import Edge
 from api.guard import Guard
-from api.pages import agreed, council, desk, doors, items, planning, restoring
+from api.pages import agreed, council, desk, doors, items, permissions, planning, restoring, sending
 from api.pages import cases as case_pages
 from api.pages import practice as practice_pages
 from api.pages import revisions as revision_pages
@@ -77,13 +79,17 @@ METRICS = "metrics.token"
 
 
 class Me(Closed):
-    """Who a token belongs to; ``leads``: in a role that leads their agency in a text in force."""
+    """Who a token belongs to; ``leads``: in a role that leads their agency in a text in force.
+
+    ``reports``: their agency has events to report.
+    """
 
     person: str
     name: str
     agency: Slug
     roles: tuple[Slug, ...]
     leads: bool
+    reports: bool
 
 
 async def open_services(settings: Settings) -> Services:
@@ -147,6 +153,7 @@ def create_app(settings: Settings) -> FastAPI:
         *(passing, erasures, releases, disclosures, glass, retelling, notifications),
         *(migrations, choosing, going_back, revisions),
         *(practice, week, rotas),
+        *(sharing, reporting),
     )
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
@@ -154,7 +161,20 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
     app.include_router(calendars.router)
-    rooms = (doors, desk, items, restoring, agreed, council, planning, revision_pages, case_pages, rota_pages)
+    rooms = (
+        doors,
+        desk,
+        items,
+        permissions,
+        sending,
+        restoring,
+        agreed,
+        council,
+        planning,
+        revision_pages,
+        case_pages,
+        rota_pages,
+    )
     for room in (*rooms, practice_pages):
         app.include_router(room.router)
     errors.install(app)
@@ -171,12 +191,14 @@ def _health(app: FastAPI) -> None:
     async def me(here: Here, who: Who) -> Me:
         """Who I am here."""
         leading = await here.read(lambda connection: staff.leads(connection, who.agency))
+        events = await here.read(lambda connection: reporting.mine(connection, who))
         return Me(
             person=who.person_id,
             name=who.name,
             agency=who.agency,
             roles=who.roles,
             leads=not leading.isdisjoint(who.roles),
+            reports=bool(events),
         )
 
     @app.get("/healthz")

@@ -18,6 +18,7 @@ from api.views import Closed, Spoken, TaskOut, page, tasks_out, when
 from protocol import clocks
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import Input, PageRead
+from protocol.origins import owners_of
 from store import cases, escalations, handoffs, notices, protocols, timeline, vault
 from store.labels import agency_owner, field_owner, step_owner
 from store.linked import LinkView
@@ -75,6 +76,7 @@ class CaseOut(Closed):
     """One case as its reader may see it; ``protected`` names the values kept, never their content.
 
     ``zone`` is the time zone of its protocol. ``may_move``: whether its reader may move its clock, for practice cases.
+    ``version`` is the text's, ``agencies`` whoever owns a step in it.
     """
 
     case: CaseRow
@@ -85,6 +87,8 @@ class CaseOut(Closed):
     pauses: list[LanePauseOut]
     zone: str
     may_move: bool
+    version: int
+    agencies: list[Slug]
 
 
 class Moment(Closed):
@@ -171,7 +175,8 @@ async def one(case: str, here: Here, who: Who, tongue: Spoken) -> CaseOut:
 
     def ask(connection: Connection) -> CaseOut:
         found = cases.one(connection, who, case)
-        protocol = protocols.by_hash(connection, found.case.protocol_hash).protocol
+        version = protocols.by_hash(connection, found.case.protocol_hash)
+        protocol = version.protocol
         fields: dict[Slug, JsonValue] = {}
         inside = [f"field:{e.field}" for e in found.fields if field_owner(protocol, e.field) == who.agency]
         seen(who, found.case.case_id, [*inside, *(f"slot:{each.slot}" for each in found.slots)])
@@ -186,6 +191,8 @@ async def one(case: str, here: Here, who: Who, tongue: Spoken) -> CaseOut:
             pauses=[LanePauseOut(lane=e.lane, since=when(e.since), until=when(e.until)) for e in found.pauses],
             zone=protocol.zone,
             may_move=found.case.practice and trains(who, protocol),
+            version=version.version,
+            agencies=list(dict.fromkeys(owner for each in protocol.steps for owner in owners_of(protocol, each))),
         )
 
     return await here.read(ask)

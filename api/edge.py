@@ -8,10 +8,13 @@ printed, formatted, compared or pickled, until they are sealed to their keeper. 
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Request
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.deps import Services, now
@@ -27,7 +30,11 @@ VALUES = "protected values"
 INSIDE = "handoff.inside"
 """Marks what a page asks the API in the same process: its values were taken out before. No request can say this."""
 FORM = b"application/x-www-form-urlencoded"
+UPLOAD = b"multipart/form-data"
+FORM_HEADER = (b"content-type", FORM)
 FIELD = "vault."
+BYTES = "latin-1"
+"""How the bytes of a file are kept as the text of a protected value, one character each."""
 
 
 class Edge:
@@ -45,7 +52,11 @@ class Edge:
         if body is None:
             await _too_large(send)
             return
-        form = dict(scope["headers"]).get(b"content-type", b"").startswith(FORM)
+        kind = dict(scope["headers"]).get(b"content-type", b"")
+        if kind.startswith(UPLOAD):
+            body = await _as_form(scope, body)
+            scope = {**scope, "headers": [*(e for e in scope["headers"] if e[0] != b"content-type"), FORM_HEADER]}
+        form = kind.startswith((FORM, UPLOAD))
         names, values = _out_of_form(body) if form else _taken_out(body)
         scope.setdefault("state", {})[VALUES] = values
         replayed = False
@@ -75,6 +86,27 @@ async def _body(receive: Receive) -> bytes | None:
             return None
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+async def _as_form(scope: Scope, body: bytes) -> bytes:
+    """A form with files as one without: each file is a protected value. It never leaves memory: a body is small."""
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = MultiPartParser(Headers(raw=scope["headers"]), stream(), max_part_size=MOST)
+    try:
+        found = await parser.parse()
+    except MultiPartException:
+        return b""
+    fields: list[tuple[str, str]] = []
+    for name, value in found.multi_items():
+        if isinstance(value, UploadFile):
+            fields.append((f"{FIELD}{name}", (await value.read()).decode(BYTES)))
+        else:
+            fields.append((name, value))
+    await found.close()
+    return urlencode(fields).encode()
 
 
 def _taken_out(body: bytes) -> tuple[bytes, dict[Slug, Plain]]:
@@ -121,7 +153,13 @@ async def seal(
     Raises:
         HandoffError: UNKNOWN_FIELD, VALUE_TOO_LONG or NO_CARD (see ``store.vault.seal``).
     """
-    values: dict[Slug, Plain] = request.scope.get("state", {}).get(VALUES, {})
+    return await seal_values(here, protocol, case_id, command, request.scope.get("state", {}).get(VALUES, {}))
+
+
+async def seal_values(
+    here: Services, protocol: Protocol, case_id: OpaqueId, command: OpaqueId, values: Mapping[Slug, Plain]
+) -> dict[Slug, OpaqueId]:
+    """Seal values, as ``seal`` does those of a request."""
     if not values:
         return {}
     unknown = set(values) - set(protocol.slot)

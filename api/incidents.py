@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from protocol.kernel import Protocol, Slug
 from protocol.messages import Actor, EventHappened, Input
 from protocol.state import Code, Practice
 from store import cases, ids, intake, labels, protocols
+from store.plain import Plain
 from store.policy import Subject
 from store.session import Connection
 from workflows import client as flows
@@ -67,6 +69,15 @@ class Reported(Closed):
 @router.post("/incidents", status_code=201)
 async def report(request: Request, response: Response, body: IncidentIn, here: Here, who: Who) -> Reported:
     """Open a case for an incident, or join the one its number opened before. Safe to repeat."""
+    values: dict[Slug, Plain] = request.scope.get("state", {}).get(edge.VALUES, {})
+    done = await take(here, who, body, values)
+    if done.joined:
+        response.status_code = 200
+    return done
+
+
+async def take(here: Services, who: Subject, body: IncidentIn, values: Mapping[Slug, Plain]) -> Reported:
+    """Take one report in, with the protected values that it brings."""
     _may_report(who, body.source)
     must_cover(who, body.protocol, body.event)
     version = await here.read(lambda connection: protocols.current(connection, body.protocol))
@@ -78,7 +89,7 @@ async def report(request: Request, response: Response, body: IncidentIn, here: H
     event = EventHappened(
         event=body.event,
         fields=fields_in(version.protocol, body.data),
-        refs=await edge.seal(request, here, version.protocol, case, command),
+        refs=await edge.seal_values(here, version.protocol, case, command, values),
         hold_until=None if body.hold_until is None else instant(body.hold_until),
     )
     actor = Actor(person=who.person_id, role=None, agency=body.source)
@@ -102,8 +113,6 @@ async def report(request: Request, response: Response, body: IncidentIn, here: H
     await here.write(lambda connection: intake.remember(connection, here.case_key, source, number, case, now()))
     visible = await here.projected(case, seq)
     code = await here.read(lambda connection: ids.code_of(connection, case)) if visible else None
-    if before:
-        response.status_code = 200
     return Reported(case=case, code=code, joined=before, visible=visible)
 
 

@@ -204,12 +204,13 @@ def _votes_for_an_outcome(protocol: Protocol, step: Step, who: Subject) -> bool:
 
 def _forms(protocol: Protocol, step: Step) -> list[Form]:
     return [
-        Form(outcome=outcome.id, asks=[_ask(protocol, each.name, required=each.required) for each in outcome.asks])
+        Form(outcome=outcome.id, asks=[ask_of(protocol, each.name, required=each.required) for each in outcome.asks])
         for outcome in step.outcomes
     ]
 
 
-def _ask(protocol: Protocol, name: Slug, *, required: bool) -> Ask:
+def ask_of(protocol: Protocol, name: Slug, *, required: bool) -> Ask:
+    """The question for a field or a protected value."""
     words = protocol.words.get(f"field:{name}")
     question = words.question if words else ""
     if name in protocol.slot:

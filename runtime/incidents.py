@@ -64,11 +64,12 @@ class Incident:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedRow:
-    """A row that does not go in: where it stands and why."""
+    """A row that does not go in: where it stands and why; ``place``: the field, where it is one."""
 
     line: int
     code: str
     reason: str
+    place: str = ""
 
 
 @dataclass(slots=True)
@@ -94,6 +95,7 @@ class _Unusable(Exception):
     def __init__(self, code: str, place: str = "") -> None:
         super().__init__(code)
         self.code = code
+        self.place = place
         self.reason = SENTENCES[code].format(place=place)
 
 
@@ -129,7 +131,7 @@ class Reader:
                     self.tally.filtered += 1
             except _Unusable as problem:
                 self.tally.refused += 1
-                yield RefusedRow(line=record.line, code=problem.code, reason=problem.reason)
+                yield RefusedRow(line=record.line, code=problem.code, reason=problem.reason, place=problem.place)
 
     def _cells(self, record: Record) -> dict[str, str]:
         if record.code is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from secrets import token_urlsafe
 from typing import Any
 
@@ -64,14 +65,26 @@ async def case_page(
     case = found["case"]
     told = await desk.api.get("/escalations", case=case["case"], limit=MOST)
     happened = await desk.api.get(f"/cases/{case['case']}/timeline")
-    agencies: dict[str, list[Any]] = defaultdict(list)
+    # Agencies without a task yet stand here too: what has not begun is said to be so.
+    agencies: dict[str, list[Any]] = {each: [] for each in found["agencies"]}
     for each in found["tasks"]:
-        agencies[each["agency"]].append(each)
+        agencies.setdefault(each["agency"], []).append(each)
+    of = desk.request.query_params.get("of", "")
     return desk.page(
         "case.html", "Case", status=status, moved=moved, wrong=wrong, key=token_urlsafe(12), shown=shown, case=case,
-        found=found, agencies=dict(agencies), told=told["items"], kinds=happenings(desk.tongue),
-        happened=[each for each in reversed(happened) if each["kind"] != CLOCK],
+        found=found, agencies=agencies, told=told["items"], kinds=happenings(desk.tongue),
+        happened=[each for each in reversed(happened) if each["kind"] != CLOCK and of in ("", each["agency"])], of=of,
+        migrated=next((each for each in reversed(happened) if each["kind"] == "case-migrated"), None),
+        erased={each["agency"]: each["recorded"] for each in happened if each["kind"] == "part-erased"},
+        whose=sorted({each["agency"] for each in happened if each["agency"]}), apart=_apart,
     )  # fmt: skip
+
+
+def _apart(each: dict[str, Any]) -> bool:
+    """Whether something was learned later than it happened, by more than a page can show otherwise."""
+    if each["at"] is None or each["recorded"] is None:
+        return False
+    return abs((datetime.fromisoformat(each["recorded"]) - datetime.fromisoformat(each["at"])).total_seconds()) >= 60
 
 
 @router.post("/c/{code}/show/{slot}")
@@ -130,6 +143,7 @@ async def read(request: Request, notice: str, here: Here) -> Response:
     return RedirectResponse("/b", 303)
 
 
+@router.get("/c/{code}/views")
 @router.get("/c/{code}/readers")
 async def readers(request: Request, code: str, here: Here) -> Response:
     """Who saw this case, for a lead or steward of an agency that has a part in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secrets import token_urlsafe
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -103,7 +104,7 @@ async def inbox(request: Request, here: Here) -> Response:
     said = PASSED.get(request.query_params.get("passed", ""))
     return desk.page(
         "inbox.html", "Inbox", groups=[(name, groups[name]) for name in GROUPS if name in groups], count=count,
-        more=found["next"] is not None, passed=said,
+        more=found["next"] is not None, passed=said, key=token_urlsafe(12),
     )  # fmt: skip
 
 

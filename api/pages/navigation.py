@@ -39,5 +39,6 @@ def ways(who: dict[str, Any], tongue: str) -> Nav:
     more = [
         (True, Way("/c", _("Cases"))),
         (True, Way("/practice", _("Practice"))),
+        (who["reports"], Way("/s", _("Send"))),
     ]
     return Nav(tuple(way for has, way in first if has), tuple(way for has, way in more if has))

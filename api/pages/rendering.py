@@ -108,6 +108,16 @@ def tongue_of(request: Request) -> str:
     return spoken(request.headers.get("accept-language", ""))
 
 
+def _back(request: Request) -> str:
+    """Where a page can be seen again: what a form was sent to shows nothing by itself."""
+    path = request.url.path
+    if request.method == "GET":
+        return path
+    if path == "/draft":
+        return "/i"
+    return "/".join(path.split("/")[: 4 if path.startswith("/s/") else 3])
+
+
 def page(request: Request, template: str, title: str, *, status: int = 200, **told: Any) -> HTMLResponse:  # noqa: ANN401 - whatever it shows
     """A page. ``title`` is a neutral word: it stands in tabs and histories."""
     tongue = tongue_of(request)
@@ -120,7 +130,7 @@ def page(request: Request, template: str, title: str, *, status: int = 200, **to
             tongues=[(each, NAMES.get(each, each)) for each in TONGUES],
             style=f"/static/{style()[0]}",
             script=f"/static/{script()[0]}",
-            here=request.url.path,
+            here=_back(request),
             **{"practice": False, "who": None, "nav": (), **told},
         )
     )

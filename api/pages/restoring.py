@@ -7,14 +7,18 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 
 from api.deps import Here
-from api.pages import drafts, items
+from api.pages import drafts, items, permissions, sending
 from api.pages.asking import Unanswered
 from api.pages.desk import Desk, filled_in
 from api.pages.forms import Filled
 from api.pages.rendering import say
 
 router = APIRouter(include_in_schema=False)
-AGAIN: dict[str, Callable[[Desk, str, Filled], Awaitable[Response]]] = {"i": items.again}
+AGAIN: dict[str, Callable[[Desk, str, Filled], Awaitable[Response]]] = {
+    "i": items.again,
+    "c": permissions.again,
+    "s": sending.again,
+}
 """Who shows a form again, by the first word of the address that it was sent to."""
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from api.pages.rendering import say
 
 
@@ -73,3 +76,39 @@ def stages(tongue: str) -> dict[str, str]:
         "over": _("Over"),
         "taken-back": _("Taken back"),
     }
+
+
+def fix(tongue: str) -> Callable[[dict[str, Any], dict[str, Any]], str]:
+    """What says how to mend a row of a file, given what is wrong with it and the form of its event."""
+    _ = say(tongue)
+    kinds = {
+        "instant": _("%(column)s is not a time: write 2026-11-30 09:00."),
+        "yes-no": _("%(column)s is neither yes nor no: write yes or no."),
+        "number": _("%(column)s is not a number: write digits only."),
+        "one-of": _("%(column)s is not one of: %(choices)s."),
+    }
+    rows = {
+        "NO_TIME": _("happened is empty: write 2026-11-30 09:00."),
+        "TIME_FORMAT": _("happened is not a time: write 2026-11-30 09:00."),
+        "TIME_SKIPPED": _("happened is an hour that the clocks skipped: look it up."),
+        "IN_FUTURE": _("happened has not come yet: look it up."),
+        "TIME_PLACEHOLDER": _("happened is before 1980: look it up."),
+        "NO_KEY": _("number is empty: write your own number for it."),
+        "DUPLICATE_KEY": _("number stands in an earlier row: send one of the two."),
+        "FIELD_REQUIRED": _("%(column)s is empty, and is needed."),
+        "FIELD_RANGE": _("%(column)s is too small or too large: look it up."),
+        "ROW_SHAPE": _("it has more or fewer cells than the first line: look for a comma."),
+        "ROW_MALFORMED": _("a quote is open or out of place: look for a quotation mark."),
+        "ENCODING": _("it is not UTF-8: save the file as CSV UTF-8."),
+    }
+
+    def said(found: dict[str, Any], form: dict[str, Any]) -> str:
+        column = found["column"]
+        ask = next((each for each in form["asks"] if each["name"] == column), None)
+        type_ = "" if ask is None else ask["type"]
+        chosen = {"FIELD_TYPE": kinds.get(type_), "FIELD_CHOICE": kinds["one-of"]}.get(found["code"])
+        sentence = chosen or rows.get(found["code"]) or found["says"]
+        choices = ", ".join(ask["choices"]) if ask is not None else ""
+        return sentence.replace("%(column)s", column).replace("%(choices)s", choices)
+
+    return said

@@ -37,6 +37,7 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/council", "/revisions", "/revisions/{number}",
            "/revisions/{number}/effect", "/revisions/{number}/lines", "/protocols/{slug}/table",
            "/protocols/{slug}/since/{version}", "/practice", "/practice/{case}/forward",
+           "/reports", "/reports/forms",
            "/notifications/mine", "/notifications/status", "/rotas", "/rotas/gaps"}  # fmt: skip
 """Routes whose answers show nothing protected of any case here, and two that have a test of their own below."""
 

@@ -87,6 +87,8 @@ NOT_VISITED = {
     ("post", "/api/v1/protocols/{slug}/migrations"): "orders a run, which reads no case but that it is open",
     ("post", "/api/v1/practice"): "begins a case that is nobody's, and reads none",
     ("post", "/api/v1/practice/{case}/forward"): "asks the case's own workflow, and of a real one gets no",
+    ("post", "/api/v1/reports/check"): "judges a file's rows, and reads no case",
+    ("post", "/api/v1/reports/send"): "opens cases, which is the same act in both worlds",
     ("put", "/api/v1/notifications/mine"): "says how the asker is reached, and reads no case",
     ("post", "/api/v1/notifications/mine/test"): "writes to the asker, and reads no case",
     **{
@@ -123,6 +125,7 @@ FORMS: dict[str, dict[str, str]] = {
     "/c/{code}/show/{slot}": {},
     "/b/read/{notice}": {},
     "/i/{task}/show/{slot}": {},
+    "/c/{code}/permissions/{act}": {"to": "jail", "field": "notes", "purpose": "housing", "until": "2026-04-01"},
     "/i/{task}/{act}": {"outcome": "given", "to": "patrol", "reason": "not-now"},
 }
 """What is sent from the pages' forms about cases, by where it is sent."""
@@ -133,6 +136,10 @@ PAGES_NOT_VISITED = {
 
 FORMS_NOT_SENT = {
     **dict.fromkeys(("/in", "/in/practice", "/hide", "/language", "/draft"), "is about who is here, and reads no case"),
+    **{
+        f"/s/{{protocol}}/{{event}}{each}": "opens cases or judges a file, as the routes do that it asks"
+        for each in ("", "/file", "/rows")
+    },
     "/notifications/answers": "is for the gateway of texts, with its secret",
     "/practice": "begins a case that is nobody's, and reads none",
     "/c/{code}/forward": "asks the case's own workflow, and of a real one gets no",

@@ -111,7 +111,12 @@ def pages(here: Installation) -> list[tuple[str, str]]:
         ("Coordinator One", "/t"),
         ("Coordinator One", "/t/post-arrest-advocacy"),
         ("Coordinator One", "/f"),
-        ("Supervisor One", f"/c/{code}/readers"),
+        ("Supervisor One", f"/c/{code}/views"),
+        ("Supervisor One", f"/c/{code}/permissions"),
+        ("Patrol One", "/s"),
+        ("Patrol One", "/s/post-arrest-advocacy/arrest-booked"),
+        ("Patrol One", "/s/post-arrest-advocacy/new-arrest"),
+        ("Patrol One", "/s/log"),
         ("Coordinator One", "/i/unknown"),
         ("", "/in"),
     ]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.installation import Installation, installed
-from tests.pages.conftest import CANARY, Tab, end_sessions, referred, report, task_of
+from tests.installation import Installation, installed, services
+from tests.pages.conftest import CANARY, P1, Tab, end_sessions, referred, report, task_of
 from tests.pages.telephones import Telephones, answer, reached, telephones
+from tests.servers import until
+from tests.someone import BROWSERS, PASSWORD, Someone, enrolled
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 Tabs = Callable[..., Tab]
@@ -285,3 +291,156 @@ def test_all_contact_stops_with_one_press_and_a_yes(here: Installation, new_tab:
     expect(tab.page.get_by_text("This item ended. Nothing to do.", exact=True)).to_be_visible()
     assert not [each for each in here.get("advocate", "/tasks?limit=200")["items"] if each["case"] == case]
     assert before == [each["status"] for each in here.get("police-records", f"/cases/{case}")["tasks"]]
+
+
+@pytest.fixture(scope="module")
+def signer(here: Installation) -> Iterator[Someone]:
+    """An advocate with a password and codes: whoever puts a permission in force shows both once more."""
+    yield enrolled(here, "signer@example.org", "advocacy", "advocate")
+    for each in BROWSERS:
+        each.close()
+
+
+def test_19_a_permission_is_taken_back_in_one_press(here: Installation, new_tab: Tabs, signer: Someone) -> None:
+    """Recorded with no fact ticked before, signed, looked at; taken back by one press, the next look is denied."""
+    task = referred(here)
+    code = here.get("advocate", f"/tasks/{task}")["task"]["code"]
+    tab = new_tab(script=False)
+    tab.open("/in")
+    for label, value in (("Name", signer.login), ("Password", PASSWORD), ("Number", signer.codes.pop())):
+        tab.page.get_by_label(label, exact=label != "Number").fill(value)
+    tab.page.get_by_role("button", name="Sign in").click()
+    tab.open(f"/c/{code}/permissions")
+    assert "Nothing may be shared. That is fine." in tab.page.locator("main").inner_text()
+    tab.page.get_by_text("Record a permission").click()
+    form = tab.page.locator("form[action$=draft]")
+    assert form.locator("input:checked").count() == 0
+    form.get_by_label("Who may see it?").select_option(value="court|bail-evaluator")
+    form.get_by_label("Why?").select_option(value="court-date")
+    form.get_by_label("Safe numbers").check()
+    form.get_by_label("Until when?").fill((datetime.now(UTC) + timedelta(days=20)).date().isoformat())
+    form.get_by_role("button").click()
+    tab.page.get_by_text("It was read to her, and she signs").click()
+    form = tab.page.locator("form[action$=sign]")
+    form.get_by_label("She does, for herself").check()
+    form.get_by_label("Paper").check()
+    form.get_by_label("She signed", exact=True).check()
+    form.get_by_label("password").fill("wrong wrong wrong wrong")
+    form.get_by_label("Number").fill("000000")
+    form.get_by_role("button").click()
+    assert "Nothing was shared." in tab.page.locator(".problem").inner_text()
+    form.get_by_label("She does, for herself").check()
+    form.get_by_label("Paper").check()
+    form.get_by_label("She signed", exact=True).check()
+    form.get_by_label("password").fill(PASSWORD)
+    form.get_by_label("Number").fill(signer.codes.pop())
+    form.get_by_role("button").click()
+    expect(tab.page.get_by_text("In force")).to_be_visible()
+    (shared,) = here.get("bail-evaluator", "/releases")
+    opened = f"/releases/{shared['release']}/open"
+    assert here.ask("bail-evaluator", "POST", opened).json()["values"] == {"safe-numbers": CANARY}
+    tab.page.get_by_role("button", name="Take back").click()
+    expect(tab.page.get_by_text("Taken back", exact=True)).to_be_visible()
+    assert here.ask("bail-evaluator", "POST", opened).status_code == 410
+    assert "Help does not depend on it." in tab.page.locator("main").inner_text()
+    outsider = new_tab(script=False)
+    outsider.be("Clerk One")
+    outsider.open(f"/c/{code}/permissions")
+    assert "Nothing here for you." in outsider.page.locator("main").inner_text()
+
+
+def sends(tab: Tab, number: str) -> None:
+    """Fill in an arrest with the keyboard alone, from the top of the page."""
+    while tab.page.evaluate("document.activeElement.id") != "number":
+        tab.page.keyboard.press("Tab")
+    tab.page.keyboard.type(number)
+
+
+def test_17_an_arrest_is_sent_by_keyboard_and_enter_pressed_twice_sends_it_once(
+    here: Installation, new_tab: Tabs
+) -> None:
+    """Within a minute, by Tab and Enter alone: one case and the same receipt; there is nowhere to write notes."""
+    tab = new_tab(script=False)
+    tab.be("Patrol One")
+    before = len(here.get("patrol", "/reports?limit=200"))
+    begun = time.monotonic()
+    tab.open(f"/s/{P1}/arrest-booked")
+    assert tab.page.locator("textarea").count() == 0
+    number = f"n-{time.time_ns()}"
+    sends(tab, number)
+    tab.page.evaluate("document.forms[1].requestSubmit(); document.forms[1].requestSubmit()")
+    tab.page.wait_for_url("**/s/receipt/*")
+    assert time.monotonic() - begun < 60
+    receipt = tab.page.url
+    assert tab.heading() in {"Received", "Already received. Same case."}
+    tab.open(f"/s/{P1}/arrest-booked")
+    sends(tab, number)
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_url("**/s/receipt/*")
+    assert tab.heading() == "Already received. Same case."
+    assert tab.page.url.partition("?")[0] == receipt.partition("?")[0]
+    assert len(here.get("patrol", "/reports?limit=200")) == before + 1
+
+
+def rows(wrong: dict[int, str]) -> str:
+    """A file of 20 rows, some of them as given."""
+    found = ["number,happened,first-appearance,remarks"]
+    happened = f"{datetime.now(UTC) - timedelta(hours=30):%Y-%m-%d %H:%M}"
+    good = "f-{},{at},2026-12-01 09:00,not for anybody else"
+    found += [wrong.get(line, good).replace("{}", str(line)) for line in range(2, 22)]
+    return "\n".join(found).replace("{at}", happened)
+
+
+@SCRIPTS
+def test_18_of_a_file_of_twenty_rows_the_good_are_sent_once(
+    here: Installation, new_tab: Tabs, tmp_path: Path, *, script: bool
+) -> None:
+    """Three bad rows are named, each with its fix; 17 are sent once; what no column is for is not sent at all."""
+    wrong = {
+        4: "f-{},{at},25:00,x",
+        9: ",{at},2026-12-01 09:00,x",
+        13: "f-{},yesterday,2026-12-01 09:00,x",
+    }
+    file = tmp_path / "arrests.csv"
+    file.write_text(rows(wrong).replace("f-", f"f{script}-"))
+    before = len(here.get("patrol", "/reports?limit=200"))
+    tab = new_tab(script=script)
+    tab.be("Patrol One")
+    for turn in ("17 new, 0 received before.", "0 new, 17 received before."):
+        tab.open(f"/s/{P1}/arrest-booked")
+        tab.page.get_by_text("Send a file").click()
+        tab.page.get_by_label("CSV file").set_input_files(file)
+        tab.press("button", "Look at it first")
+        said = tab.page.locator("main").inner_text()
+        assert "17 ready. 3 need a fix:" in said
+        for line, fix in (
+            (4, "first-appearance is not a time: write 2026-11-30 09:00."),
+            (9, "number is empty: write your own number for it."),
+            (13, "happened is not a time: write 2026-11-30 09:00."),
+        ):
+            assert f"Row {line}: {fix}" in said
+        assert "These columns are not sent: remarks." in said
+        assert "not for anybody else" not in tab.page.content()
+        tab.press("button", "Send 17")
+        assert turn in tab.page.locator("main").inner_text()
+    assert len(here.get("patrol", "/reports?limit=200")) == before + 17
+
+
+def test_a_server_that_starts_again_in_mid_form_loses_no_word(here: Installation, new_tab: Tabs) -> None:
+    """Killed while somebody writes: the page says so and keeps every word; once it is back, the same press saves."""
+    case = report(here)
+    task = task_of(here, "patrol", case, "referral")
+    tab = new_tab()
+    tab.be("Patrol One")
+    tab.open(f"/i/{task}/record/given")
+    tab.page.get_by_label("Safe numbers").fill(CANARY)
+    tab.away = True
+    os.kill(services(here.process)["api"], signal.SIGKILL)
+    tab.press("button", "Save")
+    expect(tab.page.get_by_text("Not sent: no connection.")).to_be_visible()
+    assert tab.page.get_by_label("Safe numbers").input_value() == CANARY
+    until(here.ready, "the pages again")
+    tab.press("button", "Save")
+    expect(tab.page.get_by_text("This item ended. Nothing to do.", exact=True)).to_be_visible()
+    ended = [each for each in here.get("patrol", f"/cases/{case}/timeline") if each["kind"] == "step-ended"]
+    assert len(ended) == 1
