@@ -27,6 +27,7 @@ from api import (
     glass,
     going_back,
     have_it,
+    hints,
     identity,
     incidents,
     keyholders,
@@ -152,7 +153,7 @@ def create_app(settings: Settings) -> FastAPI:
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
         *(passing, erasures, releases, disclosures, glass, retelling, notifications),
         *(migrations, choosing, going_back, revisions),
-        *(practice, week, rotas),
+        *(practice, week, rotas, hints),
         *(sharing, reporting),
     )
     for module in routers:

@@ -101,15 +101,22 @@ async def _by_token(here: Services, token: str, now: Instant) -> Subject | None:
     return replace(found, stepped_up_at=now) if found.kind is SubjectKind.PERSON else found
 
 
-async def _by_session(here: Services, cookie: str, now: Instant) -> tuple[Session, Subject] | None:
-    def find(connection: Connection) -> tuple[Session, Subject] | None:
-        session = sessions.find(connection, cookie, now)
-        who = None if session is None else people.subject_of(connection, session.person_id)
-        if session is None or who is None:
-            return None
-        return session, replace(who, stepped_up_at=session.stepped_up_at)
+async def still(here: Services, cookie: str, now: Instant) -> Subject | None:
+    """Whose session this is, if it still holds. Asking is no use of it: a page left open keeps no session alive."""
+    found = await here.read(lambda connection: _found(connection, cookie, now))
+    return None if found is None else found[1]
 
-    found = await here.read(find)
+
+def _found(connection: Connection, cookie: str, now: Instant) -> tuple[Session, Subject] | None:
+    session = sessions.find(connection, cookie, now)
+    who = None if session is None else people.subject_of(connection, session.person_id)
+    if session is None or who is None:
+        return None
+    return session, replace(who, stepped_up_at=session.stepped_up_at)
+
+
+async def _by_session(here: Services, cookie: str, now: Instant) -> tuple[Session, Subject] | None:
+    found = await here.read(lambda connection: _found(connection, cookie, now))
     if found is not None and now - found[0].seen_at >= sessions.NOTED_EVERY:
         session = found[0]
         await here.write(lambda connection: sessions.note(connection, session, now))

@@ -106,6 +106,7 @@ async def board(request: Request, here: Here) -> Response:
     desk = Desk(request, here)
     try:
         await desk.begin()
+        mark = (await desk.api.get("/hints/board"))["mark"]
         waiting = await desk.api.get("/handoffs", limit=200)
         practised = await desk.api.get("/handoffs", limit=MOST, practice=1)
         told = await desk.api.get("/escalations", limit=MOST)
@@ -122,7 +123,8 @@ async def board(request: Request, here: Here) -> Response:
     return desk.page(
         "board.html", "Board", rows=[*stuck, *(each for each in rows if each not in stuck)], stuck=len(stuck),
         froms=sorted({pair[0] for pair in pairs}), tos=sorted({pair[1] for pair in pairs}), pairs=dict(pairs),
-        told=told["items"], practised=practised["items"], is_stuck=_stuck, zone=next(iter(zones.values()), "UTC"),
+        told=told["items"], mark=mark, practised=practised["items"], is_stuck=_stuck,
+        zone=next(iter(zones.values()), "UTC"),
     )  # fmt: skip
 
 

@@ -36,7 +36,8 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/protocols/{slug}/migrations", "/migrations/{run}", "/migrations/{run}/way-back", "/cases/{case}/scenario",
            "/council", "/revisions", "/revisions/{number}",
            "/revisions/{number}/effect", "/revisions/{number}/lines", "/protocols/{slug}/table",
-           "/protocols/{slug}/since/{version}", "/practice", "/practice/{case}/forward",
+           "/protocols/{slug}/since/{version}", "/practice", "/practice/week",
+           "/practice/protocols", "/hints/inbox", "/hints/board",
            "/reports", "/reports/forms",
            "/notifications/mine", "/notifications/status", "/rotas", "/rotas/gaps"}  # fmt: skip
 """Routes whose answers show nothing protected of any case here, and two that have a test of their own below."""

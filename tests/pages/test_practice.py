@@ -1,16 +1,21 @@
-"""Practice on a whole installation: the week that is there at once, a trainer's pages, and what a real case refuses."""
+"""Practice on a whole installation: the week that is there at once, a trainer's pages, what a real case refuses.
+
+Live hints are tried here too: an installation of their own would say nothing more.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.installation import Installation, installed
-from tests.pages.conftest import P1, PHONE, Tab, report
+from tests.pages.conftest import P1, PHONE, Tab, referred, report, task_of
 from tests.pages.test_desks import TAGS
 from tests.servers import until
 
@@ -188,3 +193,73 @@ def test_practice_keeps_nobody_out(here: Installation, new_tab: Tabs) -> None:
         found = Axe().run(tab.page, options={"runOnly": {"type": "tag", "values": TAGS}})
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
         assert tab.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+
+
+FRAME = re.compile(r"(retry|data): \d+|: |event: over|")
+"""All that a stream of hints may say."""
+
+
+@pytest.fixture
+def patrol(here: Installation) -> Iterator[httpx2.Client]:
+    """A placeholder's session, outside any browser."""
+    with httpx2.Client(base_url=here.url, timeout=60) as client:
+        person = here.get("patrol", "/me")["person"]
+        client.post("/in/practice", data={"person": person}, headers={"Sec-Fetch-Site": "same-origin"})
+        yield client
+
+
+def frames(client: httpx2.Client, mark: str, act: Callable[[], object], until_: str) -> list[str]:
+    """What a stream says from before an act until it says something."""
+    said: list[str] = []
+    headers = {"Accept": "text/event-stream"}
+    with client.stream("GET", f"/api/v1/hints/inbox?seen={mark}", headers=headers) as answer:
+        assert answer.status_code == 200
+        for line in answer.iter_lines():
+            if not said:
+                act()
+            said.append(line)
+            if line == until_:
+                break
+    return said
+
+
+def test_a_page_says_that_something_is_new_and_moves_nothing(here: Installation, new_tab: Tabs) -> None:
+    """The rows stay as they are until Show is pressed; a page without a script has a link to look again."""
+    tab, plain = new_tab(), new_tab(script=False)
+    for each in (tab, plain):
+        each.be("Patrol One")
+        each.open("/i")
+    rows = tab.page.locator("main .items").all_inner_texts()
+    report(here)
+    expect(tab.page.get_by_text(re.compile("new or changed"))).to_be_visible(timeout=30_000)
+    assert tab.page.locator("main .items").all_inner_texts() == rows
+    tab.press("link", "Show")
+    assert tab.page.locator("main .items").all_inner_texts() != rows
+    assert plain.page.get_by_role("link", name="Refresh").is_visible()
+
+
+def test_a_hint_is_a_number_and_no_more(here: Installation, patrol: httpx2.Client) -> None:
+    """Nothing of a case is in a stream, and it ends with its session."""
+    mark = patrol.get("/api/v1/hints/inbox").json()["mark"]
+
+    said = frames(patrol, mark, lambda: report(here), "data: 1")
+    after = frames(patrol, "", lambda: patrol.post("/hide", headers={"Sec-Fetch-Site": "same-origin"}), "event: over")
+
+    assert [each for each in [*said, *after] if not FRAME.fullmatch(each)] == []
+    gone = patrol.get("/api/v1/hints/inbox", headers={"Accept": "text/event-stream"})
+    assert (gone.status_code, gone.json()["code"]) == (401, "BAD_TOKEN")
+
+
+def test_what_happens_inside_an_agency_gives_outsiders_no_hint(here: Installation) -> None:
+    """The coordinator's board has the same mark after what an advocate did within, and another after a taking up."""
+    task = referred(here)
+    sent = here.get("coordinator", "/hints/board")["mark"]
+    case = here.ask("advocate", "POST", f"/tasks/{task}/take").json()["task"]["case"]
+    taken = here.get("coordinator", "/hints/board")["mark"]
+    here.ask("advocate", "POST", f"/tasks/{task}/complete", {"outcome": "held"})
+    call = task_of(here, "advocate", case, "first-call")
+    here.ask("advocate", "POST", f"/tasks/{call}/attempts")
+    here.ask("advocate", "POST", f"/tasks/{call}/complete", {"outcome": "declined"})
+
+    assert sent != taken
+    assert here.get("coordinator", "/hints/board")["mark"] == taken

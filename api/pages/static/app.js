@@ -1,6 +1,6 @@
 "use strict";
-// Nothing here is needed: each page does its work without. It leaves faster, puts a shown value away, and says that there
-// is no connection before the browser throws a filled form away.
+// Nothing here is needed: each page does its work without. It leaves faster, puts a shown value away, says that there is
+// no connection before the browser throws a filled form away, and that something changed.
 
 const WAIT = 2000;
 const SLOW = 4000;
@@ -18,6 +18,26 @@ addEventListener("pagehide", putAway);
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) putAway();
 });
+
+// That something changed, and how much; the rows stay where they are until somebody asks for them.
+const place = document.querySelector("[data-hints]");
+if (place && "EventSource" in window) {
+  const source = new EventSource(place.dataset.hints);
+  source.addEventListener("message", (event) => {
+    const found = Number(event.data);
+    place.replaceChildren();
+    if (!found) return;
+    const said = document.createElement("p");
+    const link = document.createElement("a");
+    said.className = "told";
+    link.href = place.dataset.to;
+    link.textContent = place.dataset.show;
+    said.append(found === 1 ? place.dataset.one : place.dataset.more.replace("#", found), " ", link);
+    place.append(said);
+  });
+  source.addEventListener("over", () => source.close());
+  addEventListener("pagehide", () => source.close());
+}
 
 let pressed = [];
 addEventListener("keyup", (event) => {
