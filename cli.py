@@ -38,6 +38,7 @@ from commands import (
 from commands.options import FOUND_SOMETHING, AsJson, today
 from protocol.errors import HandoffError
 from runtime import logs, terminal
+from runtime.loading import loading
 from runtime.settings import load
 
 app = typer.Typer(
@@ -73,9 +74,10 @@ for name, command in HERE:
 @app.command()
 def up() -> None:
     """Start Handoff here: Temporal, custodian, worker and API, until Ctrl-C."""
-    from api import launch  # noqa: PLC0415 - SQL and Temporal take two seconds to import; most commands need neither
-
     began = time.monotonic()
+    with loading():
+        from api import launch  # noqa: PLC0415 - SQL and Temporal take two seconds to import; most commands need neither
+
     settings = load()
     asyncio.run(launch.up(settings, terminal.out.print, began))
 

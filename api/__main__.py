@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import uvicorn
+from runtime.loading import loading
 
-from api.app import create_app
-from runtime import logs
-from runtime.settings import load
+with loading():
+    import uvicorn
+
+    from api.app import create_app
+    from runtime import logs
+    from runtime.settings import load
 
 
 def main() -> None:

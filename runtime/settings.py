@@ -455,7 +455,7 @@ def _shown_default(name: str) -> str:
 
 
 def _masked(value: object) -> str:
-    if value is None:
+    if value is None or value == "":
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

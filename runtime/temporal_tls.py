@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from temporalio.client import TLSConfig
+from typing import TYPE_CHECKING
 
 from protocol.errors import HandoffError
+
+if TYPE_CHECKING:
+    from temporalio.client import TLSConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Tls:
         Raises:
             HandoffError: ``TEMPORAL_TLS`` when a file cannot be read; ``KEY_FILE_OPEN`` when others may read the key.
         """
+        from temporalio.client import TLSConfig  # noqa: PLC0415 - the settings of every command name this module
+
         if self.key is not None and self.key.exists() and self.key.stat().st_mode & 0o077:
             raise HandoffError("KEY_FILE_OPEN", f"{self.key} can be read by others. Run: chmod 600 {self.key}")
         try:

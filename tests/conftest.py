@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -24,6 +25,15 @@ from tests.store import rings
 # How long an example takes says nothing on a machine that is busy: what must be quick is measured in bench/.
 settings.register_profile("handoff", deadline=None)
 settings.load_profile("handoff")
+
+# What pytest collects stays until its end; looked through at every turn it would be a quarter of the time it takes.
+gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    """Nothing that was collected is looked through again; what a test leaves open is still found."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
