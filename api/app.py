@@ -83,6 +83,7 @@ class Me(Closed):
     """Who a token belongs to; ``leads``: in a role that leads their agency in a text in force.
 
     ``reports``: their agency has events to report.
+    ``other_hat``: the one this session has not on, for who watches between agencies and also works in one.
     """
 
     person: str
@@ -91,6 +92,7 @@ class Me(Closed):
     roles: tuple[Slug, ...]
     leads: bool
     reports: bool
+    other_hat: Slug | None = None
 
 
 async def open_services(settings: Settings) -> Services:
@@ -198,6 +200,7 @@ def _health(app: FastAPI) -> None:
             name=who.name,
             agency=who.agency,
             roles=who.roles,
+            other_hat=who.other_hat,
             leads=not leading.isdisjoint(who.roles),
             reports=bool(events),
         )

@@ -16,7 +16,7 @@ from protocol.errors import HandoffError
 from protocol.state import Instant
 from runtime import limits
 from store import people
-from store.accounts import machine_keys, sessions
+from store.accounts import hats, machine_keys, sessions
 from store.accounts.sessions import Session
 from store.policy import Subject, SubjectKind
 from store.session import Connection
@@ -112,7 +112,7 @@ def _found(connection: Connection, cookie: str, now: Instant) -> tuple[Session, 
     who = None if session is None else people.subject_of(connection, session.person_id)
     if session is None or who is None:
         return None
-    return session, replace(who, stepped_up_at=session.stepped_up_at)
+    return session, replace(hats.wearing(who, session.hat), stepped_up_at=session.stepped_up_at)
 
 
 async def _by_session(here: Services, cookie: str, now: Instant) -> tuple[Session, Subject] | None:

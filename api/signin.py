@@ -20,7 +20,7 @@ from protocol.kernel import Slug
 from protocol.state import Instant
 from runtime import limits
 from store import people
-from store.accounts import enrolling, sessions, signing
+from store.accounts import enrolling, hats, sessions, signing
 from store.accounts.decisions import decided
 from store.accounts.sessions import Session
 from store.accounts.signing import Attempt
@@ -51,7 +51,7 @@ class Again(Closed):
 
 
 class SessionOut(Closed):
-    """A session: whose, until when, until when both factors count as just shown.
+    """A session: whose, until when, until when both factors count as just shown; ``hats`` to choose from.
 
     ``token`` goes into the header X-Handoff-Token of whatever changes something, if no browser sends the request.
     """
@@ -64,6 +64,13 @@ class SessionOut(Closed):
     ends_at: datetime | None
     stepped_up_until: datetime | None
     token: str
+    hats: tuple[Slug, ...] = ()
+
+
+class HatIn(Closed):
+    """The hat to put on."""
+
+    hat: Slug
 
 
 class Link(Closed):
@@ -114,6 +121,20 @@ async def step_up(request: Request, body: Again, here: Here, who: Who) -> Sessio
     device = cookies.device_token(request, here.settings, here.account_key, login)
     attempt = Attempt(login=login, password=body.password, code=body.code, device=device)
     await comparing(partial(signing.step_up, here.database, here.account_key, session, attempt, now()))
+    return await shown(here, token)
+
+
+@router.post("/session/hat")
+async def put_on(request: Request, body: HatIn, here: Here, who: Who) -> SessionOut:
+    """Put on another hat: this session has that hat's roles and no others, until it is changed or ends."""
+    session, token = await session_of(request, here)
+
+    def change(connection: Connection) -> None:
+        known = people.subject_of(connection, who.person_id)
+        sessions.put_on(connection, session, hats.chosen(() if known is None else known.roles, body.hat))
+        decided(connection, f"hat-{body.hat}", now(), person=who.person_id)
+
+    await here.write(change)
     return await shown(here, token)
 
 
@@ -195,11 +216,13 @@ async def shown(here: Services, token: str) -> SessionOut:
     session, who = await here.read(ask)
     if session is None or who is None:
         raise HandoffError("BAD_TOKEN", "this session is over; sign in again")
+    worn = hats.wearing(who, session.hat)
     return SessionOut(
         person=who.person_id,
         name=who.name,
         agency=who.agency,
-        roles=who.roles,
+        roles=worn.roles,
+        hats=hats.hats(who.roles),
         how=session.how,
         ends_at=when(session.ends_at),
         stepped_up_until=when(session.stepped_up_at + FRESH),

@@ -138,6 +138,16 @@ def away(request: Request) -> Response:
     return HTMLResponse("", headers={**HEADERS, "Refresh": f"0; url={to}"})
 
 
+@router.post("/hat")
+async def hat(request: Request, here: Here, hat: Annotated[str, Form(max_length=64)]) -> Response:
+    """Put on the other hat: watch between agencies, or work in one's own; never both at once."""
+    try:
+        await Api(request, tongue_of(request)).tell("/session/hat", {"hat": hat})
+    except Unanswered as error:
+        return await at_the_door(request, here, wrong=error.title, status=error.status)
+    return RedirectResponse(INBOX, 303)
+
+
 @router.post("/language")
 async def language(here: Here, tongue: Annotated[str, Form()], back: Annotated[str, Form()] = "/i") -> Response:
     """Choose the language; the page stays."""

@@ -23,7 +23,7 @@ NOTED_EVERY = MINUTE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One sign-in that still holds. ``how``: password, passkey or a provider."""
+    """One sign-in that still holds. ``how``: password, passkey or a provider; ``hat``: the one put on, if one was."""
 
     hash: str
     person_id: OpaqueId
@@ -31,6 +31,7 @@ class Session:
     began_at: Instant
     seen_at: Instant
     stepped_up_at: Instant
+    hat: Slug | None = None
 
     @property
     def ends_at(self) -> Instant:
@@ -68,6 +69,11 @@ def whose(connection: Connection, token: str) -> OpaqueId | None:
 def note(connection: Connection, session: Session, now: Instant) -> None:
     """It was used now."""
     connection.execute(update(signed_in).where(signed_in.c.hash == session.hash).values(seen_at=now))
+
+
+def put_on(connection: Connection, session: Session, hat: Slug) -> None:
+    """The session has the roles of this hat from the next request on."""
+    connection.execute(update(signed_in).where(signed_in.c.hash == session.hash).values(hat=hat))
 
 
 def step_up(connection: Connection, session: Session, now: Instant) -> None:

@@ -90,6 +90,7 @@ signed_in = Table(
     Column("began_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Column("stepped_up_at", BigInteger, nullable=False),
+    Column("hat", SLUG),
     Index(None, "person_id"),
     Index(None, "began_at"),
 )

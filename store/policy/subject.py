@@ -38,6 +38,7 @@ class Subject:
     """Who is asking: a person (or system) of one agency in its roles. ``sources``: agencies it may report for.
 
     ``stepped_up_at``: when the person last showed both factors; None for machines. ``scope``: of a machine key.
+    ``other_hat``: one that this person may put on instead (``store.accounts.hats``).
     ``grant``: what a person got when they signed in at their agency's keyholder; it opens values, and is kept nowhere.
     """
 
@@ -49,6 +50,7 @@ class Subject:
     sources: tuple[Slug, ...] = ()
     stepped_up_at: Instant | None = None
     scope: Scope | None = None
+    other_hat: Slug | None = None
     grant: str = field(default="", repr=False, compare=False)
 
     @property

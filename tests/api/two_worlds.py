@@ -114,8 +114,9 @@ NOT_VISITED = {
         for path in (
             "enrolment", "enrolment/finish", "keyholder", "passkeys", "passkeys/options", "passkeys/{passkey}/remove",
             "people", "people/{person}/end", "people/{person}/link", "people/{person}/sign-out",
-            "people/{person}/unlock", "session/step-up", "session/step-up/passkey", "sign-in", "sign-in/passkey",
-            "sign-in/passkey/options", "sign-in/service/finish", "sign-in/service/{service}", "sign-out",
+            "people/{person}/unlock", "session/hat", "session/step-up", "session/step-up/passkey", "sign-in",
+            "sign-in/passkey", "sign-in/passkey/options", "sign-in/service/finish", "sign-in/service/{service}",
+            "sign-out",
         )
     },
 }  # fmt: skip
@@ -135,7 +136,9 @@ PAGES_NOT_VISITED = {
 }
 
 FORMS_NOT_SENT = {
-    **dict.fromkeys(("/in", "/in/practice", "/hide", "/language", "/draft"), "is about who is here, and reads no case"),
+    **dict.fromkeys(
+        ("/in", "/in/practice", "/hide", "/hat", "/language", "/draft"), "is about who is here, and reads no case"
+    ),
     **{
         f"/s/{{protocol}}/{{event}}{each}": "opens cases or judges a file, as the routes do that it asks"
         for each in ("", "/file", "/rows")
