@@ -143,6 +143,7 @@ FORMS_NOT_SENT = {
         f"/s/{{protocol}}/{{event}}{each}": "opens cases or judges a file, as the routes do that it asks"
         for each in ("", "/file", "/rows")
     },
+    **dict.fromkeys(("/r/put", "/r/feed", "/r/{shift}/{act}"), "is about who is on call, and reads no case"),
     "/notifications/answers": "is for the gateway of texts, with its secret",
     "/practice": "begins a case that is nobody's, and reads none",
     "/c/{code}/forward": "asks the case's own workflow, and of a real one gets no",
@@ -254,7 +255,13 @@ async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World]
         guessed[kind] = [*[each for each in found if each.startswith(begins)][:1], "unknown"]
     guessed |= {"person": ["unknown"], "run": ["unknown"]}
     guessed |= {"slot": ["notes", "safe-numbers", "unknown"], "slug": [stage.protocol.id, "unknown"]}
-    guessed |= {"code": guessed["case"], "act": ["take", "record"], "outcome": ["given"], "number": ["1"]}
+    guessed |= {
+        "code": guessed["case"],
+        "act": ["take", "record"],
+        "outcome": ["given"],
+        "number": ["1"],
+        "version": ["1"],
+    }
     moment = datetime.fromtimestamp(now / 1_000_000, UTC)
     asked = [*visits(worlds[0].app, guessed), *page_visits(worlds[0].app, guessed)]
     for who in people:
