@@ -31,6 +31,7 @@ from api import (
     identity,
     incidents,
     keyholders,
+    learning,
     migrations,
     moving,
     notifications,
@@ -40,6 +41,7 @@ from api import (
     passkeys,
     practice,
     protocols,
+    rehearsing,
     releases,
     reporting,
     retelling,
@@ -154,7 +156,7 @@ def create_app(settings: Settings) -> FastAPI:
     routers = (
         *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
         *(passing, erasures, releases, disclosures, glass, retelling, notifications),
-        *(migrations, choosing, going_back, revisions),
+        *(migrations, choosing, going_back, revisions, rehearsing, learning),
         *(practice, week, rotas, hints),
         *(sharing, reporting),
     )

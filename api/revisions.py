@@ -112,7 +112,7 @@ async def write(number: int, body: DraftIn, here: Here, who: Who) -> RevisionOut
 
     def change(connection: Connection) -> Revision:
         before = keeping.one(connection, number, now())
-        _sponsors(before, who)
+        sponsors(before, who)
         if before.standing.state not in standing.ANEW:
             raise HandoffError("NOT_NOW", f"this revision is {before.standing.state.value}: begin another one")
         draft = before.draft
@@ -164,7 +164,7 @@ async def submit(number: int, here: Here, who: Who) -> RevisionOut:
     Refused are a text with findings, one that changes nothing, and a plan that leaves a case undecided.
     """
     found = await here.read(lambda connection: keeping.one(connection, number, now()))
-    _sponsors(found, who)
+    sponsors(found, who)
     new = await compiled(here, found.draft)
     changes = await here.read(lambda connection: _changes(connection, found.draft, new))
     if found.draft.plan is not None and (left := await undecided(here, new, found.draft.plan)):
@@ -233,7 +233,12 @@ def _member(who: Subject) -> None:
         raise HandoffError("NOT_YOURS", "people decide on texts; records systems do not")
 
 
-def _sponsors(found: Revision, who: Subject) -> None:
+def sponsors(found: Revision, who: Subject) -> None:
+    """Let nobody on but those of the agency that wrote a draft, and coordinators.
+
+    Raises:
+        HandoffError: ``NOT_YOURS``.
+    """
     _member(who)
     if who.agency != found.draft.sponsor and not who.coordinates:
         raise HandoffError("NOT_YOURS", f"{found.draft.sponsor} writes this draft; comment on it, or begin your own")
@@ -241,7 +246,7 @@ def _sponsors(found: Revision, who: Subject) -> None:
 
 def _may(found: Revision, act: Act, who: Subject) -> None:
     if act.kind is acts.Kind.WITHDRAWN:
-        _sponsors(found, who)
+        sponsors(found, who)
     if act.kind in {acts.Kind.ANSWERED, acts.Kind.OBSERVED} and not who.coordinates:
         raise HandoffError("NOT_YOURS", "the council's coordinator answers comments and says what figures show")
     asked = act.answers is not None and 0 <= act.answers < len(found.acts) and found.acts[act.answers]

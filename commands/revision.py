@@ -238,6 +238,78 @@ def withdraw(number: Number, *, url: Url = None, token: Token = None, as_: As = 
     _act(number, {"act": "withdraw"}, url, token, as_, as_json=as_json)
 
 
+@app.command()
+def rehearse(  # noqa: PLR0913 - the options of a command
+    number: Number,
+    *,
+    times: Annotated[
+        Path | None, typer.Option("--times", metavar="FILE", help="A table whose first column is when a case begins.")
+    ] = None,
+    habits: Annotated[
+        Path | None, typer.Option("--habits", metavar="FILE", help="How people act: see docs/rehearsal.md.")
+    ] = None,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rehearse a revision there, with its own cases' times of a year unless told others, and keep it on its page."""
+    body: dict[str, object] = {"source": "own" if times is None else "file"}
+    for name, file in (("times", times), ("habits", habits)):
+        if file is not None:
+            body[name] = texts.read_bytes(file).decode(errors="replace")
+    with remote(url, token, as_ or COORDINATOR) as there:
+        given = there.tell("POST", f"/revisions/{number}/rehearsal", json.dumps(body).encode())
+    if as_json:
+        terminal.print_json(given)
+        return
+    report = given["report"]
+    terminal.out.print(f"rehearsal, not forecast: {report['cases'][0]} cases over {report['weeks']} weeks")
+    lines = [
+        [each["step"], _points(each["on_time"]["old"]), _points(each["on_time"]["new"])]
+        for each in report["steps"]
+        if each["of"] != [0, 0]
+    ]
+    terminal.rows(("step", "on time, old text", "new text"), lines)
+    terminal.out.print("It cannot know:")
+    for each in report["cannot know"]:
+        terminal.out.print(f"- {each}")
+
+
+@app.command("before-after")
+def before_after(
+    number: Number, *, url: Url = None, token: Token = None, as_: As = None, as_json: AsJson = False
+) -> None:
+    """Say how each handoff was kept before and since a revision: what, never why; no difference before 8 weeks."""
+    with remote(url, token, as_ or COORDINATOR) as there:
+        given = there.ask(f"/revisions/{number}/before-after")
+    if as_json:
+        terminal.print_json(given)
+        return
+    terminal.out.print(f"aims: {given['aims'] or '-'}")
+    lines = [
+        [
+            f"{each['from_agency']} > {each['agency']}",
+            each["step"],
+            *(_kept(each[side], due) for side, due in zip(("before", "after"), each["due"], strict=True)),
+            each["says"],
+            "" if each["asked"] else "also seen, not asked",
+        ]
+        for each in given["looks"]
+    ]
+    terminal.rows(("agencies", "step", "before", "after", "it is", ""), lines, empty="No whole week yet.")
+
+
+def _points(found: float | None) -> str:
+    return "-" if found is None else f"{found:.0f}%"
+
+
+def _kept(side: dict[str, Any] | None, due: int | None) -> str:
+    if side is None:
+        return "too few" if due is None else f"{due} due"
+    return f"{side['share']:.0f}% of {due} ({side['low']:.0f} to {side['high']:.0f})"
+
+
 def _act(
     number: int, body: Mapping[str, object], url: str | None, token: str | None, as_: str | None, *, as_json: bool
 ) -> None:

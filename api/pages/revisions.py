@@ -6,18 +6,20 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.datastructures import UploadFile
 
 from api.deps import Here
 from api.pages.asking import Unanswered
 from api.pages.desk import BOARD, Desk, filled_in
 from api.pages.rendering import say
 from api.pages.rules import council
-from api.pages.sayings import classes_of_cases
+from api.pages.sayings import cannot_know, classes_of_cases, verdicts
 from protocol.kernel import Slug
 
 router = APIRouter(include_in_schema=False)
 ACTS = ("vote", "recuse", "consent", "veto", "sign", "sign-way-back", "comment", "answer", "observe", "withdraw")
 WITHDRAWN_IN = {"draft", "comment", "ballot", "signing", "held", "rejected", "lapsed", "adopted"}
+IN_FORCE = {"ratifying", "observed", "closed", "reverted"}
 FORESEEN = {"comment", "ballot", "signing", "adopted", "held", "draft"}
 
 
@@ -101,8 +103,16 @@ async def one(request: Request, slug: Slug, number: int, here: Here) -> Response
         return await desk.refused(error)
 
 
-async def _page(
-    desk: Desk, slug: Slug, number: int, *, wrong: str = "", words: str = "", status: int = 200
+async def _page(  # noqa: PLR0913 - what it is shown with
+    desk: Desk,
+    slug: Slug,
+    number: int,
+    *,
+    wrong: str = "",
+    words: str = "",
+    status: int = 200,
+    rehearse_wrong: str = "",
+    rehearse_findings: tuple[dict[str, Any], ...] = (),
 ) -> Response:
     found = await desk.api.get(f"/revisions/{number}")
     rules = await council(desk) or {"electors": {}}
@@ -115,10 +125,21 @@ async def _page(
         words=words, states=states(desk.tongue), reasons=reasons(desk.tongue), votes=votes, own=own,
         mine=sorted(mine & set(found["seats"]) - signed), foreseen=await _foreseen(desk, found),
         kinds_of_cases=classes_of_cases(desk.tongue), needs=needs(desk.tongue), lines=await _lines(desk, found),
-        rehearsed=None, sponsors=_sponsors(desk, found),
+        rehearsed=await _about(desk, number, "rehearsal"), rehearse_wrong=rehearse_wrong,
+        rehearse_findings=rehearse_findings, cannot_know=cannot_know(desk.tongue),
+        learned=await _about(desk, number, "before-after") if found["state"] in IN_FORCE else None,
+        verdicts=verdicts(desk.tongue), sponsors=_sponsors(desk, found),
         may_withdraw=found["state"] in WITHDRAWN_IN and _sponsors(desk, found),
         comments=[each for each in found["acts"] if each["act"] == "commented"],
     )  # fmt: skip
+
+
+async def _about(desk: Desk, number: int, what: str) -> Any:  # noqa: ANN401 - JSON of the route
+    """What a route tells of a change; None where there is nothing, or not for this reader."""
+    try:
+        return await desk.api.get(f"/revisions/{number}/{what}")
+    except Unanswered:
+        return None
 
 
 def _sponsors(desk: Desk, found: dict[str, Any]) -> bool:
@@ -172,6 +193,25 @@ async def proposed(request: Request, slug: Slug, here: Here) -> Response:
     except Unanswered as error:
         return await _page(desk, slug, made["number"], wrong=error.title, status=error.status)
     return RedirectResponse(f"/t/{slug}/changes/{made['number']}", 303)
+
+
+@router.post("/t/{slug}/changes/{number}/rehearse")
+async def rehearsed(request: Request, slug: Slug, number: int, here: Here) -> Response:
+    """Rehearse a change with this site's own times or those of a file, and show what came of it."""
+    desk, form = Desk(request, here), await request.form()
+    body: dict[str, Any] = {"source": str(form.get("source", "own"))}
+    times = form.get("times")
+    if body["source"] == "file" and isinstance(times, UploadFile):
+        body["times"] = (await times.read()).decode(errors="replace")
+    try:
+        await desk.begin()
+        await desk.api.tell(f"/revisions/{number}/rehearsal", body)
+    except Unanswered as error:
+        if error.status in {401, 403, 404}:
+            return await desk.refused(error)
+        told = {"rehearse_wrong": error.title, "rehearse_findings": error.findings}
+        return await _page(desk, slug, number, status=error.status, **told)  # type: ignore[arg-type]
+    return RedirectResponse(f"/t/{slug}/changes/{number}#rehearsal", 303)
 
 
 @router.post("/t/{slug}/changes/{number}/{act}")

@@ -112,3 +112,27 @@ def fix(tongue: str) -> Callable[[dict[str, Any], dict[str, Any]], str]:
         return sentence.replace("%(column)s", column).replace("%(choices)s", choices)
 
     return said
+
+
+def cannot_know(tongue: str) -> tuple[str, ...]:
+    """What no rehearsal can know, as its report says it (protocol/rehearsal/saying.py)."""
+    _ = say(tongue)
+    return (
+        _("Whether people hurry when a window is shorter, or slow down when it is longer: here nobody does."),
+        _("What a survivor would have answered: the mix of outcomes is the same under both texts."),
+        _("What happens outside the cases rehearsed: other protocols' work, illness, a storm."),
+        _("Events that no habit tells of: they never happen here."),
+        _("Whether anybody is safer: it counts handoffs, not harm."),
+    )
+
+
+def verdicts(tongue: str) -> dict[str, str]:
+    """What figures before and after a change say."""
+    _ = say(tongue)
+    return {
+        "too early to tell": _("too early to tell"),
+        "too few to be told": _("too few to be told"),
+        "more in time": _("more in time"),
+        "less in time": _("less in time"),
+        "no difference seen": _("no difference seen"),
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, PrimaryKeyConstraint, String, Table, Text
 
 from store.tables import HASH, OPAQUE, SLUG, metadata
 
@@ -43,3 +43,18 @@ revision_act = Table(
     Column("body", Text, nullable=False),
     PrimaryKeyConstraint("revision", "seq"),
 )
+
+rehearsal = Table(
+    "rehearsal",
+    metadata,
+    Column("revision", Integer, nullable=False),
+    Column("bundle", HASH, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", OPAQUE, nullable=False),
+    Column("agency", SLUG, nullable=False),
+    Column("source", String(8), nullable=False),
+    Column("report", Text, nullable=False),
+    Column("drawing", Text, nullable=False),
+    PrimaryKeyConstraint("revision", "bundle"),
+)
+"""What a rehearsal of a revision, as it was then to the byte, came to: counts of modelled cases, none under five."""

@@ -97,7 +97,9 @@ NOT_VISITED = {
             ("get", "council"), ("post", "council"), ("get", "revisions"), ("post", "revisions"),
             ("get", "revisions/{number}"), ("put", "revisions/{number}"), ("get", "revisions/{number}/effect"),
             ("post", "revisions/{number}/submit"), ("post", "revisions/{number}/acts"),
-            ("get", "revisions/{number}/lines"),
+            ("get", "revisions/{number}/lines"), ("get", "revisions/{number}/rehearsal"),
+            ("post", "revisions/{number}/rehearsal"), ("get", "revisions/{number}/rehearsal.svg"),
+            ("get", "revisions/{number}/before-after"),
         )
     },
     **{
@@ -150,7 +152,16 @@ FORMS_NOT_SENT = {
     "/have-it/{token}": "takes a task up for whom a link was made, which is sent to nobody else",
     **{
         f"/t/{{slug}}/{each}": "is about texts, votes and runs: what it does is a route of the API, which says why"
-        for each in ("change", "publish", "move", "moves", "runs/{run}/{act}", "changes", "changes/{number}/{act}")
+        for each in (
+            "change",
+            "publish",
+            "move",
+            "moves",
+            "runs/{run}/{act}",
+            "changes",
+            "changes/{number}/{act}",
+            "changes/{number}/rehearse",
+        )
     },
 }
 

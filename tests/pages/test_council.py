@@ -167,6 +167,31 @@ def test_earlier_times_are_seen_at_once(here: Installation, new_tab: Tabs) -> No
     assert "Done Whom it obliges agreed" not in needs.replace("\n", " ")
 
 
+def test_a_change_is_rehearsed_and_what_came_of_it_kept(here: Installation, new_tab: Tabs) -> None:
+    """From a file, whose slip is named by its line, or from the site's own times; after an edit it is one of before."""
+    councils(here)
+    number = here.get("coordinator", "/revisions")[-1]["number"]
+    tab = new_tab(script=False, size=DESKTOP)
+    tab.be("Coordinator One")
+    tab.open(f"/t/{P1}/changes/{number}")
+    tab.page.get_by_text("Rehearse it", exact=True).click()
+    tab.press("radio", "At the times of a file")
+    table = b"when,what\n2026-03-01 02:42,x\nslip,y\n"
+    tab.page.get_by_label("The file:").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": table})
+    tab.press("button", "Rehearse it now")
+    assert "Line 3: This row does not begin with a time." in tab.page.locator(".problem").inner_text()
+    tab.press("radio", "When this site's own began in the last year")
+    tab.press("button", "Rehearse it now")
+    assert "A rehearsal, not a forecast." in shown(tab, "rehearsal")
+    assert tab.page.get_by_role("row").filter(has_text=re.compile("^referral")).count()
+    expect(tab.page.locator("img")).not_to_have_js_property("naturalWidth", 0)
+    assert "Done Rehearsed on this text." in shown(tab, "decision").replace("\n", " ")
+    body = {"text": here.get("coordinator", f"/revisions/{number}")["text"], "aims": "sooner"}
+    assert here.ask("coordinator", "PUT", f"/revisions/{number}", body).status_code == 200
+    tab.page.reload()
+    assert "this is what was rehearsed before" in shown(tab, "rehearsal")
+
+
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 def test_a_vote_is_void_when_the_text_is_edited(here: Installation, new_tab: Tabs, *, script: bool) -> None:
     """Usability task 15: a vote takes two presses; the text is edited, the page says so, and two presses vote again."""
@@ -236,11 +261,13 @@ def pages(here: Installation) -> Iterator[tuple[str, str]]:
     """Each page of the council's desk in its states: whose, and where."""
     councils(here)
     run = here.get("coordinator", f"/protocols/{P1}/migrations")[0]["run"]
-    newest, *_, oldest = (each["number"] for each in here.get("coordinator", "/revisions"))
+    newest, voted_on, *_, oldest = (each["number"] for each in here.get("coordinator", "/revisions"))
     ways = ("?version=1", "/diagram", "/table", "/source", "/since/1", "/moves", f"/runs/{run}", "/change")
     yield from (("Coordinator One", f"/t/{P1}{way}") for way in ways)
-    yield from (("Coordinator One", f"/t/{P1}/changes{each}") for each in ("", f"/{newest}", f"/{oldest}"))
-    yield "Sergeant One", f"/t/{P1}/changes/{oldest}"
+    yield from (
+        ("Coordinator One", f"/t/{P1}/changes{each}") for each in ("", f"/{newest}", f"/{voted_on}", f"/{oldest}")
+    )
+    yield "Sergeant One", f"/t/{P1}/changes/{voted_on}"
 
 
 @pytest.mark.parametrize(("size", "dark"), [(PHONE, True), (DESKTOP, False)])
