@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 
 from api import (
     audit,
+    board,
     calendars,
     cases,
     choosing,
@@ -57,6 +58,7 @@ from api.deps import Here, Services, Who, now
 from api.edge import Edge
 from api.guard import Guard
 from api.pages import agreed, council, desk, doors, items, permissions, planning, restoring, sending
+from api.pages import board as board_pages
 from api.pages import cases as case_pages
 from api.pages import practice as practice_pages
 from api.pages import revisions as revision_pages
@@ -154,7 +156,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     routers = (
-        *(incidents, tasks, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
+        *(incidents, tasks, cases, board, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
         *(passing, erasures, releases, disclosures, glass, retelling, notifications),
         *(migrations, choosing, going_back, revisions, rehearsing, learning),
         *(practice, week, rotas, hints),
@@ -177,6 +179,7 @@ def create_app(settings: Settings) -> FastAPI:
         council,
         planning,
         revision_pages,
+        board_pages,
         case_pages,
         rota_pages,
     )

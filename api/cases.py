@@ -160,9 +160,9 @@ async def recent(
 
     def ask(connection: Connection) -> Page[cases.CaseSummary]:
         found = cases.recent(connection, who, slug=protocol, practice=practice, cursor=position, limit=limit)
+        known = protocols.by_hashes(connection, {each.protocol_hash for each in found.rows})
         for each in found.rows:
-            known = protocols.by_hash(connection, each.protocol_hash).protocol
-            seen(who, each.case_id, ["part"] if agency_owner(known, who.agency) else [])
+            seen(who, each.case_id, ["part"] if agency_owner(known[each.protocol_hash], who.agency) else [])
         return found
 
     found = await here.read(ask)
@@ -340,16 +340,16 @@ async def told(
 
     def ask(connection: Connection) -> Page[escalations.NoticeView]:
         found = escalations.escalations(connection, who, case_id=case, cursor=position, limit=limit)
+        known = protocols.by_hashes(connection, {each.protocol_hash for each in found.rows})
         for each in found.rows:
-            _seen(connection, who, each)
+            _seen(known[each.protocol_hash], who, each)
         return found
 
     found = await here.read(ask)
     return page(here, who, [_told(each) for each in found.rows], found.next)
 
 
-def _seen(connection: Connection, who: Subject, each: escalations.NoticeView) -> escalations.NoticeView:
-    protocol = protocols.by_hash(connection, each.protocol_hash).protocol
+def _seen(protocol: Protocol, who: Subject, each: escalations.NoticeView) -> escalations.NoticeView:
     inside = each.full and step_owner(protocol, each.step) == who.agency
     seen(who, each.case_id, [f"step:{each.step}"] if inside else [])
     return each
@@ -362,7 +362,12 @@ async def read(notice: str, here: Here, who: Who) -> NoticeOut:
     if found.page is not None and not found.stopped:
         await _stop(here, who, found, found.page)
     await here.write(lambda connection: notices.mark_read(connection, who, notice, now()))
-    return _told(await here.read(lambda connection: _seen(connection, who, escalations.one(connection, who, notice))))
+
+    def ask(connection: Connection) -> escalations.NoticeView:
+        known = escalations.one(connection, who, notice)
+        return _seen(protocols.by_hash(connection, known.protocol_hash).protocol, who, known)
+
+    return _told(await here.read(ask))
 
 
 async def _stop(here: Services, who: Subject, found: notices.NoticeTarget, number: int) -> None:

@@ -25,7 +25,7 @@ from protocol.wording import condition_said
 from store import handing, inbox, intake, people, protocols, task_view, timeline
 from store.labels import step_owner
 from store.notices import errands
-from store.policy import Subject
+from store.policy import COORDINATOR, Subject
 from store.session import Connection
 from store.task_view import TaskTarget
 from workflows import client as flows
@@ -135,15 +135,16 @@ async def mine(  # noqa: PLR0913 - what may be asked of a list
     *,
     only_mine: bool = False,
     agency: bool = False,
+    told: bool = True,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JSONResponse:
-    """My open tasks: late first, then not taken up, then by due time."""
+    """My open tasks: late first, then not taken up, then by due time; ``told``: with who was told of what is late."""
     position = here.open_cursor(who, cursor)
 
     def ask(connection: Connection) -> tuple[list[TaskOut], tuple[int | str, ...] | None]:
         found = inbox.inbox(connection, who, mine=only_mine, whole_agency=agency, cursor=position, limit=limit)
-        return tasks_out(connection, who, found.rows, tongue), found.next
+        return tasks_out(connection, who, found.rows, tongue, told=told), found.next
 
     rows, following = await here.read(ask)
     return page(here, who, rows, following)
@@ -286,8 +287,8 @@ async def vote(  # noqa: PLR0913, PLR0917 - one command, whole
 
 @router.post("/{task}/reassign")
 async def reassign(task: str, body: HandOver, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
-    """Hand the task to a role or person of the same agency; the clock runs on."""
-    found = await aim(here, who, task, tongue)
+    """Hand the task to a role or person of the agency that has it; the clock runs on."""
+    found = await aim(here, who, task, tongue, arranging=True)
     if body.person is not None:
         whom, place = body.person, (found.target.case_id, body.role)
         await here.read(lambda connection: handing.must_be_theirs(connection, *place, whom, found.target.agency))
@@ -297,8 +298,8 @@ async def reassign(task: str, body: HandOver, here: Here, who: Who, tongue: Spok
 
 @router.post("/{task}/pause")
 async def pause(task: str, body: Pause, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
-    """Stop the clock until a time at the latest (a lead's act)."""
-    found = await aim(here, who, task, tongue)
+    """Stop the clock until a time at the latest (a lead's act; of what is no secret the coordinator's too)."""
+    found = await aim(here, who, task, tongue, arranging=True)
     message = PauseClock(instance=found.target.instance, until=instant(body.until), reason=body.reason)
     return await do(here, who, task, found, key, message)
 
@@ -306,7 +307,7 @@ async def pause(task: str, body: Pause, here: Here, who: Who, tongue: Spoken, ke
 @router.post("/{task}/resume")
 async def resume(task: str, here: Here, who: Who, tongue: Spoken, key: Key = None) -> TaskPage:
     """Let the clock go on, or start a held record's task now (a lead's act)."""
-    found = await aim(here, who, task, tongue)
+    found = await aim(here, who, task, tongue, arranging=True)
     return await do(here, who, task, found, key, ResumeClock(instance=found.target.instance))
 
 
@@ -320,11 +321,11 @@ class Aim:
     tongue: Tongue
 
 
-async def aim(here: Services, who: Subject, task: str, tongue: Tongue) -> Aim:
-    """Read, at once, all that a command about a task needs."""
+async def aim(here: Services, who: Subject, task: str, tongue: Tongue, *, arranging: bool = False) -> Aim:
+    """Read, at once, all that a command about a task needs; ``arranging``: it may be another agency's."""
 
     def ask(connection: Connection) -> Aim:
-        target = task_view.target(connection, who, task)
+        target = task_view.target(connection, who, task, arranging=arranging)
         owners = task_view.one(connection, who, task).owners
         return Aim(target, owners, protocols.by_hash(connection, target.protocol_hash).protocol, tongue)
 
@@ -348,7 +349,7 @@ async def do(  # noqa: PLR0913 - one command, whole
     at: int | None = None,
 ) -> TaskPage:
     """Send a command about a task and answer with the task as it then is."""
-    leads = found.protocol.agency[found.target.agency].leads
+    leads = (*found.protocol.agency[found.target.agency].leads, COORDINATOR)
     owners = standing_in(found.protocol, found.owners)
     voters = voters_of(found.protocol, found.protocol.step[found.target.step])
     actor = actors(who, voters if isinstance(body, CastVote) else owners, leads)

@@ -186,22 +186,24 @@ def _clock(view: TaskView, fields: dict[Slug, Value], told: list[NoticeView]) ->
     )
 
 
-def tasks_out(connection: Connection, who: Subject, rows: tuple[TaskView, ...], language: Tongue) -> list[TaskOut]:
-    """Tasks with their clocks in a language, and who was told of each."""
+def tasks_out(
+    connection: Connection, who: Subject, rows: tuple[TaskView, ...], language: Tongue, *, told: bool = True
+) -> list[TaskOut]:
+    """Tasks with their clocks in a language, and (with ``told``) who was told of each that is late."""
     fields = cases.fields_of(connection, who, sorted({each.case_id for each in rows}))
     names: dict[str, str] = {}
     if any(each.person is not None and each.agency == who.agency for each in rows):
         names = people.names(connection, who.agency)
-    told: dict[str, list[NoticeView]] = {}
-    for case_id in sorted({each.case_id for each in rows if each.missed_at is not None or not each.full}):
-        for notice in escalations.escalations(connection, who, case_id=case_id).rows:
-            told.setdefault(notice.task_id or "", []).insert(0, notice)
+    # Whether an outsider's handoff was told to be untaken is its very state.
+    late = {each.case_id for each in rows if not each.full or (told and each.missed_at is not None)}
+    known = escalations.of_cases(connection, who, sorted(late))
+    texts = protocols.by_hashes(connection, {each.protocol_hash for each in rows})
     return [
         task_out(
-            protocols.by_hash(connection, each.protocol_hash).protocol,
+            texts[each.protocol_hash],
             each,
             who,
-            _clock(each, fields[each.case_id], told.get(each.id, [])),
+            _clock(each, fields[each.case_id], known.get(each.id, [])),
             language,
             names.get(each.person or "") if each.agency == who.agency else None,
         )

@@ -41,7 +41,7 @@ P95 = 50
 """Milliseconds in which nineteen of twenty pages are to be there."""
 
 PAGES = (
-    ("Advocate One", "/i"),
+    ("Backup One", "/i"),
     ("Clerk One", "/i"),
     ("Coordinator One", "/i"),
     ("Coordinator One", "/b"),

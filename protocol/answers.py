@@ -89,8 +89,7 @@ def apply(running: Running, command: Input) -> int | None:
         case LogTry():
             _try(running, instance, command.actor, at)
         case Reassign():
-            owners.take_up(running, instance, command.actor)
-            current = running.instances[instance.n]
+            current = _touched(running, instance, command.actor)
             running.change_owners(current, (body.role,), body.person, None, running.now, keep=True)
         case PauseClock():
             _pause(running, instance, body, command.actor)
@@ -174,19 +173,32 @@ def _check_task(running: Running, command: Input, body: InstanceBody) -> Refusal
     step = running.protocol.step[instance.step]
     if isinstance(body, CastVote):
         return votes.check(running, body, instance, actor)
-    if actor is None or actor.agency != instance.agency or actor.role is None:
+    arranging = isinstance(body, Reassign | PauseClock | ResumeClock) and _coordinates(running, actor, step)
+    if actor is None or actor.role is None or (actor.agency != instance.agency and not arranging):
         return Refusal(code=Code.NOT_YOURS, place=step.id)
-    lead = actor.role in running.protocol.agency[instance.agency].leads
+    lead = arranging or actor.role in running.protocol.agency[instance.agency].leads
     if instance.phase is Phase.WAITING:
         released = isinstance(body, ResumeClock) and lead and instance.held
         return None if released else Refusal(code=Code.TASK_WAITING, place=step.id)
     if isinstance(body, Reassign):
-        return _check_reassign(running, body, actor, instance, lead=lead)
+        return _check_reassign(running, body, actor.role, instance, lead=lead)
     if isinstance(body, PauseClock | ResumeClock):
         return _check_pause(running, body, instance, step, lead=lead)
     if not owners.owns(running, instance, actor):
         return Refusal(code=Code.NOT_YOURS, place=step.id)
     return _check_own(running, command, body, instance, lead=lead)
+
+
+def _coordinates(running: Running, actor: Actor | None, step: Step) -> bool:
+    """Whether this is the coordinator, who arranges what agencies owe, but nothing of a confidential agency's."""
+    known, agency = running.protocol.role.get("coordinator"), running.protocol.agency[step.agency]
+    private = agency.confidential or running.protocol.lane[step.lane].agency is not None
+    return (
+        actor is not None
+        and known is not None
+        and (actor.role, actor.agency) == (known.id, known.agency)
+        and not private
+    )
 
 
 def _check_own(
@@ -208,13 +220,11 @@ def _check_own(
     return _check_answer(running, body, instance, step)
 
 
-def _check_reassign(
-    running: Running, body: Reassign, actor: Actor, instance: Instance, *, lead: bool
-) -> Refusal | None:
-    if not lead and actor.role not in instance.owners:
+def _check_reassign(running: Running, body: Reassign, by: Slug, instance: Instance, *, lead: bool) -> Refusal | None:
+    if not lead and by not in instance.owners:
         return Refusal(code=Code.NOT_YOURS, place=instance.step)
     role = running.protocol.role.get(body.role)
-    if role is None or role.agency != actor.agency:
+    if role is None or role.agency != instance.agency:
         return Refusal(code=Code.UNKNOWN_ROLE, place=body.role)
     return None
 
@@ -294,8 +304,13 @@ def _try(running: Running, instance: Instance, actor: Actor, at: Instant) -> Non
         running.end(current, tries.then, Ending.TRIES, at, role=actor.role, person=actor.person)
 
 
+def _touched(running: Running, instance: Instance, actor: Actor) -> Instance:
+    """What an agency's own people do counts as taking up; what the coordinator arranges does not."""
+    return owners.take_up(running, instance, actor) if actor.agency == instance.agency else instance
+
+
 def _pause(running: Running, instance: Instance, body: PauseClock, actor: Actor) -> None:
-    suspensions.pause(running, owners.take_up(running, instance, actor), body.until, body.reason, actor.person)
+    suspensions.pause(running, _touched(running, instance, actor), body.until, body.reason, actor.person)
 
 
 def _resume(running: Running, instance: Instance, actor: Actor) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from protocol.kernel import OpaqueId, RungId, Slug
 from protocol.state import Instant
 from store.edge_tables import notice_receipt
 from store.keyring.sealing import opened, sealer
-from store.paging import Cursor, Page, after, page
-from store.policy import Subject, notice_visible, only_if, unknown
+from store.paging import Cursor, Page, page
+from store.policy import Subject, notice_visible, only_if, party_everywhere, unknown
 from store.tables import case_file, notice, task
 
 
@@ -73,13 +73,42 @@ def escalations(
         cursor: the ``next`` of the page before.
         limit: rows on a page.
     """
-    statement = notices_seen(subject).where(notice.c.rung.is_not(None), notice.c.how != "remind")
+    # Which first, in the order that an index has; what is shown is then asked for those of one page.
+    everywhere = party_everywhere(connection, subject)
+    wanted = select(notice.c.id).where(notice.c.rung.is_not(None), notice.c.how != "remind")
+    wanted = wanted.where(notice_visible(notice, subject, case_file.c.protocol_hash, everywhere=everywhere))
+    if not everywhere:
+        wanted = wanted.join_from(notice, case_file, notice.c.case_id == case_file.c.case_id)
     if case_id is not None:
-        statement = statement.where(notice.c.case_id == case_id)
+        wanted = wanted.where(notice.c.case_id == case_id)
     if since is not None:
-        statement = statement.where(notice.c.recorded >= since)
-    rows = connection.execute(after(statement, NEWEST, cursor, limit)).all()
+        wanted = wanted.where(notice.c.recorded >= since)
+    if cursor is not None:
+        at, behind = -int(cursor[0]), cursor[1]
+        wanted = wanted.where(notice.c.recorded <= at, or_(notice.c.recorded < at, notice.c.id > behind))
+    chosen = connection.execute(wanted.order_by(notice.c.recorded.desc(), notice.c.id).limit(limit + 1)).scalars().all()
+    rows = connection.execute(notices_seen(subject).where(notice.c.id.in_(chosen)).order_by(*NEWEST)).all()
     return page(notice_views(connection, rows), limit, position)
+
+
+def of_cases(connection: Connection, subject: Subject, case_ids: Collection[OpaqueId]) -> dict[str, list[NoticeView]]:
+    """By task, the escalations of cases that the subject may see, the oldest first: the ``LATEST`` of each case."""
+    if not case_ids:
+        return {}
+    rank = func.row_number().over(partition_by=notice.c.case_id, order_by=NEWEST)
+    numbered = (
+        select(notice.c.id, rank.label("rank"))
+        .where(notice.c.case_id.in_(case_ids), notice.c.rung.is_not(None), notice.c.how != "remind")
+        .join_from(notice, case_file, notice.c.case_id == case_file.c.case_id)
+        .where(notice_visible(notice, subject, case_file.c.protocol_hash))
+        .subquery()
+    )
+    latest = select(numbered.c.id).where(numbered.c.rank <= LATEST)
+    rows = connection.execute(notices_seen(subject).where(notice.c.id.in_(latest)).order_by(*NEWEST)).all()
+    found: dict[str, list[NoticeView]] = {}
+    for each in notice_views(connection, rows):
+        found.setdefault(each.task_id or "", []).insert(0, each)
+    return found
 
 
 def one(connection: Connection, subject: Subject, notice_id: str) -> NoticeView:
@@ -93,6 +122,9 @@ def one(connection: Connection, subject: Subject, notice_id: str) -> NoticeView:
         raise unknown("notice")
     return notice_views(connection, (row,))[0]
 
+
+LATEST = 50
+"""Escalations of one case that sentences about its tasks are made of."""
 
 OF_THE_TASK = ("delivered_at", "taken_at", "due_at", "missed_at")
 NEWEST: tuple[ColumnElement[Any], ...] = (-notice.c.recorded, notice.c.id)

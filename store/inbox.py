@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, exists, func, or_
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, literal, select
 
 from protocol.state import Instant
 from store.paging import NEVER, Cursor, Page, after, page
-from store.policy import Subject, votes_on
-from store.tables import case_file, task, task_owner
+from store.policy import Subject, seen_of_ones_own, votes_on
+from store.tables import case_file, task, task_owner, voter
 from store.task_view import TaskView, tasks_seen, views
 
 
@@ -36,52 +36,88 @@ def inbox(
         cursor: the ``next`` of the page before.
         limit: rows on a page.
     """
-    owned = exists().where(
-        and_(
+    ask = _Lists(connection, subject, whole_agency=whole_agency)
+    found: list[tuple[TaskView, Cursor]] = []
+    chosen = ask.after(cursor, limit)
+    while chosen:
+        shown = ask.shown([each.id for each in chosen])
+        for each in chosen:
+            view = shown.get(each.id)
+            # Whose a confidential agency's task is, is sealed: what is a colleague's is left out here.
+            if view is not None and (not mine or each.votes_on or view.person in (None, subject.person_id)):
+                found.append((view, _position(each)))
+        if len(found) > limit or len(chosen) <= limit:
+            break
+        chosen = ask.after(_position(chosen[-1]), limit)
+    kept = page(found, limit, lambda each: each[1])
+    return Page(rows=tuple(sorted((view for view, _ in kept.rows), key=_urgency)), next=kept.next)
+
+
+class _Lists:
+    """Which tasks first, by what an index holds; what is shown is then asked for those of one page."""
+
+    def __init__(self, connection: Connection, subject: Subject, *, whole_agency: bool) -> None:
+        self._connection = connection
+        self._subject = subject
+        own = and_(task.c.agency == subject.agency, task.c.status == "open")
+        self._own = _chosen().where(own, seen_of_ones_own(task, subject))
+        if not whole_agency:
+            self._own = self._own.where(_owned(subject))
+        steps = select(voter.c.step).where(voter.c.agency == subject.agency, voter.c.role.in_(subject.roles))
+        self._voted = tuple(connection.execute(steps.distinct()).scalars())
+
+    def after(self, cursor: Cursor | None, limit: int) -> list[Row[Any]]:
+        """The rows behind a cursor, one more than the page holds."""
+        rows = list(self._connection.execute(after(self._own, ORDER, cursor, limit)).all())
+        if not self._voted:
+            return rows
+        votes = votes_on(task, self._subject, case_file.c.protocol_hash)
+        asked = (
+            _chosen(votes=True)
+            .join_from(task, case_file, task.c.case_id == case_file.c.case_id)
+            .where(task.c.step.in_(self._voted), task.c.status == "open", votes)
+        )
+        voted = self._connection.execute(after(asked, ORDER, cursor, limit)).all()
+        known = {each.id for each in voted}
+        both = [*(each for each in rows if each.id not in known), *voted]
+        return sorted(both, key=_position)[: limit + 1]
+
+    def shown(self, ids: Sequence[str]) -> dict[str, TaskView]:
+        """Tasks by their ids, as far as the subject may see them."""
+        rows = self._connection.execute(tasks_seen(self._subject).where(task.c.id.in_(ids))).all()
+        return {each.id: each for each in views(self._connection, rows)}
+
+
+PRACTISING = case((task.c.case_id.in_(select(case_file.c.case_id).where(case_file.c.practice.is_(True))), 1), else_=0)
+ORDER = (
+    PRACTISING,
+    case((task.c.missed_at.is_not(None), 0), else_=1),
+    case((task.c.taken_at.is_(None), 0), else_=1),
+    func.coalesce(task.c.due_at, NEVER),
+    task.c.id,
+)
+
+
+def _chosen(*, votes: bool = False) -> Select[Any]:
+    practising, late, untaken, due, id_ = ORDER
+    return select(
+        id_,
+        practising.label("practising"),
+        late.label("late"),
+        untaken.label("untaken"),
+        due.label("due"),
+        literal(votes).label("votes_on"),
+    )
+
+
+def _owned(subject: Subject) -> ColumnElement[bool]:
+    return exists(
+        select(task_owner.c.role).where(
             task_owner.c.case_id == task.c.case_id,
             task_owner.c.instance == task.c.instance,
             task_owner.c.role.in_(subject.roles),
         )
     )
-    order = (
-        case((case_file.c.practice, 1), else_=0),
-        case((task.c.missed_at.is_not(None), 0), else_=1),
-        case((task.c.taken_at.is_(None), 0), else_=1),
-        func.coalesce(task.c.due_at, NEVER),
-        task.c.id,
-    )
-    votes = votes_on(task, subject, case_file.c.protocol_hash)
-    own = task.c.agency == subject.agency
-    if not whole_agency:
-        own = and_(own, owned)
-    practising, late, untaken, due, _ = order
-    statement = (
-        tasks_seen(subject)
-        .where(task.c.status == "open", or_(own, votes))
-        .add_columns(
-            practising.label("practising"),
-            late.label("late"),
-            untaken.label("untaken"),
-            due.label("due"),
-            votes.label("votes_on"),
-        )
-    )
-
-    def ask(behind: Cursor | None) -> Sequence[Row[Any]]:
-        return connection.execute(after(statement, order, behind, limit)).all()
-
-    found: list[tuple[TaskView, Cursor]] = []
-    rows = ask(cursor)
-    while rows:
-        for row, view in zip(rows, views(connection, rows), strict=True):
-            # Whose a confidential agency's task is, is sealed: what is a colleague's is left out here.
-            if not mine or row.votes_on or view.person in (None, subject.person_id):
-                found.append((view, _position(row)))
-        if len(found) > limit or len(rows) <= limit:
-            break
-        rows = ask(_position(rows[-1]))
-    kept = page(found, limit, lambda each: each[1])
-    return Page(rows=tuple(sorted((view for view, _ in kept.rows), key=_urgency)), next=kept.next)
 
 
 def _position(row: Row[Any]) -> Cursor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, Row, Select, func, insert, select
@@ -188,6 +189,15 @@ def by_hash(connection: Connection, hash_: str) -> Version:
     if carried is None:
         raise HandoffError("UNKNOWN_PROTOCOL", f"no published protocol has the hash {hash_[:12]}")
     return replace(by_hash(connection, carried.base), hash=hash_, compiled=bytes(carried.compiled))
+
+
+def by_hashes(connection: Connection, hashes: Collection[str]) -> dict[str, Protocol]:
+    """What cases are pinned to, by hash: each is read once, however many cases there are.
+
+    Raises:
+        HandoffError: ``UNKNOWN_PROTOCOL``.
+    """
+    return {each: by_hash(connection, each).protocol for each in hashes}
 
 
 def carry(connection: Connection, data: bytes) -> str:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 NAMING = {
@@ -129,6 +130,7 @@ case_file = Table(
     Column("practice", Boolean, nullable=False),
     Column("ahead", BigInteger, nullable=False),
     Index(None, "opened_at", "code"),
+    Index("ix_case_file_practice", "practice", "case_id"),
 )
 """``seq`` is the last fact folded in. ``status_owner``: who alone may know whether the case has ended. ``practice``: a
 case made for practice, whose own clock is ``ahead`` of everybody's (0 for a real one)."""
@@ -153,6 +155,7 @@ voter = Table(
 )
 """The roles that vote on a step of a protocol, or stand in for one that does."""
 
+_BOARD = ("owner", "from_agency", "agency", "delivered_at", "id", "case_id", "instance", "outside")
 task = Table(
     "task",
     metadata,
@@ -196,8 +199,14 @@ task = Table(
     PrimaryKeyConstraint("case_id", "instance"),
     Index(None, "agency", "status", "due_at"),
     Index(None, "outside", "delivered_at"),
+    Index("ix_task_inbox", "agency", "status", "missed_at", "taken_at", "due_at", "id", "case_id", "instance", "owner"),
+    Index("ix_task_step_status", "step", "status"),
+    Index("ix_task_board", "status", *_BOARD, "missed_at", "taken_at", "paused_until"),
+    Index("ix_task_board_outside", "outside", "taken_at", "withdrawn_at", *_BOARD[:-1]),
 )
-"""One row per instance. ``owner`` is the confidential agency it belongs to, if any; ``withdrawn_at`` says that an
+"""One row per instance. The last four indexes hold all that the choice of a page asks; the rest is read for that page.
+
+ ``owner`` is the confidential agency it belongs to, if any; ``withdrawn_at`` says that an
 outsider's own act withdrew it before it was taken up, so that outsiders may be told. ``item`` and ``votes`` (by voting
 role: an outcome, or null for a plain vote) are canonical JSON."""
 
@@ -210,6 +219,10 @@ task_owner = Table(
     Column("position", Integer, nullable=False),
     PrimaryKeyConstraint("case_id", "instance", "role"),
 )
+
+_LATE = "recorded - at > 300000000 and at > 0"
+WENT_LATE = "notice.recorded - notice.at > 300000000 and notice.at > 0"
+"""A notice went more than five minutes after its time; the time of a sealed one is not known here (0)."""
 
 notice = Table(
     "notice",
@@ -238,6 +251,8 @@ notice = Table(
     PrimaryKeyConstraint("case_id", "seq", "role"),
     Index(None, "agency", "role", "recorded"),
     Index(None, "recorded", "id"),
+    Index("ix_notice_why", "why", "case_id", "instance", "at", "outside", "owner"),
+    Index("ix_notice_late", "recorded", sqlite_where=text(_LATE), postgresql_where=text(_LATE)),
 )
 """One row per role told. ``outside`` marks the one telling that may leave a confidential agency: not taken up."""
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, or_, 
 from protocol.kernel import OpaqueId, Ref, Slug
 from protocol.state import Instant, Item
 from store.keyring.sealing import opened
-from store.policy import Subject, inside, only_if, unknown, visible, votes_on, wholly
+from store.policy import Subject, arranged_by, inside, only_if, unknown, visible, votes_on, wholly
 from store.tables import case_file, task, task_owner
 
 
@@ -154,12 +154,13 @@ def views(connection: Connection, rows: Sequence[Row[Any]]) -> list[TaskView]:
     ]
 
 
-def target(connection: Connection, subject: Subject, id_: str) -> TaskTarget:
-    """Where to send a command about a task of the subject's own agency, or one that it votes on.
+def target(connection: Connection, subject: Subject, id_: str, *, arranging: bool = False) -> TaskTarget:
+    """Where to send a command about a task of the subject's own agency, or one that it votes on, or may arrange.
 
     Raises:
         HandoffError: ``NOT_FOUND``, the same for a task of another agency and for none.
     """
+    its = or_(inside(task, subject), votes_on(task, subject, case_file.c.protocol_hash))
     row = connection.execute(
         select(
             task.c.case_id,
@@ -172,7 +173,7 @@ def target(connection: Connection, subject: Subject, id_: str) -> TaskTarget:
             task.c.sealed,
         )
         .join_from(task, case_file, task.c.case_id == case_file.c.case_id)
-        .where(task.c.id == id_, or_(inside(task, subject), votes_on(task, subject, case_file.c.protocol_hash)))
+        .where(task.c.id == id_, or_(its, arranged_by(task, subject)) if arranging else its)
     ).first()
     if row is None:
         raise unknown("task")

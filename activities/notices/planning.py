@@ -18,7 +18,7 @@ from protocol.state import Instant
 from runtime.posting.config import Posting, Webhook
 from store.accounts import have_it
 from store.notices import errands, reach, replies, resolving
-from store.notices.errands import ABOUT_A_NOTICE, DUTY, Contact, Errand, Kind
+from store.notices.errands import ABOUT_A_NOTICE, DUTY, NUDGES, Contact, Errand, Kind
 from store.notices.reach import Reach
 from store.notices.resolving import Standing
 from store.people import Person
@@ -89,7 +89,7 @@ class _Planning:
 
     def plan(self) -> Plan:
         found, standing = self.errand, self.standing
-        if found.kind in DUTY or found.kind in ABOUT_A_NOTICE:
+        if found.kind in DUTY | ABOUT_A_NOTICE | NUDGES:
             if standing is None or self.protocol is None:
                 return self._over("gone")
             if standing.over is not None:
@@ -141,7 +141,7 @@ class _Planning:
     def _whom(self, protocol: Protocol, standing: Standing) -> tuple[tuple[Person, Reach], ...]:
         """Who is to be told: whose own it is, or whoever answers for the role now."""
         found, able = self.errand, self.site.posting.able
-        named = standing.person if found.kind is Kind.REMIND else found.person
+        named = standing.person if found.kind is Kind.REMIND or found.kind in NUDGES else found.person
         if named is not None and named not in found.passed:
             own = resolving.one_person(self.connection, named, able, case_id=found.case_id)
             if own:
@@ -252,7 +252,7 @@ def _chosen(kind: Kind, ways: tuple[reach.Channel, ...]) -> tuple[reach.Channel,
     """By which of somebody's ways they are told once: a test by all, what answers a text by text, else by the first."""
     if kind is Kind.TEST:
         return ways
-    if kind not in ABOUT_A_NOTICE and "text" in ways:
+    if kind not in ABOUT_A_NOTICE | NUDGES and "text" in ways:
         return ("text",)
     return ways[:1]
 

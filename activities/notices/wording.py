@@ -28,6 +28,8 @@ ANSWERS = {
     Kind.UNKNOWN: Notice.UNKNOWN,
     Kind.TEST: Notice.TEST,
     Kind.REMIND: Notice.REMINDER,
+    Kind.NUDGED: Notice.REMINDER,
+    Kind.ASKED: Notice.REMINDER,
 }
 
 

@@ -1,4 +1,4 @@
-"""Cases: where one stands, who was told what; a protected value, shown when asked for; the board."""
+"""Cases: where one stands, who was told what; a protected value, shown when asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from secrets import token_urlsafe
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import RedirectResponse
 
 from api.deps import Here
 from api.pages.asking import Unanswered
@@ -100,52 +99,6 @@ async def show(request: Request, code: str, slot: Slug, here: Here) -> Response:
         return await desk.refused(error)
 
 
-@router.get("/b")
-async def board(request: Request, here: Here) -> Response:
-    """Who waits for whom, what is stuck first; and who was told what."""
-    desk = Desk(request, here)
-    try:
-        await desk.begin()
-        mark = (await desk.api.get("/hints/board"))["mark"]
-        waiting = await desk.api.get("/handoffs", limit=200)
-        practised = await desk.api.get("/handoffs", limit=MOST, practice=1)
-        told = await desk.api.get("/escalations", limit=MOST)
-        zones = await zones_of(desk)
-    except Unanswered as error:
-        return await desk.refused(error)
-    rows = waiting["items"]
-    stuck = [each for each in rows if _stuck(each)]
-    pairs: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for each in rows:
-        pair = pairs[each["from_agency"] or "", each["agency"]]
-        pair[0] += 1
-        pair[1] += _stuck(each)
-    return desk.page(
-        "board.html", "Board", rows=[*stuck, *(each for each in rows if each not in stuck)], stuck=len(stuck),
-        froms=sorted({pair[0] for pair in pairs}), tos=sorted({pair[1] for pair in pairs}), pairs=dict(pairs),
-        told=told["items"], mark=mark, practised=practised["items"], is_stuck=_stuck,
-        zone=next(iter(zones.values()), "UTC"),
-    )  # fmt: skip
-
-
-def _stuck(each: dict[str, Any]) -> bool:
-    """Late, as far as its reader may know, or past its time without anybody having it."""
-    return bool(each["late"]) or (each["seconds_left"] is not None and each["seconds_left"] < 0)
-
-
-@router.post("/b/read/{notice}")
-async def read(request: Request, notice: str, here: Here) -> Response:
-    """I have read what I was told."""
-    desk = Desk(request, here)
-    try:
-        await desk.begin()
-        await desk.api.tell(f"/escalations/{notice}/read")
-    except Unanswered as error:
-        return await desk.refused(error)
-    return RedirectResponse("/b", 303)
-
-
-@router.get("/c/{code}/views")
 @router.get("/c/{code}/readers")
 async def readers(request: Request, code: str, here: Here) -> Response:
     """Who saw this case, for a lead or steward of an agency that has a part in it."""

@@ -19,7 +19,7 @@ from protocol.kernel import Slug
 from store.plain import Plain
 
 router = APIRouter(include_in_schema=False)
-MOST = 100
+MOST = 50
 """Items on one page of the inbox."""
 BOARD = "coordinator"
 GROUPS = ("late", "take", "yours", "others", "practice")
@@ -95,7 +95,7 @@ async def inbox(request: Request, here: Here) -> Response:
     try:
         await desk.begin()
         mark = (await desk.api.get("/hints/inbox"))["mark"]
-        found = await desk.api.get("/tasks", limit=MOST)
+        found = await desk.api.get("/tasks", limit=MOST, told="false")
     except Unanswered as error:
         return await desk.refused(error)
     rows, groups = found["items"], dict[str, list[Any]]()

@@ -47,9 +47,13 @@ class Kind(StrEnum):
     OVER = "over"
     UNKNOWN = "unknown"
     TEST = "test"
+    NUDGED = "nudged"
+    ASKED = "asked"
+    """A nudge by an outsider of a confidential agency: by those inside it neither seen as theirs, nor in its way."""
 
 
 DUTY = frozenset((Kind.NEW, Kind.MOVED))
+NUDGES = frozenset((Kind.NUDGED, Kind.ASKED))
 ABOUT_A_NOTICE = frozenset((Kind.REMIND, Kind.TOLD, Kind.PAGED))
 
 

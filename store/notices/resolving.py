@@ -13,7 +13,7 @@ from protocol.state import Instant
 from store import rotas
 from store.keyring.sealing import opened
 from store.notices import reach
-from store.notices.errands import ABOUT_A_NOTICE, DUTY, Errand, Kind
+from store.notices.errands import ABOUT_A_NOTICE, DUTY, NUDGES, Errand, Kind
 from store.notices.reach import Reach
 from store.people import Person, people, subject_of
 from store.people import one as person_of
@@ -98,6 +98,8 @@ def _over(
         # After an outage a page and its repeats come together: one text says it.
         again = told is not None and bool(told["again"])
         return ("read" if stopped else "ended" if done else "repeated" if again else None), None
+    if found.kind in NUDGES:
+        return ("ended" if row["status"] != "open" else None), None
     if found.kind not in DUTY:
         return None, None
     if row["status"] != "open":

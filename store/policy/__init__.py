@@ -1,6 +1,17 @@
 """Who may see and do what: one table, read as single decisions and as SQL."""
 
-from store.policy.clauses import inside, is_party, notice_visible, only_if, visible, votes_on, wholly
+from store.policy.clauses import (
+    arranged_by,
+    inside,
+    is_party,
+    notice_visible,
+    only_if,
+    party_everywhere,
+    seen_of_ones_own,
+    visible,
+    votes_on,
+    wholly,
+)
 from store.policy.deciding import Decision, Object, decide
 from store.policy.subject import COORDINATOR, STEWARD, Scope, Subject, SubjectKind, unknown
 from store.policy.table import Action, Class, Kind
@@ -16,11 +27,14 @@ __all__ = [
     "Scope",
     "Subject",
     "SubjectKind",
+    "arranged_by",
     "decide",
     "inside",
     "is_party",
     "notice_visible",
     "only_if",
+    "party_everywhere",
+    "seen_of_ones_own",
     "unknown",
     "visible",
     "votes_on",

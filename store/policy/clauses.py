@@ -9,12 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, and_, case, exists, false, literal, or_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    and_,
+    case,
+    exists,
+    false,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from store.policy.subject import Subject, SubjectKind
 from store.policy.table import TABLE, Action, Class, Condition, Kind
 from store.policy.tables import shield
-from store.tables import party, task, voter
+from store.tables import party, protocol_carried, protocol_version, task, voter
 
 Hash = ColumnElement[str] | None
 """The column of the hash of the case's protocol, where a clause joins it."""
@@ -53,6 +67,7 @@ CLAUSES: Mapping[Condition, Clause] = {
     Condition.PARTY: _party,
     Condition.TOLD: lambda rows, who, _hash: and_(rows.c.agency == who.agency, rows.c.role.in_(who.roles)),
     Condition.VOTER: _voter,
+    Condition.COORDINATES: lambda _rows, who, _hash: literal(who.coordinates),
     Condition.UNSHIELDED: _unshielded,
 }
 """The conditions that lists ask about; the others are decided on one object."""
@@ -85,9 +100,21 @@ def is_party(cases: FromClause, subject: Subject) -> ColumnElement[bool]:
     return clause(Action.READ, Kind.CASE, Class.NEUTRAL, cases, subject, cases.c.protocol_hash)
 
 
-def visible(rows: FromClause, subject: Subject, protocol_hash: ColumnElement[str]) -> ColumnElement[bool]:
-    """Rows (facts, tasks) of which the subject may see anything at all."""
-    return clause(Action.READ, _kind(rows), Class.NEUTRAL, rows, subject, protocol_hash)
+def visible(
+    rows: FromClause, subject: Subject, protocol_hash: ColumnElement[str], *, everywhere: bool = False
+) -> ColumnElement[bool]:
+    """Rows (facts, tasks) of which the subject may see anything at all; ``everywhere``: see ``party_everywhere``."""
+    given = frozenset((Condition.PARTY,)) if everywhere else frozenset[Condition]()
+    return clause(Action.READ, _kind(rows), Class.NEUTRAL, rows, subject, protocol_hash, given=given)
+
+
+def party_everywhere(connection: Connection, subject: Subject) -> bool:
+    """Whether the subject's agency is a party of every text a case can run on: nothing is to be asked of each case."""
+    if subject.coordinates:
+        return True
+    known = union_all(select(protocol_version.c.hash), select(protocol_carried.c.hash)).subquery()
+    its = select(party.c.protocol_hash).where(party.c.agency == subject.agency)
+    return connection.execute(select(known.c.hash).where(known.c.hash.not_in(its)).limit(1)).first() is None
 
 
 def wholly(rows: FromClause, subject: Subject) -> ColumnElement[bool]:
@@ -96,9 +123,19 @@ def wholly(rows: FromClause, subject: Subject) -> ColumnElement[bool]:
     return clause(Action.READ, _kind(rows), Class.ENGAGEMENT, rows, subject, given=given)
 
 
+def seen_of_ones_own(rows: FromClause, subject: Subject) -> ColumnElement[bool]:
+    """Of the subject's own agency's rows (facts, tasks), those that it may see: no case is asked for its parties."""
+    return clause(Action.READ, _kind(rows), Class.ENGAGEMENT, rows, subject)
+
+
 def inside(tasks: FromClause, subject: Subject) -> ColumnElement[bool]:
     """Tasks that the subject's own agency acts on."""
     return clause(Action.ACT, Kind.TASK, Class.ENGAGEMENT, tasks, subject)
+
+
+def arranged_by(tasks: FromClause, subject: Subject) -> ColumnElement[bool]:
+    """Tasks of others that the subject may hand over and pause: a coordinator those that are nobody's secret."""
+    return clause(Action.ARRANGE, Kind.TASK, Class.NEUTRAL, tasks, subject)
 
 
 def votes_on(tasks: FromClause, subject: Subject, protocol_hash: ColumnElement[str]) -> ColumnElement[bool]:
@@ -106,9 +143,12 @@ def votes_on(tasks: FromClause, subject: Subject, protocol_hash: ColumnElement[s
     return clause(Action.VOTE, Kind.TASK, Class.ENGAGEMENT, tasks, subject, protocol_hash)
 
 
-def notice_visible(notices: FromClause, subject: Subject, protocol_hash: ColumnElement[str]) -> ColumnElement[bool]:
-    """Notices the subject may see: its agency's own, public ones, and those to its own role."""
-    return clause(Action.READ, Kind.NOTICE, Class.NEUTRAL, notices, subject, protocol_hash)
+def notice_visible(
+    notices: FromClause, subject: Subject, protocol_hash: ColumnElement[str], *, everywhere: bool = False
+) -> ColumnElement[bool]:
+    """Notices the subject may see: its agency's own, public ones, those to its own role; ``everywhere``: as above."""
+    given = frozenset((Condition.PARTY,)) if everywhere else frozenset[Condition]()
+    return clause(Action.READ, Kind.NOTICE, Class.NEUTRAL, notices, subject, protocol_hash, given=given)
 
 
 def only_if(condition: ColumnElement[bool], column: Column[Any]) -> ColumnElement[Any]:

@@ -37,6 +37,8 @@ class Action(StrEnum):
     READ = "read"
     ACT = "act"
     """Take, try, complete, hand over, pause a task: the engine then looks at role and person."""
+    ARRANGE = "arrange"
+    """Hand over or pause what other agencies owe one another."""
     VOTE = "vote"
     OPEN = "open"
     RECEIVE = "receive"
@@ -132,6 +134,7 @@ TABLE: tuple[Row, ...] = (
     Row(A.READ, K.FACT, C.ENGAGEMENT, (W.OWN, W.UNSHIELDED)),
     Row(A.READ, K.FACT, C.ENGAGEMENT, (W.PUBLIC, W.PARTY, W.UNSHIELDED)),
     Row(A.ACT, K.TASK, C.ENGAGEMENT, (W.PERSON, W.OWN, W.UNSHIELDED)),
+    Row(A.ARRANGE, K.TASK, C.NEUTRAL, (W.PERSON, W.PUBLIC, W.COORDINATES, W.UNSHIELDED)),
     Row(A.VOTE, K.TASK, C.ENGAGEMENT, (W.PERSON, W.PUBLIC, W.VOTER, W.UNSHIELDED)),
     Row(A.VOTE, K.TASK, C.ENGAGEMENT, (W.PERSON, W.OWN, W.VOTER, W.UNSHIELDED)),
     # Notices: one's own agency's, public ones, those to one's role.

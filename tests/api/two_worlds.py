@@ -85,6 +85,7 @@ NOT_VISITED = {
     ("post", "/api/v1/protocols/{slug}/choices"): "asks every open case on the servers; tests/api/test_migrations.py",
     ("get", "/api/v1/migrations/{run}/way-back"): "asks the run's cases on the servers; tests/pages/test_council.py",
     ("post", "/api/v1/protocols/{slug}/migrations"): "orders a run, which reads no case but that it is open",
+    ("post", "/api/v1/board/foresee"): "asks the cases' own workflows; nudging a task tells the rest too",
     ("post", "/api/v1/practice"): "begins a case that is nobody's, and reads none",
     ("post", "/api/v1/practice/{case}/forward"): "asks the case's own workflow, and of a real one gets no",
     ("post", "/api/v1/reports/check"): "judges a file's rows, and reads no case",
@@ -146,6 +147,7 @@ FORMS_NOT_SENT = {
         for each in ("", "/file", "/rows")
     },
     **dict.fromkeys(("/r/put", "/r/feed", "/r/{shift}/{act}"), "is about who is on call, and reads no case"),
+    "/b/{act}": "asks, for each task that was chosen, a route of the API that is asked here",
     "/notifications/answers": "is for the gateway of texts, with its secret",
     "/practice": "begins a case that is nobody's, and reads none",
     "/c/{code}/forward": "asks the case's own workflow, and of a real one gets no",

@@ -1,0 +1,103 @@
+"""The board: what is stuck, in which order, and counts of every pair; of a confidential agency what all may know."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol.messages import TakeUp
+from store import board
+from store.board import Pair
+from store.paging import Cursor
+from store.policy import Subject
+from store.session import Database
+from tests.store.streams import HOUR, MINUTE, START, Play, actor, advocacy, publish, store
+from tests.store.test_reads import given
+from tests.store.worlds import subject
+
+COORDINATOR = subject(advocacy(), "coordinator")
+
+
+@pytest.fixture
+def plays(database: Database) -> list[Play]:
+    """Three referred cases, half an hour apart, of which the first and the second wait for advocacy for too long."""
+    made = [given(f"case-{n}", START + n * 30 * MINUTE) for n in range(3)]
+    hash_ = publish(database)
+    for each in made:
+        each.until(START + 100 * MINUTE)
+        store(database, each, hash_)
+    return made
+
+
+def looked(
+    database: Database, who: Subject = COORDINATOR, cursor: Cursor | None = None, **asked: object
+) -> board.Board:
+    """The board at the hundredth minute."""
+    with database.read() as connection:
+        return board.board(connection, who, START + 100 * MINUTE, cursor=cursor, **asked)  # type: ignore[arg-type]
+
+
+def test_what_is_stuck_comes_first_and_the_longest_stuck_before_it(database: Database, plays: list[Play]) -> None:
+    """Not taken up in time: by when that was told; what is open and not stuck comes after."""
+    found = looked(database).rows
+    stuck = [each for each in found if each.stuck_at is not None]
+    assert [each.task.case_id for each in stuck] == ["case-0", "case-1"]
+    assert [each.stuck_at for each in stuck] == sorted(each.stuck_at or 0 for each in stuck)
+    assert found[: len(stuck)] == tuple(stuck)
+    assert {each.task.step for each in found[len(stuck) :]} == {"custody-check", "hearing-report"}
+
+
+def test_every_pair_is_counted_whatever_is_filtered(database: Database, plays: list[Play]) -> None:
+    """Counts are of the database, and no page's."""
+    pairs = (
+        Pair(from_agency="police", agency="advocacy", open=3, stuck=2),
+        Pair(from_agency="police", agency="court", open=3, stuck=0),
+    )
+    assert looked(database).pairs == pairs
+    assert looked(database, limit=1, stuck=True, agency="court").pairs == pairs
+
+
+def test_pages_leave_nothing_out_and_repeat_nothing(database: Database, plays: list[Play]) -> None:
+    """From what is stuck into what is not."""
+    ids, cursor = [], None
+    while True:
+        found = looked(database, cursor=cursor, limit=1)
+        ids += [each.task.id for each in found.rows]
+        cursor = found.next
+        if cursor is None:
+            break
+    assert ids == [each.task.id for each in looked(database).rows]
+    assert len(ids) == len(set(ids)) == 6
+
+
+def test_what_is_taken_up_is_stuck_no_more(database: Database, plays: list[Play]) -> None:
+    """However late it was, and whatever becomes of it inside: others count it as open for two weeks."""
+    play = plays[0]
+    (instance,) = play.live("custody-check")
+    assert play.do(actor(advocacy(), instance.owners[0]), TakeUp(instance=instance.n), START + 100 * MINUTE) is None
+    store(database, play, publish(database))
+    assert [each.task.case_id for each in looked(database, stuck=True).rows] == ["case-1"]
+    assert looked(database).pairs[0].open == 3
+
+
+def test_whoever_does_not_coordinate_sees_the_pairs_of_their_agency(database: Database, plays: list[Play]) -> None:
+    """A court's clerk sees what the court owes, and not how long police wait for advocacy."""
+    found = looked(database, subject(advocacy(), "clerk"))
+    assert [(each.from_agency, each.agency) for each in found.pairs] == [("police", "court")]
+    assert {each.task.agency for each in found.rows} == {"court"}
+
+
+def test_an_outage_is_told_by_what_went_late(database: Database) -> None:
+    """A notice that went hours after its time says so; of what went in time nothing is said."""
+    play = given()
+    hash_ = publish(database)
+    store(database, play, hash_)
+    with database.read() as connection:
+        assert board.outage(connection, COORDINATOR, START + 5 * HOUR) is None
+    (report,) = play.live("hearing-report")
+    assert play.do(actor(advocacy(), "clerk"), TakeUp(instance=report.n), START + 4 * HOUR) is None
+    store(database, play, hash_)
+    with database.read() as connection:
+        found = board.outage(connection, COORDINATOR, START + 5 * HOUR)
+    assert found is not None
+    assert found.n >= 1
+    assert found.until - found.since > HOUR
