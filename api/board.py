@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime, Field
 
+from api import hints
 from api.deps import Here, Services, Who, actors, command_id, now
 from api.once import Once
 from api.recording import seen
@@ -65,6 +66,7 @@ class BoardOut(Closed):
 
     Of a confidential agency that is delivered, taken up (for two weeks), not taken up in time, and nothing else.
     ``practised``: there are practice cases, which are counted in none of it. ``zone``: of the first text in force.
+    ``mark``: of what is shown, as ``/hints/board`` has it, where that is what the board begins with; else empty.
     """
 
     open: int
@@ -74,6 +76,7 @@ class BoardOut(Closed):
     next: str | None
     outage: OutageOut | None
     practised: bool
+    mark: str
     zone: str
 
 
@@ -95,6 +98,7 @@ async def looked_at(  # noqa: PLR0913 - what may be asked of a list
 
     def ask(connection: Connection) -> BoardOut:
         at = now()
+        first = stuck and (agency, from_agency, practice, cursor, limit) == (None, None, False, None, hints.BOARD)
         found = board.board(
             *(connection, who, at),
             agency=agency,
@@ -117,6 +121,7 @@ async def looked_at(  # noqa: PLR0913 - what may be asked of a list
             next=here.seal_cursor(who, found.next),
             outage=None if down is None else OutageOut(notices=down.n, since=when(down.since), until=when(down.until)),
             practised=board.practised(connection),
+            mark=hints.mark(here, who, hints.of_rows(tuple(each.task for each in found.rows))) if first else "",
             zone=next((each.protocol.zone for each in protocols.in_force(connection).values()), "UTC"),
         )
 

@@ -22,7 +22,7 @@ from api import cookies, identity
 from api.deps import Here, Services, bearer, now
 from api.errors import problem
 from protocol.errors import HandoffError
-from store import handoffs, inbox
+from store import board, inbox
 from store.policy import Subject
 from store.session import Connection
 from store.task_view import TaskView
@@ -45,7 +45,7 @@ OF_A_SESSION = 4
 OF_A_PROCESS = 200
 """Streams at once."""
 
-INBOX, BOARD = 100, 200
+INBOX, BOARD = 50, 25
 """Rows that the pages show."""
 
 Seen = Annotated[str, Query(max_length=64, description="the mark of what the page shows")]
@@ -62,24 +62,24 @@ async def of_inbox(request: Request, here: Here, seen: Seen = "") -> Response:
 
 @router.get("/board")
 async def of_board(request: Request, here: Here, seen: Seen = "") -> Response:
-    """The same of the handoffs that I may see."""
+    """The same of the handoffs that my board begins with: what is stuck."""
     return await _hints(request, here, _board, seen)
 
 
 def _inbox(connection: Connection, who: Subject) -> Rows:
-    return _rows(inbox.inbox(connection, who, limit=INBOX).rows)
+    return of_rows(inbox.inbox(connection, who, limit=INBOX).rows)
 
 
 def _board(connection: Connection, who: Subject) -> Rows:
-    return _rows(handoffs.handoffs(connection, who, now(), limit=BOARD).rows)
+    return of_rows(tuple(each.task for each in board.board(connection, who, now(), stuck=True, limit=BOARD).rows))
 
 
-def _rows(found: tuple[TaskView, ...]) -> Rows:
+def of_rows(found: tuple[TaskView, ...]) -> Rows:
     """What a page shows of each row that may change but by time alone."""
     return {e.id: (e.status, e.person, e.taken_at, e.missed_at, e.due_at, e.paused_until) for e in found}
 
 
-def _mark(here: Services, who: Subject, rows: Rows) -> str:
+def mark(here: Services, who: Subject, rows: Rows) -> str:
     """One name for what a list shows, and nobody else's."""
     said = repr((who.person_id, sorted(rows.items()))).encode()
     return hmac.new(here.page_key, said, "sha256").hexdigest()[:32]
@@ -90,7 +90,7 @@ async def _hints(request: Request, here: Services, look: Look, seen: str) -> Res
         credentials = await bearer(request)
         who = await identity.ask(request, here, None if credentials is None else credentials.credentials, now())
         rows = await here.read(lambda connection: look(connection, who))
-        return JSONResponse({"mark": _mark(here, who, rows)})
+        return JSONResponse({"mark": mark(here, who, rows)})
     token = cookies.session_token(request, here.settings)
     if token is None or await identity.still(here, token, now()) is None:
         raise HandoffError("BAD_TOKEN", "this session is over; sign in again")
@@ -125,7 +125,7 @@ async def _stream(here: Services, token: str, look: Look, seen: str) -> AsyncIte
             reader = who
             rows = await here.read(lambda connection: look(connection, reader))  # noqa: B023 - awaited at once
             if first is None:
-                first, least = rows, int(bool(seen) and seen != _mark(here, who, rows))
+                first, least = rows, int(bool(seen) and seen != mark(here, who, rows))
             changed = max(least, sum(first.get(each) != rows.get(each) for each in {**first, **rows}))
             if changed != told or present - spoke >= BEAT:
                 yield f"data: {changed}\n\n" if changed != told else ": \n\n"

@@ -132,7 +132,10 @@ def stuck_since(connection: Connection, subject: Subject, now: Instant, ids: Seq
 
 def practised(connection: Connection) -> bool:
     """Whether there is a practice case at all."""
-    return connection.execute(select(case_file.c.case_id).where(case_file.c.practice.is_(True)).limit(1)).first() is not None
+    return (
+        connection.execute(select(case_file.c.case_id).where(case_file.c.practice.is_(True)).limit(1)).first()
+        is not None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

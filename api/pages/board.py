@@ -41,8 +41,8 @@ async def board(request: Request, here: Here) -> Response:
     desk = Desk(request, here)
     try:
         await desk.begin()
-        mark = (await desk.api.get("/hints/board"))["mark"]
         found = await desk.api.get("/board", **_asked(request))
+        mark = found["mark"] or (await desk.api.get("/hints/board"))["mark"]
         told = await desk.api.get("/escalations", limit=TOLD)
         practised = await _practised(desk) if found["practised"] and not request.query_params.get("practice") else []
     except Unanswered as error:
