@@ -98,7 +98,7 @@ async def looked_at(  # noqa: PLR0913 - what may be asked of a list
 
     def ask(connection: Connection) -> BoardOut:
         at = now()
-        first = stuck and (agency, from_agency, practice, cursor, limit) == (None, None, False, None, hints.BOARD)
+        first = not stuck and (agency, from_agency, practice, cursor, limit) == (None, None, False, None, hints.BOARD)
         found = board.board(
             *(connection, who, at),
             agency=agency,

@@ -62,7 +62,7 @@ async def of_inbox(request: Request, here: Here, seen: Seen = "") -> Response:
 
 @router.get("/board")
 async def of_board(request: Request, here: Here, seen: Seen = "") -> Response:
-    """The same of the handoffs that my board begins with: what is stuck."""
+    """The same of the handoffs that my board begins with."""
     return await _hints(request, here, _board, seen)
 
 
@@ -71,7 +71,7 @@ def _inbox(connection: Connection, who: Subject) -> Rows:
 
 
 def _board(connection: Connection, who: Subject) -> Rows:
-    return of_rows(tuple(each.task for each in board.board(connection, who, now(), stuck=True, limit=BOARD).rows))
+    return of_rows(tuple(each.task for each in board.board(connection, who, now(), limit=BOARD).rows))
 
 
 def of_rows(found: tuple[TaskView, ...]) -> Rows:

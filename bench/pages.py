@@ -45,7 +45,7 @@ PAGES = (
     ("Clerk One", "/i"),
     ("Coordinator One", "/i"),
     ("Coordinator One", "/b"),
-    ("Coordinator One", "/b?show=all"),
+    ("Coordinator One", "/b?show=stuck"),
     ("Coordinator One", "/f"),
     ("Advocate One", "/b"),
 )

@@ -64,12 +64,12 @@ async def _practised(desk: Desk) -> list[Any]:
 
 
 def _asked(request: Request) -> dict[str, str | int]:
-    """What of the board an address asks for: what is stuck, unless it says otherwise."""
+    """What of the board an address asks for: all that is open, unless it says otherwise."""
     asked: dict[str, str | int] = {"limit": ON_A_PAGE}
     from_agency, _, agency = request.query_params.get("pair", "").partition(BETWEEN)
     if from_agency and agency:
         asked |= {"from_agency": from_agency, "agency": agency}
-    if request.query_params.get("show") != "all":
+    if request.query_params.get("show") == "stuck":
         asked["stuck"] = "true"
     if request.query_params.get("practice"):
         asked["practice"] = "true"

@@ -57,9 +57,9 @@ def test_the_pair_that_is_stuck_longest_is_seen_at_once(here: Installation, new_
     assert tab.presses == 0
     tab.page.get_by_role("link", name="police > court").click()
     expect(tab.page.locator("select#pair")).to_have_value("police>court")
-    tab.page.get_by_label("Show").select_option("all")
+    tab.page.get_by_label("Show").select_option("stuck")
     tab.press("button", "Apply")
-    assert "show=all" in tab.page.url
+    assert "show=stuck" in tab.page.url
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
@@ -99,7 +99,7 @@ def test_a_pause_shows_its_new_due_time_before_it_is_made(here: Installation, ne
     (task,) = [each["task"] for each in found if each["task"]["case"] == case]
     tab = new_tab(script=script)
     tab.be("Coordinator One")
-    tab.open(f"{BOARD}&show=all")
+    tab.open(BOARD)
     tab.page.locator(f"input[value='{task['id']}']").check()
     tab.press("button", "Pause")
     tab.page.get_by_label("Reason").select_option("waiting-for-others")
