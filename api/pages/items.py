@@ -57,7 +57,9 @@ async def _item(
 
 
 async def _passes(desk: Desk, item: dict[str, Any]) -> list[Any]:
-    """Who passed this item on, for those who lead; nobody else is told."""
+    """Who passed this item on, for those who lead; nobody else is told, nor asks: that would be a denial each time."""
+    if not desk.who["leads"] or item["agency"] != desk.who["agency"]:
+        return []
     try:
         found = await desk.api.get(f"/cases/{item['case']}/passes")
     except Unanswered:

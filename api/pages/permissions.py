@@ -53,8 +53,10 @@ async def _page(
     )  # fmt: skip
 
 
-async def _left(desk: Desk, case: str) -> list[Any]:
-    """What left the house, for who has to do with the case."""
+async def _left(desk: Desk, case: str) -> list[Any] | None:
+    """What left the house, for who has to do with the case and asks for it."""
+    if desk.request.query_params.get("left") != "yes":
+        return None
     try:
         found: list[Any] = await desk.api.get(f"/cases/{case}/disclosures")
     except Unanswered:
