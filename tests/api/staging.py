@@ -105,7 +105,7 @@ def share(connection: Connection, play: Play, chance: Random) -> None:
             case_id=play.case_id,
             owner="advocacy",
             to=Recipient(agency="elsewhere", key=b"k" * 32),
-            ground=chance.choice((Ground.RELEASE, Ground.THREAT_TO_LIFE)),
+            ground=chance.choice(tuple(Ground)),
             purpose=Purpose.HOUSING,
             fields=("notes",),
             starts=START,
