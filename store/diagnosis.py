@@ -19,7 +19,8 @@ from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from runtime.settings import OTHERS, Settings
 from runtime.temporal_binary import VERSION, Kind, present
-from store import linked, protocols, schema
+from store import linked, people, protocols, schema
+from store.accounts import hats
 from store.audit import breaches, heads
 from store.custodian import levels
 from store.custodian.local import LocalCustodian
@@ -132,12 +133,16 @@ def _database(settings: Settings, today: date) -> Iterator[Check]:
                     return
                 newest = {each.slug: each for each in reversed(protocols.versions(connection))}
                 unopened = linked.unopened(connection)
+                both = [each.name for each in people.people(connection) if hats.hats(each.roles)]
         finally:
             database.close()
     except HandoffError as error:
         yield Check(name=name, state=State.BAD, says=error.message)
         return
     yield Check(name=name, state=State.OK, says=f"Up to date, with {len(newest)} protocols.")
+    if both:
+        says = f"Coordinate and work in an agency, by one hat a session: {', '.join(both)}."
+        yield Check(name="two hats", state=State.OK, says=says)
     yield from _audit(database_url=settings.database_url)
     for each in newest.values():
         yield _horizon(each.protocol, today)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol.errors import HandoffError
+from runtime.settings import load
 from store import people
 from store.accounts import hats, sessions
+from store.diagnosis import diagnose
 from store.policy import COORDINATOR, STEWARD, Subject
 from store.session import Database
 from tests.store.streams import START
@@ -34,7 +39,9 @@ def test_no_session_coordinates_and_works_in_an_agency(roles: set[str], hat: str
     assert roles == {role for each in (None, COORDINATOR) for role in hats.wearing(full, each).roles}
 
 
-def test_a_session_begins_in_ones_own_agency_and_changes_by_choice(database: Database) -> None:
+def test_a_session_begins_in_ones_own_agency_and_changes_by_choice(
+    database: Database, migrated_url: str, tmp_path: Path
+) -> None:
     """The hat is the session's, not the person's; one that is not theirs is not put on; who has one chooses none."""
     with database.write() as connection:
         people.add_agency(connection, "advocacy", "Advocacy", confidential=True)
@@ -51,6 +58,10 @@ def test_a_session_begins_in_ones_own_agency_and_changes_by_choice(database: Dat
     assert [(set(each.roles), each.other_hat) for each in worn] == [
         ({COORDINATOR, STEWARD}, "agency"),
         ({"supervisor", STEWARD}, COORDINATOR),
+    ]
+    checks = diagnose(load({"data": tmp_path, "database_url": migrated_url}), date(2026, 3, 7))
+    assert [each.says for each in checks if each.name == "two hats"] == [
+        "Coordinate and work in an agency, by one hat a session: Somebody One."
     ]
     for roles, hat in ((BOTH, "supervisor"), (("supervisor",), COORDINATOR), ((COORDINATOR, STEWARD), "agency")):
         with pytest.raises(HandoffError) as caught:
