@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -12,12 +13,15 @@ import psycopg
 import pytest
 import structlog
 from hypothesis import settings
+from sqlalchemy import delete
 from sqlalchemy.engine import make_url
 from temporalio.client import Client
 
 from runtime.codec import DerivedCaseKeys
 from runtime.logs import LibraryHandler
 from runtime.temporal import connect
+from store import ids, schema, tables
+from store.session import Database
 from tests import servers
 from tests.servers import NAMESPACE
 from tests.store import rings
@@ -104,3 +108,45 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'handoff.db'}"
     found: str = request.getfixturevalue("postgres_database_url")
     return found
+
+
+def migrated(url: str) -> str:
+    """The URL of a database with every migration and, so that each copy draws its own, without an id."""
+    schema.upgrade(url)
+    made = Database(url)
+    with made.write() as connection:
+        connection.execute(delete(tables.site))
+    made.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "handoff.db"
+    migrated(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> str:
+    """The name of a migrated PostgreSQL database, to be copied."""
+    return str(make_url(migrated(new_database(postgres_url))).database)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new database as ``schema.upgrade`` leaves it, once on SQLite and once on PostgreSQL.
+
+    A copy: migrating takes longer than most tests, and ``test_schema`` looks at what it makes of an empty database.
+    """
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'handoff.db'}"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "handoff.db")
+    else:
+        url = new_database(request.getfixturevalue("postgres_url"), request.getfixturevalue("migrated_postgres"))
+    made = Database(url)
+    with made.write() as connection:
+        ids.ensure_site(connection)
+    made.close()
+    return url

@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, update
-from sqlalchemy.engine import make_url
+from sqlalchemy import update
 
-from store import ids, schema, tables
+from store import schema, tables
 from store.audit import site_key
 from store.session import Database
-from tests.conftest import new_database
 from tests.store import rings
 
 KEY = b"k" * 32
@@ -27,48 +25,6 @@ def learn_site_card(database: Database) -> None:
     """As the first start does: the audit can be sealed from then on."""
     with database.write() as connection:
         site_key.learn(connection, SITE_KEY)
-
-
-def migrated(url: str) -> str:
-    """The URL of a database with every migration and, so that each copy draws its own, without an id."""
-    schema.upgrade(url)
-    made = Database(url)
-    with made.write() as connection:
-        connection.execute(delete(tables.site))
-    made.close()
-    return url
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "handoff.db"
-    migrated(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture(scope="session")
-def migrated_postgres(postgres_url: str) -> str:
-    """The name of a migrated PostgreSQL database, to be copied."""
-    return str(make_url(migrated(new_database(postgres_url))).database)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a new database as ``schema.upgrade`` leaves it, once on SQLite and once on PostgreSQL.
-
-    A copy: migrating takes longer than most tests, and ``test_schema`` looks at what it makes of an empty database.
-    """
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'handoff.db'}"
-        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "handoff.db")
-    else:
-        url = new_database(request.getfixturevalue("postgres_url"), request.getfixturevalue("migrated_postgres"))
-    made = Database(url)
-    with made.write() as connection:
-        ids.ensure_site(connection)
-    made.close()
-    return url
 
 
 @pytest.fixture
