@@ -60,6 +60,7 @@ from api.guard import Guard
 from api.pages import agreed, council, desk, doors, items, permissions, planning, restoring, sending
 from api.pages import board as board_pages
 from api.pages import cases as case_pages
+from api.pages import figures as figure_pages
 from api.pages import practice as practice_pages
 from api.pages import revisions as revision_pages
 from api.pages import rotas as rota_pages
@@ -135,7 +136,7 @@ def create_app(settings: Settings) -> FastAPI:
             asyncio.create_task(loop(app.state.services))
             for loop in (
                 *(moving.move_now_and_then, deciding.publish_now_and_then),
-                *(once.forget_keys, audit.sign_heads, audit.look_after),
+                *(once.forget_keys, figures.freeze_now_and_then, audit.sign_heads, audit.look_after),
                 *(erasures.sweep_now_and_then, releases.tell_custodians, week.make_a_week),
             )
         ]
@@ -180,6 +181,7 @@ def create_app(settings: Settings) -> FastAPI:
         planning,
         revision_pages,
         board_pages,
+        figure_pages,
         case_pages,
         rota_pages,
     )

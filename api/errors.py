@@ -92,6 +92,7 @@ STATUSES = {
     "CASE_NAMED": 422,
     "NUDGE_DONE": 409,
     "NOT_STUCK": 409,
+    "NO_PERIOD": 404,
     "NUDGED": 409,
     "BAD_CURSOR": 400,
     "KEY_REUSED": 422,

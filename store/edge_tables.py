@@ -165,3 +165,29 @@ vault_value = Table(
     Index(None, "record_id"),
     Index(None, "state", "created_at"),
 )
+
+figure = Table(
+    "figure",
+    metadata,
+    Column("period", String(8), nullable=False),
+    Column("slug", SLUG, nullable=False),
+    Column("from_agency", SLUG, nullable=False),
+    Column("agency", SLUG, nullable=False),
+    Column("step", SLUG, nullable=False),
+    Column("confidential", Boolean, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("kept", Integer, nullable=False),
+    Column("usual", Integer),
+    Column("most", Integer),
+    Column("told", String(12), nullable=False),
+    PrimaryKeyConstraint("period", "slug", "from_agency", "agency", "step"),
+)
+"""One kind of handoff in one month, quarter or year, as it was when that froze; ``told``: how much is (``hiding``)."""
+
+frozen_period = Table(
+    "frozen_period",
+    metadata,
+    Column("period", String(8), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+"""The months, quarters and years whose figures change no more."""

@@ -109,16 +109,3 @@ async def readers(request: Request, code: str, here: Here) -> Response:
     except Unanswered as error:
         return await desk.refused(error)
     return desk.page("readers.html", "Views", case=found["case"], zone=found["zone"], rows=rows["items"])
-
-
-@router.get("/f")
-async def figures(request: Request, here: Here) -> Response:
-    """Whether we keep our word, by pair of agencies; what is too small to be told is said to be so."""
-    desk = Desk(request, here)
-    try:
-        await desk.begin()
-        found = await desk.api.get("/figures", practice=int(request.query_params.get("practice") == "1"))
-        zones = await zones_of(desk)
-    except Unanswered as error:
-        return await desk.refused(error)
-    return desk.page("figures.html", "Figures", found=found, zone=next(iter(zones.values()), "UTC"))
