@@ -1,7 +1,9 @@
 """``python -m bench.migrating``: 1,000 open cases follow newer texts while people answer, and go back.
 
-Cases stand at mixed steps of P1. Four drafts are foreseen; one is published and followed while 5 answers a second come
-in, and windows of minutes run out; then everybody goes back. Printed: times, answers honoured, escalations late.
+Cases stand at mixed steps of P1. Of four drafts: what each changes, what it would do to the open cases, what a
+rehearsal says. One is published and followed while 5 answers a second come in and windows of minutes run out; then
+everybody goes back. Printed: times, answers honoured, which duties are as they were, escalations missed, early,
+doubled, and how late.
 """
 
 from __future__ import annotations
@@ -14,19 +16,34 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import func, select
 
+from protocol.clocks import MINUTE
+from protocol.compiling import compile_text
+from protocol.rehearsal.comparing import RungFigures
+from protocol.rehearsal.habits import read_habits
+from protocol.rehearsal.playing import Arrival
+from protocol.revising.diff import diff
+from runtime.rehearsing import Order as RehearsalOrder
+from runtime.rehearsing import rehearse
 from store.migrating.tables import migration_item
 from store.session import Database
-from store.tables import case_file, fact, protocol_carried
+from store.tables import case_file, fact, protocol_carried, task
 from tests.installation import ROOT, Installation, installed
 
 CASES = 1_000
 ANSWERS = 5
+REHEARSED = 600
+TODAY = date(2026, 3, 1)
+MONDAY = 1_772_431_200_000_000
+"""Monday 2 March 2026, 00:00 in Chicago."""
+
+SHORTEST = 5 * MINUTE
 P1 = "post-arrest-advocacy"
 WHOLE = "  due: within 2 hours\n  ladder: {when due: tell sergeant, 2 hours late: tell coordinator}\n"
 REFERRAL = WHOLE.replace("2 hours\n", "6 minutes\n")
@@ -42,6 +59,7 @@ DRAFTS = {
 PLAN = f"""\
 migration: {P1}
 quiet before: 0 minutes
+grace: {{share: 0%, least: 0 minutes}}
 cases a second: 40
 first share: {{share: 5%, then wait: 0 minutes}}
 steps:
@@ -56,18 +74,75 @@ def measure() -> None:
         opened = _timed(f"{CASES} cases opened", lambda: _open(here))
         _mixed(here, opened)
         for name, text in DRAFTS.items():
+            _compared(name, text)
             _foresee(here, name, text)
         publish(here, DRAFTS[SHORTER])
         database = Database(f"sqlite:///{here.data / 'handoff.db'}")
+        before = _duties(database)
         with _answering(here, opened) as answers:
             run = _tell(here, f"/protocols/{P1}/migrations", {"plan": PLAN.split("steps:", maxsplit=1)[0]})
             _timed(f"{run['cases']} cases moved", lambda: _until(here, run["run"], "over"))
             _standing(database, run)
             _timed("taken back", lambda: _back(here, run["run"]))
             _standing(database, run)
+            _as_before(before, _duties(database))
         print(f"answers while cases moved: {len(answers)}, {dict(Counter(answers))}")
-        time.sleep(240)
+        time.sleep(400)
         _escalations(database)
+
+
+def _compared(name: str, text: str) -> None:
+    """What the draft changes, and what a rehearsal of arrests of the bundled export's mapping says of it."""
+    old, new = (compile_text(each, today=TODAY, explored=False).protocol for each in (BASE, text))
+    print(f"{name}:")
+    for change in diff(old, new).in_meaning:
+        print(f"    {change.code} {change.tag.letter}  {change.says}  [{', '.join(sorted(change.consent))}]")
+    habits = read_habits((ROOT / "protocol_specs" / P1 / "habits.yaml").read_bytes(), old, new)
+    times = (MONDAY + number * 47 * MINUTE for number in range(REHEARSED))
+    found = [Arrival(at=at, event="arrest-booked", source="police") for at in times]
+    compared = rehearse(RehearsalOrder(protocols=(old, new), habits=habits, days=30), found)
+    seen = [
+        f"{each.step} on time {each.on_time.old:.0f}% -> {each.on_time.new:.0f}%"
+        for each in compared.steps
+        if each.on_time.differs and each.on_time.old is not None and each.on_time.new is not None
+    ]
+    seen += [f"{each.step}: {each.rung} {_per_hundred(each)}" for each in compared.rungs if _differs(each)]
+    print(f"    rehearsed on {REHEARSED} arrests: {'; '.join(seen) or 'no difference seen'}")
+
+
+def _differs(each: RungFigures) -> bool:
+    return each.per_hundred.differs or (each.per_hundred.old or 0) != (each.per_hundred.new or 0)
+
+
+def _per_hundred(each: RungFigures) -> str:
+    return f"{each.per_hundred.old or 0:.0f} -> {each.per_hundred.new or 0:.0f} per 100"
+
+
+Duties = dict[tuple[str, int], tuple[object, ...]]
+
+
+def _duties(database: Database) -> Duties:
+    """Every duty's step, owner, due time and where it stands."""
+    wanted = (task.c.step, task.c.lane, task.c.agency, task.c.status, task.c.due_at, task.c.outcome, task.c.missed_at)
+    with database.read() as connection:
+        rows = connection.execute(select(task.c.case_id, task.c.instance, *wanted)).all()
+    return {(row[0], row[1]): tuple(row[2:]) for row in rows}
+
+
+def _as_before(before: Duties, after: Duties) -> None:
+    """How many duties are as they were before the move, and what of the others happened meanwhile."""
+    other = {each for each in before if after.get(each) != before[each]}
+    lived = {each for each in other if each in after and _lived(before[each], after[each])}
+    print(
+        f"duties before {len(before)}: as they were {len(before) - len(other)},"
+        f" answered or late meanwhile {len(lived)}, otherwise {len(other - lived)};"
+        f" new of answers {len(after.keys() - before.keys())}"
+    )
+
+
+def _lived(was: tuple[object, ...], is_: tuple[object, ...]) -> bool:
+    """Whether it was answered, taken up or missed, and is otherwise as it was."""
+    return was[:3] == is_[:3] and was[3:4] + was[5:] != is_[3:4] + is_[5:]
 
 
 def publish(here: Installation, text: str) -> None:
@@ -193,18 +268,30 @@ def _standing(database: Database, run: dict[str, Any]) -> None:
 
 
 def _escalations(database: Database) -> None:
-    """What was missed and when: the windows of a referral that the police keep in clear."""
+    """What came of the referrals' windows: each that ran out is missed once, not before its time, and told once."""
+    of_referrals = fact.c.step == "referral"
     with database.read() as connection:
-        told = connection.execute(
-            select(fact.c.case_id, fact.c.task_id, fact.c.at, fact.c.recorded).where(fact.c.kind == "window-missed")
+        facts = connection.execute(
+            select(fact.c.case_id, fact.c.kind, fact.c.at, fact.c.recorded, fact.c.body)
+            .where(fact.c.kind.in_(("window-missed", "told")), of_referrals)
+            .order_by(fact.c.case_id, fact.c.seq)
         ).all()
-    late = sorted((each.recorded - each.at) / 1e6 for each in told)
-    twice = len(told) - len({(each.case_id, each.task_id, each.at) for each in told})
+        tasks = connection.execute(
+            select(task.c.case_id, task.c.delivered_at, task.c.due_at, task.c.ended_at).where(task.c.step == "referral")
+        ).all()
+    missed = Counter(each.case_id for each in facts if each.kind == "window-missed")
+    told = Counter(each.case_id for each in facts if each.kind == "told" and '"tell-sergeant"' in each.body)
+    ran_out = {each.case_id for each in tasks if each.ended_at is None or each.ended_at > each.due_at}
+    since = {each.case_id: each.delivered_at for each in tasks}
+    windows = [each for each in facts if each.kind == "window-missed"]
+    early = sum(each.recorded < each.at or each.at < since[each.case_id] + SHORTEST for each in windows)
+    late = sorted((each.recorded - each.at) / 1e6 for each in windows)
     cut = statistics.quantiles(late, n=100) if len(late) > 1 else [0.0] * 99
-    early = sum(each < 0 for each in late)
     print(
-        f"windows missed: {len(told)}; late p50 {cut[49]:.1f} s, p99 {cut[98]:.1f} s, max {max(late, default=0):.1f} s;"
-        f" early {early}, doubled {twice}"
+        f"referrals {len(tasks)}, windows run out {len(ran_out | missed.keys())}: "
+        f"missed escalations {len(ran_out - missed.keys()) + len(missed.keys() - told.keys())}, early {early}, "
+        f"doubled {sum(each > 1 for each in missed.values()) + sum(each > 1 for each in told.values())}; "
+        f"late p50 {cut[49]:.1f} s, p99 {cut[98]:.1f} s, max {max(late, default=0):.1f} s"
     )
 
 

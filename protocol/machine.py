@@ -18,6 +18,7 @@ from typing import NamedTuple
 from protocol import answers, practice, suspensions
 from protocol.evolving import evolve
 from protocol.kernel import Act, ActKind, Guard, OpaqueId, Protocol, Rung, RungId, Step
+from protocol.memo import Known, Memo, known
 from protocol.messages import (
     TICK,
     Arm,
@@ -35,7 +36,7 @@ from protocol.messages import (
 )
 from protocol.occurrences import drop_rounds, settle
 from protocol.points import View, due_of, resolve, stretches, suspended, truth, turns
-from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Memo, Occurrence, Running
+from protocol.running import PAGE_EVERY, PAGES_AT_MOST, Occurrence, Running
 from protocol.state import CaseState, Code, Instance, Instant, Phase, Reply, Status
 from protocol.waits import drop_wait, wait_times
 
@@ -80,7 +81,9 @@ class Deadline:
     rung: RungId = ""
 
 
-def step(protocol: Protocol, state: CaseState, command: Input, now: Instant, memo: Memo | None = None) -> Result:
+def step(
+    protocol: Protocol, state: CaseState, command: Input, now: Instant, memo: Memo[Deadline] | None = None
+) -> Result:
     """Apply one input to a case at an instant.
 
     Args:
@@ -97,7 +100,9 @@ def step(protocol: Protocol, state: CaseState, command: Input, now: Instant, mem
     if isinstance(command.body, MoveClock):
         return _move_clock(protocol, state, command, command.body, max(now, state.now))
     running = Running(protocol, state, max(now, state.now), memo)
-    _catch_up(running, inclusive=False)
+    # What comes next was found when the case was left as it is; where time alone moves nothing it is that still.
+    if running.memo.state is not state or (running.memo.next is not None and running.memo.next.at < running.now):
+        _catch_up(running, inclusive=False)
     refusal = answers.check(running, command)
     if refusal is not None:
         return Result(state, (), (), None, refusal)
@@ -143,7 +148,10 @@ def concluded(running: Running, command: OpaqueId | None, instance: int | None =
     if command is not None:
         reply = running.replies[command] = Reply(seq=running.seq, instance=instance)
     frozen = running.freeze()
-    wake = following if running.status is Status.OPEN else None
+    wake = None if following is None or running.status is not Status.OPEN else following.at
+    anchors = running.protocol.anchors
+    running.memo.state = frozen if all(each.step in anchors for each in frozen.instances) else None
+    running.memo.next = following
     return Result(frozen, (*running.effects, Arm(at=wake)), tuple(running.facts), reply, None)
 
 
@@ -159,14 +167,14 @@ def deadlines(protocol: Protocol, state: CaseState) -> list[Deadline]:
     return sorted(_deadlines(running)) if running.status is Status.OPEN else []
 
 
-def _catch_up(running: Running, *, inclusive: bool) -> Instant | None:
+def _catch_up(running: Running, *, inclusive: bool) -> Deadline | None:
     """Fire, in order, every deadline before now (or at now), each at its own instant; gives the next one."""
     while running.status is Status.OPEN:
         found = _next(running)
         if found is None:
             return None
         if found.at > running.now or (found.at == running.now and not inclusive):
-            return found.at
+            return found
         _fire(running, found)
         settle(running)
         running.finish()
@@ -176,62 +184,68 @@ def _catch_up(running: Running, *, inclusive: bool) -> Instant | None:
 def _next(running: Running) -> Deadline | None:
     if running.status is not Status.OPEN:
         return None
-    return min(_deadlines(running), default=None)
+    return min(_deadlines(running, first=True), default=None)
 
 
-def _deadlines(running: Running) -> list[Deadline]:
-    found: list[Deadline] = []
-    view = running.view()
-    found.extend(Deadline(at, Due.WAIT, 0, 0, 0, wait.id) for wait, at in wait_times(running))
-    found.extend(
+def _deadlines(running: Running, *, first: bool = False) -> list[Deadline]:
+    """Everything the case will do unprompted; or of each open instance the first thing only."""
+    found = [Deadline(at, Due.WAIT, 0, 0, 0, wait.id) for wait, at in wait_times(running)]
+    found += [
         Deadline(pause.cap, Due.PAUSE_CAP, 0, 0, 0, pause.lane) for pause in running.pauses if pause.until is None
-    )
+    ]
+    view = running.view()
     timed = running.protocol.timed
     for each in running.instances.values():
         step = running.protocol.step[each.step]
-        found.extend(
-            Deadline(at, Due.TURN, 0, step.position, each.n)
-            for test in timed.get(each.step, ())
-            for at in turns(view, test)
-            if at > running.looked
-        )
+        if each.step in timed:
+            found.extend(
+                Deadline(at, Due.TURN, 0, step.position, each.n)
+                for test in timed[each.step]
+                for at in turns(view, test)
+                if at > running.looked
+            )
         if each.phase is Phase.WAITING:
             found.append(Deadline(each.starts or each.born, Due.DELIVERY, 0, step.position, each.n))
             continue
-        found.extend(_climbing(running, view, each, step))
+        climbing = _climbing(running, view, each, step)
+        if not first:
+            found += climbing.ahead or []
+        elif climbing.first is not None:
+            found.append(climbing.first)
     return found
 
 
-def _climbing(running: Running, view: View, each: Instance, step: Step) -> list[Deadline]:
+def _climbing(running: Running, view: View, each: Instance, step: Step) -> Known[Deadline]:
     """What an open instance will do unprompted, worked out anew when anything it is read from has changed."""
-    anchors = running.protocol.anchors.get(each.step)
-    if anchors is None:
-        return _unprompted(view, each, step)
-    fields, refs = anchors
-    read = (*map(running.fields.get, fields), *map(running.last.get, refs))
-    known = running.memo.get(each.n)
-    if known is None or known[0] is not each or known[1] is not running.pauses or known[2] != read:
-        known = running.memo[each.n] = each, running.pauses, read, _unprompted(view, each, step)
-    return known[3]
+    found = known(running.memo, view, each)
+    if found.ahead is None:
+        found.ahead = _unprompted(view, each, step, found)
+        found.first = min(found.ahead, default=None)
+    return found
 
 
-def _unprompted(view: View, each: Instance, step: Step) -> list[Deadline]:
+def _unprompted(view: View, each: Instance, step: Step, about: Known[Deadline]) -> list[Deadline]:
     found = [Deadline(page.next, Due.PAGE, page.number, step.position, each.n) for page in each.pages]
     caps = [pause.cap for pause in each.suspensions if pause.until is None]
     found.extend(Deadline(cap, Due.PAUSE_CAP, 0, step.position, each.n) for cap in caps)
-    found.extend(_rungs(view, each, step))
+    found.extend(_rungs(view, each, step, about))
     return found
 
 
-def _rungs(view: View, instance: Instance, step: Step) -> list[Deadline]:
-    due, _ = due_of(view, instance)
+def _rungs(view: View, instance: Instance, step: Step, about: Known[Deadline]) -> list[Deadline]:
     still = suspended(view, instance)
+    due, times = about.due[0], about.times
     found: list[Deadline] = []
     for ladder, rung in enumerate(step.rungs):
         if not _guarded(rung, instance, step) or (still and rung.guard is not Guard.NOT_TAKEN_UP):
             continue
         fired = instance.fired.get(rung.id)
-        at = rung_at(view, instance, rung, due)
+        if rung.every is not None or instance.rehung:
+            at = rung_at(view, instance, rung, due)
+        elif ladder in times:
+            at = times[ladder]
+        else:
+            at = times[ladder] = rung_at(view, instance, rung, due)
         if at is None or (fired is not None and at <= fired):
             continue
         found.append(Deadline(at, Due.RUNG, ladder, step.position, instance.n, rung.id))

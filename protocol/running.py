@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from protocol import clocks
 from protocol.evolving import evolve
@@ -30,6 +30,7 @@ from protocol.kernel import (
     Step,
     When,
 )
+from protocol.memo import Memo, known
 from protocol.messages import (
     CaseEnded,
     CaseOpened,
@@ -52,14 +53,11 @@ from protocol.messages import (
     Told,
 )
 from protocol.points import View, calendar_of, due_of, resolve, truth
-from protocol.state import CaseState, Instance, Instant, LanePause, Page, Phase, Status, Value
+from protocol.state import CaseState, Instance, Instant, Page, Phase, Status, Value
 from protocol.waits import wait_times
 
 if TYPE_CHECKING:
     from protocol.machine import Deadline
-
-Memo: TypeAlias = "dict[int, tuple[Instance, tuple[LanePause, ...], tuple[object, ...], list[Deadline]]]"
-"""Per open instance: what it will do unprompted, and all that was read to know it."""
 
 PAGE_EVERY = 5 * 60 * 1_000_000
 PAGES_AT_MOST = 12
@@ -83,7 +81,7 @@ class Occurrence:
 class Running:
     """One case being changed by one input at ``now`` (the instant it is recorded)."""
 
-    def __init__(self, protocol: Protocol, state: CaseState, now: Instant, memo: Memo | None = None) -> None:
+    def __init__(self, protocol: Protocol, state: CaseState, now: Instant, memo: Memo[Deadline] | None = None) -> None:
         self.protocol = protocol
         self.now = now
         self.state = state
@@ -110,7 +108,7 @@ class Running:
         self.root: Ref | None = None
         self.looked = state.now
         self.end_asked = False
-        self.memo: Memo = {} if memo is None else memo
+        self.memo: Memo[Deadline] = Memo() if memo is None else memo
 
     def view(self) -> View:
         """What points and conditions may read now."""
@@ -432,7 +430,7 @@ class Running:
                 self._reschedule(each)
             if each.phase is not Phase.OPEN or each.receipt:
                 continue
-            _, raw = due_of(view, each)
+            _, raw = known(self.memo, view, each).due
             if raw == each.raw:
                 continue
             short = raw is not None and raw < self.now

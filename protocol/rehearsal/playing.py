@@ -13,7 +13,8 @@ from heapq import heappop, heappush
 
 from protocol import clocks
 from protocol.kernel import Guard, Protocol, Slug, Step
-from protocol.machine import step
+from protocol.machine import Deadline, step
+from protocol.memo import Memo
 from protocol.messages import (
     TICK,
     Actor,
@@ -44,7 +45,6 @@ from protocol.rehearsal.forms import Forms
 from protocol.rehearsal.habits import Habits
 from protocol.rehearsal.people import SECOND, WEEK, People
 from protocol.rehearsal.tally import Rung, Tally
-from protocol.running import Memo
 from protocol.state import CaseState, Code, Instant, Status, Value
 
 DAY = 24 * 60 * 60 * SECOND
@@ -107,7 +107,7 @@ class Case:
     duties: dict[int, Duty] = field(default_factory=dict)
     met: dict[Slug, int] = field(default_factory=dict)
     seen: set[Slug] = field(default_factory=set)
-    memo: Memo = field(default_factory=dict)
+    memo: Memo[Deadline] = field(default_factory=Memo)
     planned: dict[Slug, int] = field(default_factory=dict)
 
 

@@ -377,3 +377,78 @@ def test_a_plan_with_a_slip_is_refused_at_its_line(lines: str, code: str) -> Non
         read_plan(f"migration: small\n{lines}\n", protocol, protocol)
     assert code in {each.code for each in refused.value.findings}
     assert refused.value.findings[0].place.line == 2
+
+
+def test_what_was_told_meanwhile_is_not_told_again_when_it_is_taken_back() -> None:
+    """2 h become 90 min, which are missed and told of; taken back before the 2 h, nothing of it comes a second time."""
+    run = begun()
+    made, there = moved(run, changed("within 2 hours", "within 90 minutes"), hours(0.5))
+    late = step(there.onto, made.result.state, TICK, hours(1.6))
+    home = back(there, made)
+    taken = undo(home, late.state, "run", hours(1.7))
+    assert taken.hindrance is None
+    pinned = home.onto if taken.pinned == home.onto_hash else run.protocol
+    after = step(pinned, taken.result.state, TICK, hours(3))
+    facts = [*late.facts, *taken.result.facts, *after.facts]
+
+    assert [each.at for each in facts if isinstance(each.body, WindowMissed)] == [hours(1.5)]
+    assert [each.body.rung for each in facts if isinstance(each.body, Told)] == ["tell-lead"]
+
+
+JOINED = MORE.replace(
+    "  outcomes: [talked, not-reached]",
+    """\
+  outcomes: [talked, not-reached]
+ plan:
+  when all of: [call talked, note written]
+  who: advocate
+  must: make a plan
+  due: within 1 hour""",
+)
+CHECKED = JOINED.replace("note written]", "note written, check done]").replace(
+    "steps in care:",
+    """\
+ check:
+  when: refer given
+  who: sergeant
+  must: check it
+  due: within 1 day
+steps in care:""",
+)
+
+
+def talked(text: str) -> Run:
+    """She was called, which is one arm of the join."""
+    run = calling(text=text)
+    (call,) = [each.n for each in run.state.instances if each.step == "call"]
+    assert run.send(Answer(instance=call, outcome="talked"), actor(run.protocol, "advocate")).refusal is None
+    return run
+
+
+def test_a_join_never_waits_for_a_branch_that_is_gone() -> None:
+    """What it waited for is gone: it opens by the plan's word, and without one the case stays."""
+    only = JOINED.replace("when all of: [call talked, note written]", "when: call talked")
+    without = only[: only.index(" note:")] + only[only.index("steps in care:") :]
+    close = {"note": {"close": "not owed", "because": "placeholder"}}
+    made, _ = moved(talked(JOINED), without, hours(0.5), steps=close)
+    assert made.hindrance is not None
+    assert (made.hindrance.code, made.hindrance.place) == (Code.WOULD_BE_OWED, "plan")
+    made, _ = moved(talked(JOINED), without, hours(0.5), steps={**close, "plan": {"passed": "open"}})
+    assert [each.step for each in made.result.state.instances] == ["plan"]
+
+
+def test_a_join_waits_for_a_new_branch_once_that_is_owed() -> None:
+    """Undecided the case stays; opened at the move the new duty fills its arm when it is done, and the join opens."""
+    made, _ = moved(talked(JOINED), CHECKED, hours(0.5))
+    assert made.hindrance is not None
+    assert (made.hindrance.code, made.hindrance.place) == (Code.WOULD_BE_OWED, "check")
+
+    made, there = moved(talked(JOINED), CHECKED, hours(0.5), steps={"check": {"passed": "open"}})
+    assert made.hindrance is None
+    state = made.result.state
+    for name, outcome in (("note", "written"), ("check", "done")):
+        assert "plan" not in {each.step for each in state.instances}
+        (n,) = [each.n for each in state.instances if each.step == name]
+        done = Input(command=name, actor=actor(there.onto, "sergeant"), body=Answer(instance=n, outcome=outcome))
+        state = step(there.onto, state, done, hours(0.6)).state
+    assert [each.step for each in state.instances] == ["plan"]

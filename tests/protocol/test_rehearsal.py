@@ -17,7 +17,8 @@ from protocol.compiling import compile_text
 from protocol.errors import SpecError
 from protocol.evolving import evolve
 from protocol.kernel import Protocol
-from protocol.machine import step
+from protocol.machine import Deadline, step
+from protocol.memo import Memo
 from protocol.rehearsal import charts, saying
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.comparing import Comparison, compare
@@ -26,7 +27,6 @@ from protocol.rehearsal.people import SECOND
 from protocol.rehearsal.playing import Arrival, play
 from protocol.rehearsal.tally import Tally
 from protocol.rehearsal.variants import variants
-from protocol.running import Memo
 from protocol.state import CaseState
 from tests.protocol.random_runs import drive
 from tests.protocol.random_texts import accepted
@@ -218,16 +218,12 @@ def test_assumptions_are_varied_one_at_a_time() -> None:
 def test_a_memo_never_changes_what_the_engine_does(which: int, chance: int) -> None:
     """Random protocols, random people: with one memo for the whole case, every result is the same."""
     protocol = compiled(P1).protocol if which % 3 == 0 else accepted(which).protocol
-    run, memo, known = drive(protocol, Random(chance), 40), _empty(), CaseState()
+    run, memo, known = drive(protocol, Random(chance), 40), Memo[Deadline](), CaseState()
 
     for (command, now), result in zip(run.sent, run.results, strict=True):
         found = step(protocol, known, command, now, memo)
         assert found == result
         known = found.state
-
-
-def _empty() -> Memo:
-    return {}
 
 
 def test_a_value_evolves_as_the_library_would_replace_it() -> None:

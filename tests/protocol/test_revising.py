@@ -206,6 +206,20 @@ def test_a_rename_of_nothing_is_refused(was: str, code: str) -> None:
         diff(compiled(P1).protocol, new)
 
 
+def test_a_rename_that_two_claim_is_refused() -> None:
+    """Two steps that both say they were one."""
+    new = edited(
+        (" safe-contact:\n", " plan-contact:\n  was: safe-contact\n"),
+        (" decline-talk:\n", " last-talk:\n  was: safe-contact\n"),
+        ("safe-contact safe-to-call", "plan-contact safe-to-call"),
+        ("decline-talk wants-court-told", "last-talk wants-court-told"),
+        ("decline-talk ends", "last-talk ends"),
+    )
+
+    with pytest.raises(HandoffError, match="WAS_TWICE"):
+        diff(compiled(P1).protocol, new)
+
+
 # Conditions
 
 
