@@ -333,13 +333,19 @@ async def waiting(  # noqa: PLR0913 - what may be asked of a list
 
 @router.get("/escalations")
 async def told(
-    here: Here, who: Who, *, case: str | None = None, cursor: str | None = None, limit: Limit = 50
+    here: Here,
+    who: Who,
+    *,
+    case: str | None = None,
+    practice: bool = False,
+    cursor: str | None = None,
+    limit: Limit = 50,
 ) -> JSONResponse:
-    """Who was told what, when and why, newest first."""
+    """Who was told what, when and why, newest first. Of practice cases only where one is named, or by themselves."""
     position = here.open_cursor(who, cursor)
 
     def ask(connection: Connection) -> Page[escalations.NoticeView]:
-        found = escalations.escalations(connection, who, case_id=case, cursor=position, limit=limit)
+        found = escalations.escalations(connection, who, case_id=case, practice=practice, cursor=position, limit=limit)
         known = protocols.by_hashes(connection, {each.protocol_hash for each in found.rows})
         for each in found.rows:
             _seen(known[each.protocol_hash], who, each)

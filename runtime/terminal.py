@@ -190,6 +190,9 @@ def listed(found: Any, columns: Columns, *, as_json: bool) -> None:  # noqa: ANN
         print_json(found)
         return
     lines = [[_cell(each, path) for path in columns.cells] for each in items_of(found)]
+    for line, each in zip(lines, items_of(found), strict=True):
+        if each.get("practice"):
+            line[0] += " (practice)"
     rows(columns.titles, lines, empty=columns.empty)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, not_, or_, select
 
 from protocol.kernel import OpaqueId, RungId, Slug
 from protocol.state import Instant
@@ -54,12 +54,13 @@ class NoticeView:
     practice: bool
 
 
-def escalations(
+def escalations(  # noqa: PLR0913 - filters and paging, by name
     connection: Connection,
     subject: Subject,
     *,
     case_id: OpaqueId | None = None,
     since: Instant | None = None,
+    practice: bool = False,
     cursor: Cursor | None = None,
     limit: int = 50,
 ) -> Page[NoticeView]:
@@ -68,8 +69,9 @@ def escalations(
     Args:
         connection: from ``Database.read()``.
         subject: who is asking.
-        case_id: only those of one case.
+        case_id: only those of one case, also one for practice.
         since: only those recorded at or after this instant.
+        practice: of all cases, those of practice ones, which may stand at any time, and none that is real.
         cursor: the ``next`` of the page before.
         limit: rows on a page.
     """
@@ -81,6 +83,9 @@ def escalations(
         wanted = wanted.join_from(notice, case_file, notice.c.case_id == case_file.c.case_id)
     if case_id is not None:
         wanted = wanted.where(notice.c.case_id == case_id)
+    else:
+        of_practice = exists().where(case_file.c.case_id == notice.c.case_id, case_file.c.practice).correlate(notice)
+        wanted = wanted.where(of_practice if practice else not_(of_practice))
     if since is not None:
         wanted = wanted.where(notice.c.recorded >= since)
     if cursor is not None:

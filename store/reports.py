@@ -29,12 +29,12 @@ class ReportView:
 
 
 def reports(connection: Connection, subject: Subject, *, limit: int) -> tuple[ReportView, ...]:
-    """The newest events that the subject's agencies reported, of cases it may see."""
+    """The newest events that the subject's agencies reported, of real cases it may see."""
     mine = {subject.agency, *subject.sources}
     rows = connection.execute(
         select(fact, case_file.c.code, case_file.c.slug)
         .join_from(fact, case_file, fact.c.case_id == case_file.c.case_id)
-        .where(fact.c.kind == "event-recorded", fact.c.agency.in_(mine))
+        .where(fact.c.kind == "event-recorded", fact.c.agency.in_(mine), case_file.c.practice.is_(False))
         .where(visible(fact, subject, case_file.c.protocol_hash), wholly(fact, subject))
         .order_by(fact.c.recorded.desc(), fact.c.case_id, fact.c.seq)
         .limit(limit)

@@ -64,6 +64,7 @@ def test_a_week_is_there_and_nothing_real_is_counted_by_it(here: Installation) -
     assert any("Paused" in each["clock"]["head"] for each in waiting)
     assert "ended" in {each["status"] for each in cases} or "finished" in {each["part"] for each in cases}
     assert here.get("coordinator", "/handoffs")["items"] == []
+    assert here.get("coordinator", "/escalations")["items"] == []
     assert here.get("coordinator", "/figures")["items"] == []
     assert here.get("coordinator", "/figures?practice=true")["items"] != []
 
