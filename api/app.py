@@ -57,13 +57,15 @@ from api import (
 from api.deps import Here, Services, Who, now
 from api.edge import Edge
 from api.guard import Guard
-from api.pages import agreed, council, desk, doors, items, permissions, planning, restoring, sending
+from api.pages import agreed, council, desk, doors, entrance, items, permissions, planning, restoring, sending
 from api.pages import board as board_pages
 from api.pages import cases as case_pages
 from api.pages import figures as figure_pages
+from api.pages import people as people_pages
 from api.pages import practice as practice_pages
 from api.pages import revisions as revision_pages
 from api.pages import rotas as rota_pages
+from api.pages import settings as settings_pages
 from api.views import Closed
 from protocol.kernel import Slug
 from runtime import oidc
@@ -166,11 +168,13 @@ def create_app(settings: Settings) -> FastAPI:
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(releases.viewing, prefix="/api/v1")
+    app.include_router(staff.agreed, prefix="/api/v1")
     app.include_router(notifications.gateway, prefix="/api/v1")
     app.include_router(have_it.router)
     app.include_router(calendars.router)
     rooms = (
         doors,
+        entrance,
         desk,
         items,
         permissions,
@@ -184,6 +188,8 @@ def create_app(settings: Settings) -> FastAPI:
         figure_pages,
         case_pages,
         rota_pages,
+        settings_pages,
+        people_pages,
     )
     for room in (*rooms, practice_pages):
         app.include_router(room.router)

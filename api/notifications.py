@@ -69,6 +69,7 @@ class Mine(Closed):
     quiet: Hours | None
     able: tuple[str, ...]
     dead: list[Dead]
+    tested_at: datetime | None
 
 
 class Choice(Closed):
@@ -143,7 +144,7 @@ async def test(here: Here, who: Who) -> Tested:
     here.limits.take(("test", who.person_id), TESTS, at)
 
     def begin(connection: Connection) -> tuple[str, ...]:
-        reach.revive(connection, who.person_id)
+        reach.revive(connection, who.person_id, at)
         ways = _reach(connection, who).ways(here.posting.able)
         if ways:
             errands.add(connection, [(errands.new(who.agency, Kind.TEST, at, person=who.person_id), None)])
@@ -286,6 +287,7 @@ def _mine(here: Services, found: Reach) -> Mine:
         quiet=None if found.quiet is None else Hours(start=found.quiet.start, end=found.quiet.end),
         able=_able(here),
         dead=[Dead(channel=channel, since=when(since)) for channel, since in found.dead],
+        tested_at=when(found.tested_at),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -13,13 +13,15 @@ from protocol.errors import HandoffError
 from protocol.kernel import Slug
 from protocol.state import Instant
 from store import people, protocols
-from store.accounts import enrolling, lockout, sessions
+from store.accounts import enrolling, lockout, sessions, strength
 from store.accounts.decisions import decided
+from store.notices import reach
 from store.people import Person
 from store.policy import STEWARD, Subject, SubjectKind, unknown
 from store.session import Connection
 
 router = APIRouter(prefix="/people")
+agreed = APIRouter()
 
 
 class PersonIn(Closed):
@@ -30,12 +32,31 @@ class PersonIn(Closed):
 
 
 class PersonOut(Closed):
-    """Somebody of one's own agency. ``locked``: cannot sign in now and is not signed in."""
+    """Somebody of one's own agency. ``locked``: cannot sign in now and is not signed in.
+
+    ``ways`` they can sign in by; none, while they have not used their link. ``dead``: channels that reach them no more;
+    ``tested_at``: when they last had their own channels tried.
+    """
 
     person: str
     name: str
     roles: tuple[Slug, ...]
     locked: bool
+    ways: tuple[str, ...]
+    reached: bool
+    dead: tuple[str, ...]
+    tested_at: datetime | None
+
+
+class AgreementOut(Closed):
+    """A working agreement of a text in force; after its last day nothing goes from one of these agencies to another."""
+
+    agreement: Slug
+    protocol: Slug
+    between: tuple[Slug, ...]
+    signed: date
+    review_by: date
+    over: bool
 
 
 class LinkOut(Closed):
@@ -55,6 +76,40 @@ async def mine(here: Here, who: Who) -> list[PersonOut]:
         return [_out(connection, each, now()) for each in found if each.kind is SubjectKind.PERSON]
 
     return await here.read(ask)
+
+
+@router.get("/roles")
+async def roles(here: Here, who: Who) -> list[Slug]:
+    """The roles that somebody of one's own agency can have, by the texts in force."""
+
+    def ask(connection: Connection) -> list[Slug]:
+        _must_lead(connection, who)
+        texts = [each.protocol for each in protocols.in_force(connection).values()]
+        found = {role.id for text in texts for role in text.roles if role.agency == who.agency}
+        return sorted({*found, *leads(connection, who.agency), STEWARD})
+
+    return await here.read(ask)
+
+
+@agreed.get("/agreements")
+async def agreements(here: Here, who: Who) -> list[AgreementOut]:
+    """The working agreements of the texts in force, those that end first before others."""
+    _ = who
+    today = datetime.now(UTC).date()
+    texts = await here.read(lambda connection: [e.protocol for e in protocols.in_force(connection).values()])
+    found = [
+        AgreementOut(
+            agreement=each.id,
+            protocol=text.id,
+            between=each.between,
+            signed=date.fromordinal(each.signed),
+            review_by=date.fromordinal(each.review_by),
+            over=date.fromordinal(each.review_by) < today,
+        )
+        for text in texts
+        for each in text.agreements
+    ]
+    return sorted(found, key=lambda each: (each.review_by, each.agreement, each.protocol))
 
 
 @router.post("", status_code=201)
@@ -135,8 +190,17 @@ def _own(connection: Connection, who: Subject, person: str) -> Person:
 
 
 def _out(connection: Connection, found: Person, at: Instant) -> PersonOut:
-    locked = lockout.locked_out(connection, found.id, at)
-    return PersonOut(person=found.id, name=found.name, roles=found.roles, locked=locked)
+    how = reach.of(connection, [found.id])[found.id]
+    return PersonOut(
+        person=found.id,
+        name=found.name,
+        roles=found.roles,
+        locked=lockout.locked_out(connection, found.id, at),
+        ways=strength.ways(connection, [found.id])[found.id],
+        reached=any(how.address(each) is not None for each in how.channels),
+        dead=tuple(channel for channel, _ in how.dead),
+        tested_at=when(how.tested_at),
+    )
 
 
 def _must_steward(who: Subject) -> None:

@@ -61,14 +61,20 @@ class Api:
         return (await self._ask("GET", path, query)).body
 
     async def tell(
-        self, path: str, body: object = None, *, key: str | None = None, values: dict[Slug, Plain] | None = None
+        self,
+        path: str,
+        body: object = None,
+        *,
+        key: str | None = None,
+        values: dict[Slug, Plain] | None = None,
+        **query: str | int,
     ) -> Any:  # noqa: ANN401 - JSON of the route
         """Do something; ``key`` makes it once however often it is sent, ``values`` are protected ones.
 
         Raises:
             Unanswered: it was not done, and says why.
         """
-        return (await self._ask("POST", path, {}, body, key, values)).body
+        return (await self._ask("POST", path, query, body, key, values)).body
 
     async def replace(self, path: str, body: object) -> Any:  # noqa: ANN401 - JSON of the route
         """Put something in the place of what is there.

@@ -9,6 +9,7 @@ from protocol.kernel import Slug
 
 COORDINATOR: Slug = "coordinator"
 COUNCIL: Slug = "council-member"
+STEWARD: Slug = "steward"
 
 
 class Way(NamedTuple):
@@ -40,5 +41,7 @@ def ways(who: dict[str, Any], tongue: str) -> Nav:
         (True, Way("/c", _("Cases"))),
         (True, Way("/practice", _("Practice"))),
         (who["reports"], Way("/s", _("Send"))),
+        (coordinates or leads or STEWARD in who["roles"], Way("/p", _("People"))),
+        (True, Way("/me", _("Settings"))),
     ]
     return Nav(tuple(way for has, way in first if has), tuple(way for has, way in more if has))

@@ -6,13 +6,13 @@ import gettext
 import hashlib
 import io
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from fastapi import Request, Response
@@ -83,6 +83,7 @@ def _templates(tongue: str) -> Environment:
     made.filters["words"] = words
     made.filters["at"] = lambda found, zone="UTC": moment(found, zone, tongue)
     made.filters["local"] = local
+    made.filters["day"] = lambda found: format_date(date.fromisoformat(found), "d MMM y", locale=tongue)
     return made
 
 

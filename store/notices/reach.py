@@ -45,7 +45,7 @@ class Quiet:
 class Reach:
     """How somebody is reached. ``channels``: the first at once, the second two minutes later.
 
-    ``dead`` says since when an address is known to reach nobody.
+    ``dead`` says since when an address is known to reach nobody; ``tested_at``, when they last tried their own.
     """
 
     person_id: OpaqueId
@@ -55,6 +55,7 @@ class Reach:
     channels: tuple[Channel, ...] = ("text", "email")
     quiet: Quiet | None = None
     dead: tuple[tuple[str, Instant], ...] = ()
+    tested_at: Instant | None = None
 
     def address(self, channel: str) -> str | None:
         """Where a channel leads; None where it leads nowhere, or to nobody any more."""
@@ -82,6 +83,7 @@ def of(connection: Connection, person_ids: Collection[OpaqueId]) -> dict[OpaqueI
             channels = tuple(json.loads(row.channels))
             dead = tuple(sorted(json.loads(row.dead).items()))
             made = replace(made, language=row.language, phone=row.phone, channels=channels, quiet=quiet, dead=dead)
+            made = replace(made, tested_at=row.tested_at)
         found[row.id] = made
     return found
 
@@ -134,11 +136,11 @@ def mark_dead(connection: Connection, person_id: OpaqueId, channel: str, now: In
         _write(connection, replace(known, dead=(*known.dead, (channel, now))))
 
 
-def revive(connection: Connection, person_id: OpaqueId) -> None:
+def revive(connection: Connection, person_id: OpaqueId, now: Instant) -> None:
     """Somebody tests their addresses: all count as good again."""
     known = of(connection, [person_id]).get(person_id)
-    if known is not None and known.dead:
-        _write(connection, replace(known, dead=()))
+    if known is not None:
+        _write(connection, replace(known, dead=(), tested_at=now))
 
 
 def with_phone(connection: Connection, phone: str) -> tuple[OpaqueId, ...]:
@@ -171,5 +173,6 @@ def _write(connection: Connection, found: Reach) -> None:
         "quiet_from": None if found.quiet is None else found.quiet.start,
         "quiet_to": None if found.quiet is None else found.quiet.end,
         "dead": json.dumps(dict(found.dead)),
+        "tested_at": found.tested_at,
     }
     put(connection, reach, [row])

@@ -49,6 +49,10 @@ reach = Table(
     Column("quiet_from", Integer),
     Column("quiet_to", Integer),
     Column("dead", Text, nullable=False),
+    Column("tested_at", BigInteger),
     Index(None, "phone"),
 )
-"""How somebody is reached. ``channels`` and ``dead`` (channel: since when) are JSON; quiet hours: minutes of a day."""
+"""How somebody is reached. ``channels`` and ``dead`` (channel: since when) are JSON; quiet hours: minutes of a day.
+
+``tested_at``: when somebody last had their own channels tried.
+"""

@@ -44,7 +44,8 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/protocols/{slug}/since/{version}", "/practice", "/practice/week",
            "/practice/protocols", "/hints/inbox", "/hints/board",
            "/reports", "/reports/forms",
-           "/notifications/mine", "/notifications/status", "/rotas", "/rotas/gaps"}  # fmt: skip
+           "/notifications/mine", "/notifications/status",
+           "/rotas", "/rotas/gaps", "/people/roles", "/agreements"}  # fmt: skip
 """Routes whose answers show nothing protected of any case here, and two that have a test of their own below."""
 
 

@@ -148,6 +148,13 @@ FORMS_NOT_SENT = {
     },
     **dict.fromkeys(("/r/put", "/r/feed", "/r/{shift}/{act}"), "is about who is on call, and reads no case"),
     "/b/{act}": "asks, for each task that was chosen, a route of the API that is asked here",
+    **dict.fromkeys(
+        (
+            *("/me/reach", "/me/hide", "/me/test", "/me/out", "/me/passkeys", "/me/passkeys/{passkey}/remove"),
+            *("/p", "/p/{person}/{act}", "/enrol", "/enrol/finish", "/in/service"),
+        ),
+        "is about people and how they sign in and are reached, and reads no case",
+    ),
     "/notifications/answers": "is for the gateway of texts, with its secret",
     "/practice": "begins a case that is nobody's, and reads none",
     "/c/{code}/forward": "asks the case's own workflow, and of a real one gets no",

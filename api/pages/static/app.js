@@ -91,3 +91,38 @@ addEventListener("submit", async (event) => {
   delete form.dataset.busy;
   say(form, form.dataset.offline);
 });
+
+// Passkeys: the one thing that needs a script. Without one the buttons stay hidden, and password and code do.
+async function sent(path, body) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(String(answer.status));
+  return answer.json();
+}
+
+async function passkey(button) {
+  const { passkey: ask, give, make, form, next } = button.dataset;
+  const asked = await sent(ask, {});
+  const known = make
+    ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(asked.options) })
+    : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(asked.options) });
+  await sent(give, { challenge: asked.challenge, credential: known.toJSON() });
+  if (form) document.getElementById(form).submit();
+  else location.assign(next);
+}
+
+for (const button of document.querySelectorAll("[data-passkey]")) {
+  if (!globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON) continue;
+  button.hidden = false;
+  button.addEventListener("click", () => passkey(button).catch(() => say(button.parentElement, button.dataset.wrong)));
+}
+
+// A link's secret stands behind its #, which no browser sends; it goes into the form, and out of the address.
+const links = document.querySelectorAll("[data-link]");
+if (links.length && location.hash.length > 1) {
+  for (const each of links) each.value = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+}
