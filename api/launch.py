@@ -21,7 +21,9 @@ from runtime.temporal_binary import sql_tool
 from runtime.temporal_config import ServerOptions
 from runtime.temporal_server import ensure_namespace, ensure_server, wait_ready
 from store.accounts.secrets import KEY as ACCOUNTS_KEY
+from store.custodian.local import arguments
 from store.custodian.router import custodians
+from store.custodian.safes import options_of
 from store.erasure.opening import gate
 from store.installing import meet, prepare
 from store.temporal_tables import set_up
@@ -101,7 +103,7 @@ async def _start(settings: Settings, supervisor: Supervisor, report: Report) -> 
     async def keeps() -> None:
         await _until(custodian.answers, "the custodian")
 
-    keys = ("--keys", str(settings.custodian_keys), "--run", str(settings.custodian_dir))
+    keys = arguments(settings.custodian_keys, settings.custodian_dir, options_of(settings), settings.grounds)
     await supervisor.start(
         Service(name="custodian", argv=(*OURS, "store.custodian", *keys), env=environment, ready=keeps)
     )

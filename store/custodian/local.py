@@ -132,6 +132,12 @@ class LocalCustodian:
         return connection
 
 
+def arguments(keys: Path, run: Path, token: TokenOptions | None, grounds: Iterable[str]) -> tuple[str, ...]:
+    """What ``python -m store.custodian`` is started with; as ``CustodianProcess`` takes it."""
+    shut_by = () if token is None else tuple(token.arguments())
+    return ("--keys", str(keys), "--run", str(run), "--grounds", ",".join(sorted(grounds)), *shut_by)
+
+
 class CustodianProcess:
     """The child process, for whoever starts it; it ends with its parent, however that ends.
 
@@ -148,9 +154,9 @@ class CustodianProcess:
                 "PATH_TOO_LONG", f"a socket cannot have so long a path: {run}; use a shorter data folder"
             )
         self.custodian = LocalCustodian(run)
-        chosen = ["--grounds", ",".join(sorted(grounds)), *([] if token is None else token.arguments())]
+        given = arguments(keys, run, token, grounds)
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-m", "store.custodian", "--keys", str(keys), "--run", str(run), *chosen],
+            [sys.executable, "-P", "-m", "store.custodian", *given],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],

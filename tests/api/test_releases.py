@@ -24,8 +24,9 @@ WORDS = "canary of her own words"
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation for this file."""
-    with installed(tmp_path_factory.mktemp("installation") / "data") as found:
+    """An installation for this file, whose legal profile names one ground."""
+    profile = {"HANDOFF_LEGAL_GROUNDS": "mandated-report"}
+    with installed(tmp_path_factory.mktemp("installation") / "data", more=profile) as found:
         yield found
         for each in BROWSERS:
             each.close()
@@ -154,8 +155,10 @@ def test_an_imminent_threat_is_told_once(here: Installation, advocate: Someone, 
     body = {"agency": "police", "role": "sergeant", "fields": ["safe-numbers"], "ground": "threat-to-life"}
     said = advocate.ask("POST", f"/api/v1/cases/{case}/threats", body)
     assert problem(said) == (422, "REASON_MISSING")
-    unlawful = {**body, "ground": "mandated-report", "vault": {"reason": WORDS}}
+    unlawful = {**body, "ground": "court-order", "vault": {"reason": WORDS}}
     assert problem(advocate.ask("POST", f"/api/v1/cases/{case}/threats", unlawful)) == (403, "GROUND_NOT_ALLOWED")
+    lawful = ask(advocate, "POST", f"/cases/{case}/threats", {**unlawful, "ground": "mandated-report"})
+    assert (lawful["disclosure"]["ground"], lawful["disclosure"]["state"]) == ("mandated-report", "waiting")
     made = ask(advocate, "POST", f"/cases/{case}/threats", {**body, "vault": {"reason": WORDS}})
     path = made["disclosure"]["release"]
     assert (made["answered"], made["review_late"]) == (None, False)
