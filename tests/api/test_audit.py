@@ -24,9 +24,6 @@ from store.policy import SubjectKind
 from store.session import Database
 from tests.store.conftest import SITE_KEY
 from tests.store.conftest import database as database  # noqa: PLC0414 - a fixture
-from tests.store.conftest import migrated_postgres as migrated_postgres  # noqa: PLC0414 - a fixture
-from tests.store.conftest import migrated_sqlite as migrated_sqlite  # noqa: PLC0414 - a fixture
-from tests.store.conftest import migrated_url as migrated_url  # noqa: PLC0414 - a fixture
 from tests.store.rings import ring_in
 from tests.store.streams import HOUR, MINUTE, START, actor, advocacy, answer, opened, publish, store
 
