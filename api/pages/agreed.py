@@ -69,7 +69,7 @@ async def _way(desk: Desk, slug: Slug, way: str) -> Response:
     earlier = found["version"] != found["in_force"]
     shown = next(each for each in found["versions"] if each["version"] == found["version"])
     return desk.page(
-        "text.html", "Text", slug=slug, found=found, shown=shown, way=way, council=rules,
+        "text.html", "Text", slug=slug, found=found, shown=shown, looked=way, council=rules,
         query=f"?version={found['version']}" if earlier else "", earlier=earlier, **told,
     )  # fmt: skip
 

@@ -6,15 +6,16 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import UploadFile
 
 from api.deps import Here
+from api.edge import BYTES, VALUES
 from api.pages.asking import Unanswered
 from api.pages.desk import BOARD, Desk, filled_in
 from api.pages.rendering import say
 from api.pages.rules import council
 from api.pages.sayings import cannot_know, classes_of_cases, verdicts
 from protocol.kernel import Slug
+from store.plain import Plain
 
 router = APIRouter(include_in_schema=False)
 ACTS = ("vote", "recuse", "consent", "veto", "sign", "sign-way-back", "comment", "answer", "observe", "withdraw")
@@ -198,11 +199,12 @@ async def proposed(request: Request, slug: Slug, here: Here) -> Response:
 @router.post("/t/{slug}/changes/{number}/rehearse")
 async def rehearsed(request: Request, slug: Slug, number: int, here: Here) -> Response:
     """Rehearse a change with this site's own times or those of a file, and show what came of it."""
-    desk, form = Desk(request, here), await request.form()
-    body: dict[str, Any] = {"source": str(form.get("source", "own"))}
-    times = form.get("times")
-    if body["source"] == "file" and isinstance(times, UploadFile):
-        body["times"] = (await times.read()).decode(errors="replace")
+    desk, filled = Desk(request, here), dict(await filled_in(request))
+    body: dict[str, Any] = {"source": filled.get("source", "own")}
+    # The edge takes every file out of a form, whatever is in it.
+    files: dict[Slug, Plain] = request.scope["state"].get(VALUES, {})
+    if body["source"] == "file" and "times" in files:
+        body["times"] = files["times"].reveal().encode(BYTES).decode(errors="replace")
     try:
         await desk.begin()
         await desk.api.tell(f"/revisions/{number}/rehearsal", body)

@@ -121,6 +121,10 @@ def test_a_council_decides_and_cases_follow_without_a_restart(here: Installation
     assert here.get("coordinator", f"/revisions/{number}/effect")["classes"]["safe"] == 2
     there = post(here, f"/revisions/{number}/submit", {})
     assert (there["state"], there["obliged"], there["majority"]) == ("ballot", ["police"], "majority")
+    waits = {each["need"]: (each["met"], each["waits_on"]) for each in there["blockers"]}
+    assert waits["submitted"] == (True, [])
+    assert waits["consents"] == (False, ["police"])
+    assert waits["votes"] == (False, ["advocacy", "council", "court", "jail", "police"])
     assert [each["code"] for each in there["changes"]] == ["D23"]
     decide(here, number)
     done = comes_to(here, number, "observed")
@@ -130,6 +134,9 @@ def test_a_council_decides_and_cases_follow_without_a_restart(here: Installation
     assert hash_of(here, later) != was
     until(lambda: here.get("coordinator", f"/migrations/{done['run']}")["stage"] == "over", "the run")
     assert here.get("coordinator", f"/migrations/{done['run']}")["moved"] == 2
+    seen = here.get("coordinator", f"/revisions/{number}/before-after")
+    assert (seen["versions"], seen["looks"]) == ([1, 2], [])
+    assert here.ask("patrol", "GET", f"/revisions/{number}/before-after").json()["code"] == "NOT_YOURS"
     assert services(here.process)["worker"] == workers
 
 

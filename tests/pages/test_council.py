@@ -51,7 +51,7 @@ def test_a_text_is_looked_at_in_four_ways(here: Installation, new_tab: Tabs) -> 
     tab.open(f"/t/{P1}")
     assert "in force since" in tab.page.locator("main").inner_text()
     tab.press("link", "Diagram")
-    expect(tab.page.locator("img")).not_to_have_js_property("naturalWidth", 0)
+    expect(tab.page.locator("img")).not_to_have_js_property("naturalWidth", 0, timeout=30_000)
     assert "It opens when referral ends as given." in tab.page.locator("main").inner_text()
     tab.press("link", "Table")
     row = tab.page.get_by_role("row").filter(has_text="First call").first.inner_text()
@@ -184,7 +184,7 @@ def test_a_change_is_rehearsed_and_what_came_of_it_kept(here: Installation, new_
     tab.press("button", "Rehearse it now")
     assert "A rehearsal, not a forecast." in shown(tab, "rehearsal")
     assert tab.page.get_by_role("row").filter(has_text=re.compile("^referral")).count()
-    expect(tab.page.locator("img")).not_to_have_js_property("naturalWidth", 0)
+    expect(tab.page.locator("img")).not_to_have_js_property("naturalWidth", 0, timeout=30_000)
     assert "Done Rehearsed on this text." in shown(tab, "decision").replace("\n", " ")
     body = {"text": here.get("coordinator", f"/revisions/{number}")["text"], "aims": "sooner"}
     assert here.ask("coordinator", "PUT", f"/revisions/{number}", body).status_code == 200
