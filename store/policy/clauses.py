@@ -67,7 +67,6 @@ CLAUSES: Mapping[Condition, Clause] = {
     Condition.PARTY: _party,
     Condition.TOLD: lambda rows, who, _hash: and_(rows.c.agency == who.agency, rows.c.role.in_(who.roles)),
     Condition.VOTER: _voter,
-    Condition.COORDINATES: lambda _rows, who, _hash: literal(who.coordinates),
     Condition.UNSHIELDED: _unshielded,
 }
 """The conditions that lists ask about; the others are decided on one object."""
@@ -135,7 +134,10 @@ def inside(tasks: FromClause, subject: Subject) -> ColumnElement[bool]:
 
 def arranged_by(tasks: FromClause, subject: Subject) -> ColumnElement[bool]:
     """Tasks of others that the subject may hand over and pause: a coordinator those that are nobody's secret."""
-    return clause(Action.ARRANGE, Kind.TASK, Class.NEUTRAL, tasks, subject)
+    if not subject.coordinates:
+        return false()
+    given = frozenset((Condition.COORDINATES,))
+    return clause(Action.ARRANGE, Kind.TASK, Class.NEUTRAL, tasks, subject, given=given)
 
 
 def votes_on(tasks: FromClause, subject: Subject, protocol_hash: ColumnElement[str]) -> ColumnElement[bool]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from sqlalchemy import insert
 
+from store.edge_tables import figure, frozen_period
+from store.session import Database
 from tests.installation import Installation
-from tests.pages.conftest import DESKTOP, P1, Tab
+from tests.pages.conftest import DESKTOP, P1, Tab, referred
 from tests.pages.test_desks import TAGS
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
@@ -122,13 +128,8 @@ def begun_now(here: Installation) -> str:
 
 def test_of_a_confidential_agency_nothing_can_be_reassigned_or_paused(here: Installation, new_tab: Tabs) -> None:
     """The coordinator is told that only advocacy can; the API says that there is nothing."""
-    case = begun_now(here)
-    referral = next(e["id"] for e in here.get("patrol", "/tasks?limit=200")["items"] if e["case"] == case)
-    given = here.ask("patrol", "POST", f"/tasks/{referral}/complete", {"outcome": "given", "data": {}})
-    assert given.status_code in (200, 422), given.text
-    found = here.get("coordinator", "/board?practice=true&limit=100&agency=advocacy")["items"]
-    if not found:
-        pytest.fail("nothing was handed to advocacy")
+    referred(here)
+    found = here.get("coordinator", "/board?agency=advocacy")["items"]
     task = found[0]["task"]["id"]
     tab = new_tab(script=False)
     tab.be("Coordinator One")
@@ -148,3 +149,42 @@ def test_the_board_and_its_acts_keep_nobody_out(here: Installation, new_tab: Tab
         assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         report = Axe().run(tab.page, options={"runOnly": {"type": "tag", "values": TAGS}})
         assert report.response["violations"] == [], (path, report.generate_report())
+
+
+def test_figures_are_drawn_said_and_downloaded_alike(here: Installation, new_tab: Tabs) -> None:
+    """A month's share stands in words beside its drawing; what is hidden is hidden in the table and in the file too."""
+    with closing(Database(f"sqlite:///{here.data / 'handoff.db'}")) as database, database.write() as connection:
+        names = {
+            "slug": P1,
+            "from_agency": "police",
+            "agency": "court",
+            "step": "hearing-report",
+            "confidential": False,
+        }
+        for period, n, kept, told in (("2026-09", 64, 59, "all"), ("2026-10", 3, 3, "nothing")):
+            row = {
+                **names,
+                "confidential": False,
+                "period": period,
+                "n": n,
+                "kept": kept,
+                "usual": 50,
+                "most": 110,
+                "told": told,
+            }
+            connection.execute(insert(figure).values(row))
+            connection.execute(insert(frozen_period).values(period=period, at=0))
+    tab = new_tab(script=False)
+    tab.be("Coordinator One")
+    tab.open("/f")
+    assert "Too few to show" in tab.page.locator("main").inner_text()
+    tab.page.get_by_label("Month, quarter or year").select_option("2026-09")
+    tab.press("button", "Apply")
+    assert "92 % on time of 64" in tab.page.locator("main").inner_text()
+    assert "Usual 50 min. 9 of 10 in 110 min." in tab.page.locator("main").inner_text()
+    report = Axe().run(tab.page, options={"runOnly": {"type": "tag", "values": TAGS}})
+    assert report.response["violations"] == [], report.generate_report()
+    assert tab.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    rows = list(csv.DictReader(io.StringIO(here.ask("coordinator", "GET", "/figures.csv").text)))
+    assert {each["period"]: each["delivered"] for each in rows} == {"2026-09": "64", "2026-10": ""}
+    assert here.ask("advocate", "GET", "/figures.csv").json()["code"] == "NOT_YOURS"
