@@ -277,3 +277,30 @@ def test_a_diff_of_two_protocols_or_of_a_wrong_rename_is_refused(handoff: Run, t
 
     assert "OTHER_PROTOCOL" in handoff("diff", P1, "marac").err
     assert "WAS_UNKNOWN" in handoff("diff", P1, str(text)).err
+
+
+def test_a_change_that_no_scenario_would_notice_is_named(handoff: Run, tmp_path: Path) -> None:
+    """A window that a story pins is noticed; a date that no story can come by is not."""
+    text, stories = find(P1).read_text(), find(P1).with_suffix(".scenarios.yaml")
+    (tmp_path / "1.scenarios.yaml").write_bytes(stories.read_bytes())
+    for was, written, code, said in (
+        ("due: within 2 hours", "due: within 90 minutes", 0, "Changed units noticed: 1 of 1."),
+        (
+            "review by: 2027-01-15",
+            "review by: 2027-06-15",
+            1,
+            "no scenario notices what changes in agreement:arrest-mou",
+        ),
+    ):
+        (tmp_path / "1.yaml").write_text(text.replace(was, written))
+        found = handoff("scenario", "coverage", str(tmp_path / "1.yaml"), "--against", P1)
+        assert (found.code, said in found.out) == (code, True), found.out
+
+
+def test_mutants_that_survive_are_told_as_changes(handoff: Run) -> None:
+    """Each with its sentence; a share below what is asked for is the exit code 1."""
+    found = handoff("scenario", "mutate", "self-referral", "--unit", "step:call-back", "--fail-under", "100", "--json")
+    said = json.loads(found.out)
+
+    assert (found.code, said["mutants"], said["noticed"], said["share"]) == (1, 23, 22, 95.7)
+    assert [each["says"][0][:45] for each in said["survivors"]] == ["D23 T  Advocate has 29 minutes after call at,"]
