@@ -189,6 +189,7 @@ def test_shift_three_times_hides(here: Installation, new_tab: Tabs) -> None:
     """From anywhere on a page, without looking for a button."""
     tab = new_tab()
     tab.be("Advocate One")
+    tab.open("/i")
     tab.page.route("https://www.weather.gov/**", lambda route: route.fulfill(body="<h1>Sunny</h1>"))
     tab.away = True
     for _ in range(3):
