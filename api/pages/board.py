@@ -21,7 +21,7 @@ from protocol.state import PauseReason
 
 router = APIRouter(include_in_schema=False)
 ON_A_PAGE = 25
-TOLD = 10
+TOLD = 25
 Act = Literal["nudge", "reassign", "pause"]
 REASONS = tuple(each for each in PauseReason if each is not PauseReason.AS_AGREED)
 WHY_NOT = {
@@ -43,7 +43,9 @@ async def board(request: Request, here: Here) -> Response:
         await desk.begin()
         found = await desk.api.get("/board", **_asked(request))
         mark = found["mark"] or (await desk.api.get("/hints/board"))["mark"]
-        told = await desk.api.get("/escalations", limit=TOLD)
+        # Asked for by itself: the board has its due times and what is stuck, and is looked at far more often.
+        asks = request.query_params.get("told") == "1"
+        told = (await desk.api.get("/escalations", limit=TOLD))["items"] if asks else None
         practised = await _practised(desk) if found["practised"] and not request.query_params.get("practice") else []
     except Unanswered as error:
         return await desk.refused(error)
@@ -51,7 +53,7 @@ async def board(request: Request, here: Here) -> Response:
     may = desk.who["leads"] or "coordinator" in desk.who["roles"]
     practice = request.query_params.get("practice", "")
     return desk.page(
-        "board.html", "Board", told=told["items"], **seen(found, practice), show=show, pair=pair, may=may,
+        "board.html", "Board", told=told, **seen(found, practice), show=show, pair=pair, may=may,
         practice=practice, practised=practised, mark=mark,
     )  # fmt: skip
 
@@ -190,4 +192,4 @@ async def read(request: Request, notice: str, here: Here) -> Response:
         await desk.api.tell(f"/escalations/{notice}/read")
     except Unanswered as error:
         return await desk.refused(error)
-    return RedirectResponse("/b", 303)
+    return RedirectResponse("/b?told=1", 303)

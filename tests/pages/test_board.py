@@ -174,7 +174,7 @@ def test_figures_are_drawn_said_and_downloaded_alike(here: Installation, new_tab
             }
             connection.execute(insert(figure).values(row))
             connection.execute(insert(frozen_period).values(period=period, at=0))
-    tab = new_tab(script=False)
+    tab = new_tab()
     tab.be("Coordinator One")
     tab.open("/f")
     assert "Too few to show" in tab.page.locator("main").inner_text()
