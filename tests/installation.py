@@ -103,7 +103,8 @@ def installed(
     client = httpx2.Client(timeout=60, limits=httpx2.Limits(max_connections=100, max_keepalive_connections=20))
     found = Installation(f"http://127.0.0.1:{chosen}", data, process, client)
     try:
-        until(lambda: found.ready() or process.poll() is not None, "handoff up")
+        # It gives up by itself, and says why; where much else runs that takes longer than anything else is waited for.
+        until(lambda: found.ready() or process.poll() is not None, "handoff up", 110)
         assert process.poll() is None, (data.parent / f"{data.name}-up.log").read_text()
         yield found
     finally:
