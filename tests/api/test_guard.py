@@ -121,13 +121,16 @@ def test_no_get_changes_anything(here: Installation) -> None:
         "{notice}": notice[0]["id"] if notice else "x", "{run}": "x", "{number}": "1",
     }  # fmt: skip
     before = everything(here)
-    answered = set()
+    odd: dict[str, int] = {}
     for number, path in enumerate(path for method, path in routes() if method == "GET"):
         where = path
         for name, value in filled.items():
             where = where.replace(name, value)
-        answered.add(readers[number % 2].ask("GET", where).status_code)
-    assert answered <= {200, 204, 303, 403, 404, 422}
+        status = readers[number % 2].ask("GET", where).status_code
+        if status not in {200, 204, 303, 403, 404, 422}:
+            odd[path] = status
+    # Figures are the operator's alone; while everything is busy, the servers may not be ready.
+    assert {("/metrics", 401)} <= set(odd.items()) <= {("/metrics", 401), ("/readyz", 503)}
     assert before == everything(here)
 
 
