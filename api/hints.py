@@ -71,7 +71,7 @@ def _inbox(connection: Connection, who: Subject) -> Rows:
 
 
 def _board(connection: Connection, who: Subject) -> Rows:
-    return of_rows(tuple(each.task for each in board.board(connection, who, now(), limit=BOARD).rows))
+    return of_rows(tuple(each.task for each in board.board(connection, who, now(), counted=False, limit=BOARD).rows))
 
 
 def of_rows(found: tuple[TaskView, ...]) -> Rows:

@@ -80,6 +80,7 @@ def board(  # noqa: PLR0913 - filters and paging, by name
     from_agency: Slug | None = None,
     stuck: bool = False,
     practice: bool = False,
+    counted: bool = True,
     cursor: Cursor | None = None,
     limit: int = 25,
 ) -> Board:
@@ -93,6 +94,7 @@ def board(  # noqa: PLR0913 - filters and paging, by name
         from_agency: only what this agency waits for.
         stuck: leave out what is not stuck.
         practice: of practice cases, and of none that is real.
+        counted: with the counts of every pair.
         cursor: the ``next`` of the page before.
         limit: rows on a page.
     """
@@ -114,7 +116,7 @@ def board(  # noqa: PLR0913 - filters and paging, by name
     shown = {each.id: each for each in of_ids(connection, subject, [row.id for row in kept])}
     last = (kept[-1].rank, NEVER if kept[-1].at is None else kept[-1].at, kept[-1].id) if len(rows) > limit else None
     return Board(
-        pairs=_pairs(connection, asked),
+        pairs=_pairs(connection, asked) if counted else (),
         rows=tuple(Waiting(task=shown[row.id], stuck_at=_at(row)) for row in kept if row.id in shown),
         next=last,
     )

@@ -42,7 +42,6 @@ async def board(request: Request, here: Here) -> Response:
     try:
         await desk.begin()
         found = await desk.api.get("/board", **_asked(request))
-        mark = found["mark"] or (await desk.api.get("/hints/board"))["mark"]
         # Asked for by itself: the board has its due times and what is stuck, and is looked at far more often.
         asks = request.query_params.get("told") == "1"
         told = (await desk.api.get("/escalations", limit=TOLD))["items"] if asks else None
@@ -54,7 +53,7 @@ async def board(request: Request, here: Here) -> Response:
     practice = request.query_params.get("practice", "")
     return desk.page(
         "board.html", "Board", told=told, **seen(found, practice), show=show, pair=pair, may=may,
-        practice=practice, practised=practised, mark=mark,
+        practice=practice, practised=practised, mark=found["mark"],
     )  # fmt: skip
 
 
