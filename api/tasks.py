@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, Field
 
-from api import edge
+from api import edge, hints
 from api.deps import Here, Services, Who, actors, command_id, now
 from api.once import Once
 from api.records import Values, fields_in
@@ -136,18 +136,23 @@ async def mine(  # noqa: PLR0913 - what may be asked of a list
     only_mine: bool = False,
     agency: bool = False,
     told: bool = True,
+    marked: bool = False,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> JSONResponse:
-    """My open tasks: late first, then not taken up, then by due time; ``told``: with who was told of what is late."""
+    """My open tasks: late first, then not taken up, then by due time; ``told``: with who was told of what is late.
+
+    ``marked``: with the mark of these rows, as ``/hints/inbox`` has it of the first ones.
+    """
     position = here.open_cursor(who, cursor)
 
-    def ask(connection: Connection) -> tuple[list[TaskOut], tuple[int | str, ...] | None]:
+    def ask(connection: Connection) -> tuple[list[TaskOut], tuple[int | str, ...] | None, dict[str, str]]:
         found = inbox.inbox(connection, who, mine=only_mine, whole_agency=agency, cursor=position, limit=limit)
-        return tasks_out(connection, who, found.rows, tongue, told=told), found.next
+        beside = {"mark": hints.mark(here, who, hints.of_rows(found.rows))} if marked else {}
+        return tasks_out(connection, who, found.rows, tongue, told=told), found.next, beside
 
-    rows, following = await here.read(ask)
-    return page(here, who, rows, following)
+    rows, following, beside = await here.read(ask)
+    return page(here, who, rows, following, **beside)
 
 
 @router.get("/{task}")

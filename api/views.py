@@ -109,10 +109,12 @@ def instant(at: datetime) -> Instant:
     return clocks.instant(at)
 
 
-def page(here: Services, who: Subject, rows: list[Any], cursor: tuple[int | str, ...] | None) -> JSONResponse:
-    """A page of rows with the link to the next (RFC 8288)."""
+def page(
+    here: Services, who: Subject, rows: list[Any], cursor: tuple[int | str, ...] | None, **beside: str
+) -> JSONResponse:
+    """A page of rows with the link to the next (RFC 8288), and what is told beside them."""
     sealed = here.seal_cursor(who, cursor)
-    body = {"items": [each.model_dump(mode="json") for each in rows], "next": sealed}
+    body = {"items": [each.model_dump(mode="json") for each in rows], "next": sealed, **beside}
     headers = {} if sealed is None else {"Link": f'<?cursor={sealed}>; rel="next"'}
     return JSONResponse(body, headers=headers)
 

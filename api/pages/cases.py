@@ -98,7 +98,7 @@ async def show(request: Request, code: str, slot: Slug, here: Here) -> Response:
         return await desk.refused(error)
 
 
-@router.get("/c/{code}/readers")
+@router.get("/c/{code}/views")
 async def readers(request: Request, code: str, here: Here) -> Response:
     """Who saw this case, for a lead or steward of an agency that has a part in it."""
     desk = Desk(request, here)

@@ -94,8 +94,7 @@ async def inbox(request: Request, here: Here) -> Response:
     desk = Desk(request, here)
     try:
         await desk.begin()
-        mark = (await desk.api.get("/hints/inbox"))["mark"]
-        found = await desk.api.get("/tasks", limit=MOST, told="false")
+        found = await desk.api.get("/tasks", limit=MOST, told="false", marked="true")
     except Unanswered as error:
         return await desk.refused(error)
     rows, groups = found["items"], dict[str, list[Any]]()
@@ -105,7 +104,7 @@ async def inbox(request: Request, here: Here) -> Response:
     said = PASSED.get(request.query_params.get("passed", ""))
     return desk.page(
         "inbox.html", "Inbox", groups=[(name, groups[name]) for name in GROUPS if name in groups], count=count,
-        more=found["next"] is not None, passed=said, mark=mark, key=token_urlsafe(12),
+        more=found["next"] is not None, passed=said, mark=found["mark"], key=token_urlsafe(12),
     )  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def ways(who: dict[str, Any], tongue: str) -> Nav:
     first = [
         (True, Way("/i", _("Inbox"))),
         (coordinates or leads, Way("/b", _("Board"))),
-        (coordinates or leads or COUNCIL in who["roles"], Way("/f", _("Figures"))),
+        (coordinates or COUNCIL in who["roles"], Way("/f", _("Figures"))),
         (True, Way("/r", _("Rota"))),
         (True, Way("/t", _("Text"))),
     ]
