@@ -118,6 +118,10 @@ def test_a_pause_shows_its_new_due_time_before_it_is_made(here: Installation, ne
     assert tab.heading() == "1 paused."
     assert tab.presses + 3 <= 8
     assert seen.startswith("New due time: ")
+    after = here.get("coordinator", f"/tasks/{task['id']}")["task"]
+    due = datetime.fromisoformat(after["due_at"]).astimezone(ZoneInfo("America/Chicago"))
+    assert seen.removeprefix("New due time: ").startswith(f"{due:%a} {due.day} {due:%b}")
+    assert seen.endswith(f"{due.hour % 12 or 12}:{due:%M %p}")
 
 
 def begun_now(here: Installation) -> str:
