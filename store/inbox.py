@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, literal, select
 
 from protocol.state import Instant
 from store.paging import NEVER, Cursor, Page, after, page
 from store.policy import Subject, seen_of_ones_own, votes_on
-from store.tables import case_file, task, task_owner, voter
+from store.tables import URGENCY, case_file, task, task_owner, voter
 from store.task_view import TaskView, tasks_seen, views
 
 
@@ -60,24 +60,33 @@ class _Lists:
         self._connection = connection
         self._subject = subject
         own = and_(task.c.agency == subject.agency, task.c.status == "open")
-        self._own = _chosen().where(own, seen_of_ones_own(task, subject))
+        self._own = select(literal(False).label("votes_on")).where(own, seen_of_ones_own(task, subject))
         if not whole_agency:
             self._own = self._own.where(_owned(subject))
         steps = select(voter.c.step).where(voter.c.agency == subject.agency, voter.c.role.in_(subject.roles))
         self._voted = tuple(connection.execute(steps.distinct()).scalars())
 
     def after(self, cursor: Cursor | None, limit: int) -> list[Row[Any]]:
-        """The rows behind a cursor, one more than the page holds."""
-        rows = list(self._connection.execute(after(self._own, ORDER, cursor, limit)).all())
+        """The rows behind a cursor, one more than the page holds; practice is asked for when what is real has ended."""
+        rows: list[Row[Any]] = []
+        for practising in (0, 1):
+            over = cursor is not None and practising < int(cursor[0])
+            if not over and len(rows) <= limit:
+                behind = cursor[1:] if cursor is not None and cursor[0] == practising else None
+                rows += self._ordered(practising, behind, limit - len(rows))
+        return rows
+
+    def _ordered(self, practising: int, cursor: Cursor | None, limit: int) -> list[Row[Any]]:
+        rows = list(self._connection.execute(after(_chosen(self._own, practising), URGENCY, cursor, limit)).all())
         if not self._voted:
             return rows
         votes = votes_on(task, self._subject, case_file.c.protocol_hash)
         asked = (
-            _chosen(votes=True)
+            select(literal(True).label("votes_on"))
             .join_from(task, case_file, task.c.case_id == case_file.c.case_id)
             .where(task.c.step.in_(self._voted), task.c.status == "open", votes)
         )
-        voted = self._connection.execute(after(asked, ORDER, cursor, limit)).all()
+        voted = self._connection.execute(after(_chosen(asked, practising), URGENCY, cursor, limit)).all()
         known = {each.id for each in voted}
         both = [*(each for each in rows if each.id not in known), *voted]
         return sorted(both, key=_position)[: limit + 1]
@@ -88,26 +97,12 @@ class _Lists:
         return {each.id: each for each in views(self._connection, rows)}
 
 
-PRACTISING = case((task.c.case_id.in_(select(case_file.c.case_id).where(case_file.c.practice.is_(True))), 1), else_=0)
-ORDER = (
-    PRACTISING,
-    case((task.c.missed_at.is_not(None), 0), else_=1),
-    case((task.c.taken_at.is_(None), 0), else_=1),
-    func.coalesce(task.c.due_at, NEVER),
-    task.c.id,
-)
-
-
-def _chosen(*, votes: bool = False) -> Select[Any]:
-    practising, late, untaken, due, id_ = ORDER
-    return select(
-        id_,
-        practising.label("practising"),
-        late.label("late"),
-        untaken.label("untaken"),
-        due.label("due"),
-        literal(votes).label("votes_on"),
-    )
+def _chosen(asked: Select[Any], practising: int) -> Select[Any]:
+    """What a cursor is made of, of the tasks asked for: of practice cases, or of real ones."""
+    late, untaken, due, id_ = URGENCY
+    practice = task.c.case_id.in_(select(case_file.c.case_id).where(case_file.c.practice.is_(True)))
+    chosen = asked.add_columns(id_, late.label("late"), untaken.label("untaken"), due.label("due"))
+    return chosen.add_columns(literal(practising).label("practising")).where(practice if practising else ~practice)
 
 
 def _owned(subject: Subject) -> ColumnElement[bool]:

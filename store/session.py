@@ -21,6 +21,9 @@ from protocol.errors import HandoffError
 BUSY_MS = 15_000
 """How long a write waits for another process's write on SQLite, in milliseconds."""
 
+CACHE_KB = 16_000
+"""What one connection to SQLite keeps of the file; with its own 2 MB a list of thousands reads the same pages anew."""
+
 POSTGRES_BUSY = ("40001", "40P01", "55P03")
 """Serialisation failure, deadlock, lock not available: the same block may succeed when run again."""
 
@@ -119,6 +122,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "synchronous = FULL",
         "foreign_keys = ON",
         "secure_delete = ON",
+        f"cache_size = -{CACHE_KB}",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import fields
+from pathlib import Path
 from random import Random
 from typing import TypeVar
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.event import listen as listen_to
 
 from protocol.compiling import compile_text
 from protocol.errors import HandoffError
 from protocol.messages import EventHappened, TakeUp
-from store import cases, escalations, handoffs, inbox, notices, tables, task_view, timeline
+from store import cases, escalations, handoffs, inbox, notices, schema, tables, task_view, timeline
 from store.keyring import sealing
 from store.paging import Cursor, Page
 from store.policy import Subject
@@ -75,6 +78,25 @@ def test_the_inbox_is_my_roles_open_tasks(database: Database) -> None:
     }  # fmt: skip
     assert [(each.step, each.owners, each.full) for each in agency] == [("custody-check", ("advocate",), True)]
     assert police == ()
+
+
+def test_an_inbox_is_read_in_the_order_of_its_index(tmp_path: Path) -> None:
+    """Of thousands of open tasks SQLite reads those of one page, and puts none of the others in order."""
+    url = f"sqlite:///{tmp_path / 'one.db'}"
+    schema.upgrade(url)
+    said: list[str] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        said.append(statement)
+
+    with closing(Database(url)) as database, database.read() as connection:
+        listen_to(connection, "before_cursor_execute", listen)
+        inbox.inbox(connection, who("advocate"))
+        (asked, *_) = [each for each in said if "AS untaken" in each and "ORDER BY" in each]
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked}", ("x",) * asked.count("?")).all()
+    steps = [row.detail for row in plan]
+    assert any("ix_task_inbox" in each for each in steps)
+    assert not any("ORDER BY" in each for each in steps)
 
 
 def test_the_inbox_leaves_out_what_a_colleague_took(database: Database) -> None:

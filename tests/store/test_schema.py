@@ -24,10 +24,13 @@ def database(database_url: str) -> Iterator[Database]:
     made.close()
 
 
+# Of an index of expressions databases tell nothing, or what they made of it: ``test_reads`` has that it is used.
+@pytest.mark.filterwarnings("ignore:.*expression-based index '?ix_task_inbox")
 def test_the_migrated_schema_is_the_metadata(database: Database) -> None:
     """Migrations make exactly the tables the program writes to."""
     with database.read() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_object": lambda _, name, *_rest: name != "ix_task_inbox"}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, edge_tables.metadata) == []
         assert schema.is_current(connection)
 
