@@ -16,7 +16,7 @@ from protocol.rehearsal import charts, saying
 from protocol.rehearsal.habits import Habits, read_habits
 from runtime import terminal, texts
 from runtime.mapping import read_mapping
-from runtime.rehearsing import DAYS, arrivals, unsettled
+from runtime.rehearsing import DAYS, arrivals, processes, unsettled
 from runtime.rehearsing import Order as RehearsalOrder
 from runtime.rehearsing import rehearse as rehearse_both
 
@@ -41,17 +41,18 @@ def rehearse(  # noqa: PLR0913 - the options of a command
     as_json: AsJson = False,
 ) -> None:
     """Play last year's arrests through two texts with modelled people, and say what would differ. No forecast."""
-    data = texts.read_bytes(map_)
-    protocols = compiled(texts.find(against)).protocol, compiled(texts.find(new)).protocol
-    known = Habits() if habits is None else _habits(habits, protocols)
-    try:
-        found, tally = arrivals(incidents, read_mapping(data), protocols, clocks.instant(datetime.now(UTC)))
-    except SpecError as error:
-        terminal.findings(map_, data, error.findings)
-        raise typer.Exit(FOUND_SOMETHING) from None
-    order = RehearsalOrder(protocols=protocols, habits=known, seed=seed, days=days)
-    compared = rehearse_both(order, found)
-    wrong = unsettled(order, found) if sensitivity else ()
+    with processes() as pool:
+        data = texts.read_bytes(map_)
+        protocols = compiled(texts.find(against)).protocol, compiled(texts.find(new)).protocol
+        known = Habits() if habits is None else _habits(habits, protocols)
+        try:
+            found, tally = arrivals(incidents, read_mapping(data), protocols, clocks.instant(datetime.now(UTC)))
+        except SpecError as error:
+            terminal.findings(map_, data, error.findings)
+            raise typer.Exit(FOUND_SOMETHING) from None
+        order = RehearsalOrder(protocols=protocols, habits=known, seed=seed, days=days)
+        compared = rehearse_both(order, found, pool)
+        wrong = unsettled(order, found, pool) if sensitivity else ()
     if svg is not None:
         texts.write(svg, charts.svg(compared, f"{protocols[1].title or protocols[1].id}: old and new text rehearsed"))
     if as_json:

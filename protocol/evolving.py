@@ -7,6 +7,7 @@ step on values of thirty parts; this copies the slots. Measured by ``python -m b
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
     evolve = replace
 else:
-    Parts = tuple[tuple[str, Callable[[Any], Any], Callable[[Any, Any], None]], ...]
+    Parts = tuple[Callable[[Any], tuple[Any, ...]], dict[str, int], tuple[Callable[[Any, Any], None], ...]]
     _PARTS: dict[type, Parts] = {}
 
     def _parts(kind: type) -> Parts:
-        found = tuple((n, kind.__dict__[n].__get__, kind.__dict__[n].__set__) for n in kind.__dataclass_fields__)
-        return _PARTS.setdefault(kind, found)
+        names = tuple(kind.__dataclass_fields__)
+        # Read in one call; with a single name it would not be a tuple.
+        read = attrgetter(*names) if len(names) > 1 else lambda value: tuple(getattr(value, each) for each in names)
+        puts = tuple(kind.__dict__[each].__set__ for each in names)
+        return _PARTS.setdefault(kind, (read, {name: n for n, name in enumerate(names)}, puts))
 
     def evolve(value: T, /, **changes: object) -> T:
         """A copy of a frozen value with slots, with these parts changed.
@@ -30,10 +34,13 @@ else:
             TypeError: it has no part of that name.
         """
         kind = type(value)
-        parts = _PARTS.get(kind) or _parts(kind)
+        read, places, puts = _PARTS.get(kind) or _parts(kind)
+        parts = list(read(value))
+        for name, part in changes.items():
+            if name not in places:
+                raise TypeError(f"{kind.__name__} has no {name}")
+            parts[places[name]] = part
         copy = object.__new__(kind)
-        for name, get, put in parts:
-            put(copy, changes.pop(name) if name in changes else get(value))
-        if changes:
-            raise TypeError(f"{kind.__name__} has no {', '.join(changes)}")
+        for put, part in zip(puts, parts, strict=True):
+            put(copy, part)
         return copy

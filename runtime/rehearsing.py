@@ -75,26 +75,37 @@ def _arrival(sheet: Sheet, each: Incident) -> Arrival:
     )
 
 
-def rehearse(order: Order, found: Sequence[Arrival]) -> Comparison:
-    """Play both texts at once and put them side by side."""
-    with _processes() as pool:
+def rehearse(order: Order, found: Sequence[Arrival], pool: ProcessPoolExecutor | None = None) -> Comparison:
+    """Play both texts at once and put them side by side, in processes that may have been begun before."""
+    if pool is not None:
         return _compared(pool, order, found)
+    with processes() as own:
+        return _compared(own, order, found)
 
 
-def unsettled(order: Order, found: Sequence[Arrival]) -> tuple[tuple[str, tuple[Slug, ...]], ...]:
+def unsettled(
+    order: Order, found: Sequence[Arrival], pool: ProcessPoolExecutor
+) -> tuple[tuple[str, tuple[Slug, ...]], ...]:
     """For each way the assumptions may be wrong: the steps that would then move the other way."""
-    with _processes() as pool:
-        results = []
-        for each in variants(order.habits, found, order.seed):
-            varied = Order(protocols=order.protocols, habits=each.habits, seed=order.seed, days=order.days)
-            results.append((each.says, _compared(pool, varied, each.arrivals)))
+    results = []
+    for each in variants(order.habits, found, order.seed):
+        varied = Order(protocols=order.protocols, habits=each.habits, seed=order.seed, days=order.days)
+        results.append((each.says, _compared(pool, varied, each.arrivals)))
     (_, as_assumed), *others = results
     return tuple((says, turned(as_assumed, other)) for says, other in others)
 
 
-def _processes() -> ProcessPoolExecutor:
+def processes() -> ProcessPoolExecutor:
+    """A process for each text. They begin at once, and load what they need while the arrivals are read."""
     # Spawned, for a fork of a process with threads may hang.
-    return ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=gc.disable)
+    pool = ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn"), initializer=gc.disable)
+    for _ in range(2):
+        pool.submit(_begun)
+    return pool
+
+
+def _begun() -> None:
+    """Nothing: what comes with this module is loaded by then."""
 
 
 def _compared(pool: ProcessPoolExecutor, order: Order, found: Sequence[Arrival]) -> Comparison:
