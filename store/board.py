@@ -16,7 +16,6 @@ from sqlalchemy import (
     FromClause,
     Row,
     Select,
-    Subquery,
     and_,
     func,
     literal,
@@ -40,8 +39,8 @@ UNTAKEN = ("not-taken-up", "unacknowledged")
 """Reasons of a telling that nobody has taken something up."""
 
 DAY = 24 * clocks.HOUR
-STUCK, RUNNING = 0, 1
-"""What comes first."""
+STUCK, RUNNING, COUNTED = 0, 1, 2
+"""What comes first; a count comes with no handoff."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,23 +99,23 @@ def board(  # noqa: PLR0913 - filters and paging, by name
     """
     asked = _Asked(connection, subject, now, practice=practice)
 
-    def filtered(found: Subquery) -> Select[Any]:
-        wanted = select(found.c.id, found.c.at, found.c.rank)
+    def filtered(found: FromClause) -> Select[Any]:
+        wanted = select(found.c.id, found.c.at, found.c.rank, found.c.from_agency, found.c.agency)
         if agency is not None:
             wanted = wanted.where(found.c.agency == agency)
         return wanted if from_agency is None else wanted.where(found.c.from_agency == from_agency)
 
     # Of thousands the stuck are few: only when a page has room left after them are the others put in order.
-    rows: list[Row[Any]] = []
-    for found in (asked.stuck,) if stuck else (asked.stuck, asked.running):
-        if len(rows) <= limit:
-            order = (found.c.rank, func.coalesce(found.c.at, NEVER), found.c.id)
-            rows += connection.execute(after(filtered(found), order, cursor, limit - len(rows))).all()
+    first = after(filtered(asked.stuck), _order(asked.stuck), cursor, limit)
+    rows, stuck_of = _with_counts(connection, first, asked.stuck) if counted else (_rows(connection, first), {})
+    if not stuck and len(rows) <= limit:
+        rest = after(filtered(asked.running), _order(asked.running), cursor, limit - len(rows))
+        rows += _rows(connection, rest)
     kept = rows[:limit]
     shown = {each.id: each for each in of_ids(connection, subject, [row.id for row in kept])}
     last = (kept[-1].rank, NEVER if kept[-1].at is None else kept[-1].at, kept[-1].id) if len(rows) > limit else None
     return Board(
-        pairs=_pairs(connection, asked) if counted else (),
+        pairs=_pairs(connection, asked.open, stuck_of) if counted else (),
         rows=tuple(Waiting(task=shown[row.id], stuck_at=_at(row)) for row in kept if row.id in shown),
         next=last,
     )
@@ -171,14 +170,37 @@ def of_ids(connection: Connection, subject: Subject, ids: Sequence[str]) -> list
     return views(connection, connection.execute(tasks_seen(subject).where(task.c.id.in_(ids))).all())
 
 
-def _pairs(connection: Connection, asked: _Asked) -> tuple[Pair, ...]:
-    def counted(found: Subquery) -> dict[tuple[Slug, Slug], int]:
-        pair = (found.c.from_agency, found.c.agency)
-        rows = connection.execute(select(*pair, func.count().label("n")).group_by(*pair))
-        return {(row.from_agency, row.agency): row.n for row in rows}
+def _order(found: FromClause) -> tuple[ColumnElement[Any], ...]:
+    return found.c.rank, func.coalesce(found.c.at, NEVER), found.c.id
 
-    stuck = counted(asked.stuck)
-    every = sorted(counted(asked.open).items())
+
+def _rows(connection: Connection, wanted: Select[Any]) -> list[Row[Any]]:
+    return list(connection.execute(wanted).all())
+
+
+def _counts(found: FromClause) -> Select[Any]:
+    pair = (found.c.from_agency, found.c.agency)
+    return select(*pair, func.count().label("n")).group_by(*pair)
+
+
+def _with_counts(
+    connection: Connection, first: Select[Any], found: FromClause
+) -> tuple[list[Row[Any]], dict[tuple[Slug, Slug], int]]:
+    """The first of what is stuck, in order, and how much of it each pair has: both in one look through all of it."""
+    page, counts = first.subquery(), _counts(found).subquery()
+    both = connection.execute(
+        union_all(
+            select(page.c.id, page.c.at, page.c.rank, page.c.from_agency, page.c.agency),
+            select(literal(""), counts.c.n, literal(COUNTED), counts.c.from_agency, counts.c.agency),
+        )
+    ).all()
+    rows = [each for each in both if each.rank != COUNTED]
+    of_pairs = {(each.from_agency, each.agency): int(each.at) for each in both if each.rank == COUNTED}
+    return sorted(rows, key=lambda each: (each.rank, NEVER if each.at is None else each.at, each.id)), of_pairs
+
+
+def _pairs(connection: Connection, found: FromClause, stuck: dict[tuple[Slug, Slug], int]) -> tuple[Pair, ...]:
+    every = sorted(((row.from_agency, row.agency), row.n) for row in connection.execute(_counts(found)))
     return tuple(Pair(from_agency=pair[0], agency=pair[1], open=n, stuck=stuck.get(pair, 0)) for pair, n in every)
 
 
@@ -214,7 +236,7 @@ class _Asked:
         self.stuck = union_all(
             self._leg(task.c.missed_at, inside, task.c.missed_at.is_not(None), running, rank=STUCK),
             self._leg(told.c.at, known, task.c.taken_at.is_(None), rank=STUCK, rows=untaken),
-        ).subquery()
+        ).cte("stuck")
         rest = self.open.c.id.not_in(select(self.stuck.c.id))
         self.running = select(self.open).where(rest).subquery()
 
