@@ -17,9 +17,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import groupby
 from random import Random
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 import time_machine
@@ -43,10 +44,10 @@ GUESSES = 6
 """How many ids of each kind are guessed at a time, of all that exist in either world."""
 
 VARIES = re.compile(
-    rb'^handoff_request_seconds.*$|^# .*$|_created .*$|"request":"[0-9a-f]{32}"|name="key" value="[^"]{16,17}"',
+    rb'^handoff_request_seconds.*$|^# .*$|_created .*$|"request":"[0-9a-f]{32}"|name="key" value="[\w-]{16}',
     re.MULTILINE,
 )
-"""What no two requests share: the numbers drawn for them, how long each took, and the id of each form."""
+"""What no two requests share: the numbers drawn for them, how long each took, and what is drawn for a form's id."""
 
 BODIES: dict[str, object] = {
     "complete": {"outcome": "given"},
@@ -135,6 +136,7 @@ FORMS: dict[str, dict[str, str]] = {
 """What is sent from the pages' forms about cases, by where it is sent."""
 
 PAGES_NOT_VISITED = {
+    "/b/{act}": "asks of what was chosen what /api/v1/board/foresee says, and without a choice reads no case",
     "/t/{slug}/moves": "asks every open case on the servers, by routes that say the same; tests/pages/test_council.py",
 }
 
@@ -184,15 +186,27 @@ class Answer:
     body: bytes
 
 
+class Visit(NamedTuple):
+    """A question: of which route, and with what filled in."""
+
+    method: str
+    route: str
+    path: str
+    body: object
+
+
 @dataclass
 class Tally:
     """What a run asked and compared, and how long each route took in each of the worlds, in seconds.
 
-    ``asks``: which paths it asks at all.
+    ``asks``: which paths it asks at all. ``once``: a seed, by which everybody asks each route once in all, with an id
+    that exists at a look drawn for it. ``suffices``: how many differing answers end a run.
     """
 
     share: float = 1.0
     asks: Callable[[str], bool] = lambda _: True
+    once: int | None = None
+    suffices: int | None = None
     chance: Random = field(default_factory=lambda: Random(0))
     answers: int = 0
     statuses: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -210,25 +224,25 @@ def rooms(app: FastAPI) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def page_visits(app: FastAPI, guessed: dict[str, list[str]]) -> Iterator[tuple[str, str, object]]:
-    """Every page with every id that exists in either world, and every form about cases: method, path, fields."""
+def page_visits(app: FastAPI, guessed: dict[str, list[str]]) -> Iterator[Visit]:
+    """Every page with every id that exists in either world, and every form about cases."""
     for method, path in rooms(app):
         if (method == "get" and path not in PAGES_NOT_VISITED) or path in FORMS:
             for filled in _filled(path, guessed):
-                yield method, filled, FORMS.get(path)
+                yield Visit(method, path, filled, FORMS.get(path))
 
 
-def visits(app: FastAPI, guessed: dict[str, list[str]]) -> Iterator[tuple[str, str, object]]:
-    """Every route with every id that exists in either world: method, path, body."""
+def visits(app: FastAPI, guessed: dict[str, list[str]]) -> Iterator[Visit]:
+    """Every route with every id that exists in either world."""
     for path, operations in sorted(app.openapi()["paths"].items()):
         for method in sorted(set(operations) & {"get", "post", "put", "patch", "delete"}):
             if (method, path) in NOT_VISITED:
                 continue
             body = BODIES.get(path.rpartition("/")[2]) if method != "get" else None
             for filled in _filled(path, guessed):
-                yield method, filled, body
+                yield Visit(method, path, filled, body)
             if any(each["name"] == "limit" for each in operations[method].get("parameters", ())):
-                yield method, f"{path}?limit=1", None
+                yield Visit(method, f"{path}?limit=1", f"{path}?limit=1", None)
 
 
 def _filled(path: str, guessed: dict[str, list[str]]) -> Iterator[str]:
@@ -284,10 +298,9 @@ async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World]
     }
     moment = datetime.fromtimestamp(now / 1_000_000, UTC)
     asked = [*visits(worlds[0].app, guessed), *page_visits(worlds[0].app, guessed)]
+    asked = [each for each in asked if tally.asks(each.path)]
     for who in people:
-        for method, path, body in asked:
-            if tally.chance.random() >= tally.share or not tally.asks(path):
-                continue
+        for method, _, path, body in _drawn_for(who, asked, now, tally):
             if method == "post" and _reaches_the_engine(stage, worlds, who, path):
                 continue
             if not is_api(path) and who.kind is SubjectKind.SYSTEM:
@@ -302,6 +315,20 @@ async def _look(stage: Stage, people: Sequence[Subject], worlds: Sequence[World]
             tally.statuses[answers[0].status] += 1
             if answers[0] != answers[1]:
                 tally.differing.append(f"{who.name}: {method} {path}: {answers[0]} and {answers[1]}")
+            if len(tally.differing) == tally.suffices:
+                return
+
+
+def _drawn_for(who: Subject, asked: Sequence[Visit], now: int, tally: Tally) -> Iterator[Visit]:
+    """What somebody asks at this look."""
+    if tally.once is None:
+        yield from (each for each in asked if tally.chance.random() < tally.share)
+        return
+    for (method, route), same in groupby(asked, key=lambda each: (each.method, each.route)):
+        chance = Random(f"{tally.once} {who.name} {method} {route}")
+        if START + chance.choice(LOOKED_AT) * STRIDE == now:
+            found = list(same)
+            yield chance.choice([each for each in found if "unknown" not in each.path.split("/")] or found)
 
 
 def _reaches_the_engine(stage: Stage, worlds: Sequence[World], who: Subject, path: str) -> bool:
@@ -309,10 +336,13 @@ def _reaches_the_engine(stage: Stage, worlds: Sequence[World], who: Subject, pat
     if "/cases/" in path and not path.endswith(("/releases", "/threats", "/shields", "/lift")):
         return not path.startswith("/api/v1/cases/unknown/")
     words = path.split("/")
+    theirs = {who.agency}
+    if who.coordinates and path.startswith("/api/v1/tasks/"):
+        theirs |= {each.id for each in stage.protocol.agencies if not each.confidential}
     for world in worlds:
         with world.database.read() as connection:
             task, notice = tables.task, tables.notice
-            own = select(task.c.id).where(task.c.id.in_(words), task.c.agency == who.agency)
+            own = select(task.c.id).where(task.c.id.in_(words), task.c.agency.in_(theirs))
             told = select(notice.c.id).where(notice.c.id.in_(words), notice.c.agency == who.agency)
             if connection.execute(own.union(told)).first() is not None:
                 return True
