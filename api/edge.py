@@ -18,6 +18,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.deps import Services, now
+from api.identity import INSIDE
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from store import vault
@@ -27,8 +28,6 @@ MOST_FIELDS = 500
 MOST = 1024 * 1024
 """Bytes of a request body."""
 VALUES = "protected values"
-INSIDE = "handoff.inside"
-"""Marks what a page asks the API in the same process: its values were taken out before. No request can say this."""
 FORM = b"application/x-www-form-urlencoded"
 UPLOAD = b"multipart/form-data"
 FORM_HEADER = (b"content-type", FORM)

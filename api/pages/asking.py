@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.types import Message, Scope
 
-from api.edge import INSIDE, VALUES
+from api.edge import VALUES
 from api.guard import UNSAFE
+from api.identity import INSIDE
 from protocol.kernel import Slug
 from store.plain import Plain
 
@@ -43,6 +44,7 @@ class Api:
     def __init__(self, request: Request, tongue: str) -> None:
         self._request = request
         self._tongue = tongue
+        self._asked = False
 
     async def publish(self, text: str) -> Any:  # noqa: ANN401 - JSON of the route
         """Put a text in force.
@@ -118,8 +120,9 @@ class Api:
             "client": self._request.scope["client"],
             "server": self._request.scope["server"],
             "state": {VALUES: values or {}},
-            INSIDE: True,
+            INSIDE: self._asked,
         }
+        self._asked = True
         return _judged(*await _sent(self._request.app, scope, data))
 
 

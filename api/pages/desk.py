@@ -13,7 +13,7 @@ from api.pages import drafts
 from api.pages.asking import Api, Unanswered
 from api.pages.doors import at_the_door
 from api.pages.forms import Filled
-from api.pages.navigation import ways
+from api.pages.navigation import Nav, ways
 from api.pages.rendering import page, say, tongue_of
 from protocol.kernel import Slug
 from store.plain import Plain
@@ -50,7 +50,8 @@ class Desk:
 
     def page(self, template: str, title: str, *, status: int = 200, **told: Any) -> Response:  # noqa: ANN401 - as there
         """A page of theirs, with what they may go to."""
-        nav = ways(self.who, self.tongue)
+        # Who asks too often is not even told who they are: no way leads on, but Hide is there.
+        nav = ways(self.who, self.tongue) if self.who else Nav()
         told = {"practice": practised(told), **told}
         return page(self.request, template, title, status=status, who=self.who, nav=nav, **told)
 

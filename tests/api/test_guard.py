@@ -203,9 +203,15 @@ def test_a_session_that_asks_too_much_waits_and_no_other_does(here: Installation
     """After its burst: 429 with Retry-After. A session of another agency, at the same address, is not slowed."""
     other = enrolled(here, "patrol@example.org", "police", "patrol")
     assert (OK, OK) == (other.sign_in().status_code, advocate.sign_in().status_code)
+    pages = {other.ask("GET", f"/t/{P1}/{way}").status_code for way in ["table"] * (limits.SESSION.burst // 2)}
+    assert {OK} == pages, "a page counts once, however much it asks"
     asked = (other.ask("GET", "/api/v1/me") for _ in range(8 * limits.SESSION.burst))
     said = next(each for each in asked if each.status_code != OK)
     assert (429, "TOO_MANY", "1") == (said.status_code, said.json()["code"], said.headers["Retry-After"])
+    for way in ("moves", "table"):
+        turned = (other.ask("GET", f"/t/{P1}/{way}") for _ in range(limits.SESSION.burst))
+        page = next(each for each in turned if each.status_code != (403 if way == "moves" else OK))
+        assert (429, True) == (page.status_code, 'action="/hide"' in page.text)
     assert OK == advocate.ask("GET", "/api/v1/me").status_code
 
 

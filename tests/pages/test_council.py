@@ -123,7 +123,8 @@ def ends(tab: Tab, said: str) -> None:
 
     def there() -> bool:
         tab.page.reload()
-        return said in tab.page.locator(".lead").inner_text()
+        # Who looks too often sees a page that asks them to wait, without the line.
+        return any(said in each for each in tab.page.locator(".lead").all_inner_texts())
 
     until(there, said)
 
