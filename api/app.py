@@ -165,6 +165,10 @@ def create_app(settings: Settings) -> FastAPI:
         *(practice, week, rotas, hints),
         *(sharing, reporting),
     )
+    # A request is matched against one route after another: what is asked for most comes first.
+    _health(app)
+    for often in (desk, board_pages):
+        app.include_router(often.router)
     for module in routers:
         app.include_router(module.router, prefix="/api/v1")
     app.include_router(releases.viewing, prefix="/api/v1")
@@ -175,7 +179,6 @@ def create_app(settings: Settings) -> FastAPI:
     rooms = (
         doors,
         entrance,
-        desk,
         items,
         permissions,
         sending,
@@ -184,7 +187,6 @@ def create_app(settings: Settings) -> FastAPI:
         council,
         planning,
         revision_pages,
-        board_pages,
         figure_pages,
         case_pages,
         rota_pages,
@@ -194,7 +196,6 @@ def create_app(settings: Settings) -> FastAPI:
     for room in (*rooms, practice_pages):
         app.include_router(room.router)
     errors.install(app)
-    _health(app)
     _measure(app)
     app.add_middleware(Edge)
     # Outermost: what is answered without asking the application has the headers as well.
