@@ -28,7 +28,6 @@ WHY_NOT = {
     "NUDGE_DONE": "done a moment ago",
     "NOT_STUCK": "not stuck now",
     "NUDGED": "asked less than 4 hours ago",
-    "NO_WAY_OUT": "it was written down, but no way out is set up here",
     "NOT_YOURS": "only its own agency can do that",
     "NOT_FOUND": "only its own agency can do that",
 }
@@ -170,9 +169,8 @@ async def _one(desk: Desk, act: Act, task: str, said: dict[str, str]) -> str:
     key = f"{said.get('key', '')}-{act}-{task}"
     try:
         if act == "nudge":
-            nudged = await desk.api.tell(f"/handoffs/{task}/nudge", key=key)
-            return "" if nudged["sends"] else say(desk.tongue)(WHY_NOT["NO_WAY_OUT"])
-        if act == "reassign":
+            await desk.api.tell(f"/handoffs/{task}/nudge", key=key)
+        elif act == "reassign":
             await desk.api.tell(f"/tasks/{task}/reassign", {"role": said.get(f"role-{task}", "")}, key=key)
         else:
             until = _moment(said.get("until", ""), said.get("zone", "UTC"))
