@@ -26,9 +26,6 @@ PREFIX = "HANDOFF_"
 FOR_TESTS = "HANDOFF_TEST_"
 """Names the test suite may use for itself; they are no settings."""
 
-OF_THE_CLIENT = frozenset({"HANDOFF_TOKEN"})
-"""Names that commands which speak to an installation read, and the installation itself does not."""
-
 FOR_CLIENTS = frozenset({"HANDOFF_TOKEN"})
 """Names the command line's own options take; they are no settings of an installation."""
 

@@ -12,7 +12,6 @@ from protocol.reading import plain, read
 PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 %./()-]*[A-Za-z0-9%.)])?")
 """Phrases that stand without quotes."""
 STEPS = "steps"
-NOT_OWED = "not owed"
 
 
 def with_lines(document: str, slug: Slug, chosen: Mapping[Slug, Mapping[str, str]]) -> str:
