@@ -1,7 +1,8 @@
 """A council's revision rehearsed and the outcome kept: the older and the newer text played by modelled people.
 
-Arrivals are the times at which cases of this site began, or those of a file; of either nothing else is read. It runs
-in a process of its own, bounded in time, one at once.
+Arrivals are the times at which cases of this site began, or those of a file; of either nothing else is read. People
+act as this site's own facts show where there are enough, else as declared. It runs in a process of its own, bounded in
+time, one at once.
 """
 
 from __future__ import annotations
@@ -25,15 +26,19 @@ from api.revisions import sponsors
 from api.views import Closed, when
 from protocol import clocks
 from protocol.errors import Finding, HandoffError, Place, SpecError
-from protocol.kernel import Event, Protocol
+from protocol.kernel import Event, Protocol, Slug
 from protocol.rehearsal import charts, saying
 from protocol.rehearsal.habits import Habits, read_habits
+from protocol.rehearsal.learning import Learned, learn
 from protocol.rehearsal.playing import Arrival
 from protocol.state import Instant
 from runtime import texts
 from runtime.rehearsing import Order
 from runtime.rehearsing_apart import rehearse_apart
+from store import habits as habits_of
 from store import protocols
+from store.figures import FIGURES
+from store.policy import Action, Class, decide
 from store.revisions import keeping, rehearsals
 from store.revisions.rehearsals import Rehearsed
 
@@ -52,7 +57,7 @@ class RehearseIn(Closed):
     """What is rehearsed. ``source``: ``own``, when this site's cases began in the last year; ``file``, the ``times``.
 
     ``times`` is a table whose first column is a time, as 2026-03-01 02:42, in the protocol's zone. ``habits`` says how
-    people act (docs/rehearsal.md); without it those that come with the protocol hold.
+    people act (docs/rehearsal.md); without it what this site's facts show, and else those that come with the protocol.
     """
 
     source: Literal["own", "file"] = "own"
@@ -81,7 +86,7 @@ async def rehearse(number: int, body: RehearseIn, here: Here, who: Who) -> Rehea
         raise HandoffError("REHEARSAL_NO_BASE", "a protocol that is new has no text in force to be compared with")
     old = (await here.read(lambda connection: protocols.by_hash(connection, draft.base))).protocol
     both = old, await compiled(here, draft)
-    habits = await run_in_threadpool(_habits, body.habits, both)
+    habits, learned = await _habits(here, body.habits, both)
     times = await _times(here, body, old)
     event = _starting(old)
     arrivals = tuple(Arrival(at=at, event=event.id, source=event.sources[0]) for at in times)
@@ -97,7 +102,7 @@ async def rehearse(number: int, body: RehearseIn, here: Here, who: Who) -> Rehea
         by=who.person_id,
         agency=who.agency,
         source=body.source,
-        report=json.dumps(saying.data(compared)),
+        report=json.dumps(saying.data(compared, learned)),
         drawing=charts.svg(compared, f"{both[1].title or both[1].id}: old and new text rehearsed"),
     )
     await here.write(lambda connection: rehearsals.keep(connection, kept))
@@ -120,6 +125,15 @@ async def drawn(number: int, here: Here, who: Who) -> Response:
     return Response((await _kept(here, number)).drawing, media_type="image/svg+xml", headers=headers)
 
 
+@router.get("/protocols/{slug}/habits")
+async def habits(slug: Slug, here: Here, who: Who) -> Learned:
+    """How people act as this site's own facts show, role by role, and of whom too little is known as declared."""
+    if not decide(who, Action.READ, FIGURES, Class.NEUTRAL).allowed:
+        raise HandoffError("NOT_YOURS", "figures are for coordinators and the council")
+    found = await here.read(lambda connection: protocols.current(connection, slug))
+    return await _learned(here, (found.protocol,))
+
+
 async def _kept(here: Services, number: int) -> Rehearsed:
     found = await here.read(lambda connection: rehearsals.newest(connection, number))
     if found is None:
@@ -137,13 +151,29 @@ def _out(found: Rehearsed, bundle: str) -> RehearsalOut:
     )
 
 
-def _habits(written: str | None, both: tuple[Protocol, Protocol]) -> Habits:
-    """How people act: as written, else as the bundled file says, else as is assumed of everybody."""
+async def _habits(
+    here: Services, written: str | None, both: tuple[Protocol, Protocol]
+) -> tuple[Habits, Learned | None]:
+    """How people act: as written, else as this site's facts show, and of whom they show too little as declared."""
     if written is not None and written.strip():
-        return read_habits(written, *both)
-    bundled = texts.BUNDLED / both[0].id / "habits.yaml"
+        return await run_in_threadpool(read_habits, written, *both), None
+    learned = await _learned(here, both)
+    return learned.habits, learned
+
+
+async def _learned(here: Services, texts_: tuple[Protocol, ...]) -> Learned:
+    """What this site's facts show of the roles of some texts, the first of which is in force."""
+    text = texts_[0]
+    past = await here.read(lambda connection: habits_of.past(connection, text.id, now()))
+    roles = sorted({step.role for each in texts_ for step in each.steps})
+    return await run_in_threadpool(lambda: learn(past, _declared(texts_), text.zone, roles))
+
+
+def _declared(texts_: tuple[Protocol, ...]) -> Habits:
+    """How people act as the bundled file says, else as is assumed of everybody."""
+    bundled = texts.BUNDLED / texts_[0].id / "habits.yaml"
     try:
-        return read_habits(bundled.read_bytes(), *both)
+        return read_habits(bundled.read_bytes(), *texts_)
     except (OSError, SpecError):
         return Habits()
 

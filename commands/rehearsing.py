@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import TypeAdapter
 
-from commands.options import FOUND_SOMETHING, AsJson, TextOrSlug, compiled
+from commands.options import FOUND_SOMETHING, As, AsJson, TextOrSlug, Token, Url, compiled, remote
 from protocol import clocks
 from protocol.errors import SpecError
-from protocol.kernel import Protocol
+from protocol.kernel import Protocol, Slug
 from protocol.rehearsal import charts, saying
 from protocol.rehearsal.habits import Habits, read_habits
+from protocol.rehearsal.learning import Learned
 from runtime import terminal, texts
 from runtime.mapping import read_mapping
 from runtime.rehearsing import DAYS, arrivals, processes, unsettled
 from runtime.rehearsing import Order as RehearsalOrder
 from runtime.rehearsing import rehearse as rehearse_both
+
+SITE = "site"
+LEARNED: TypeAdapter[Learned] = TypeAdapter(Learned)
 
 
 def rehearse(  # noqa: PLR0913 - the options of a command
@@ -28,7 +33,8 @@ def rehearse(  # noqa: PLR0913 - the options of a command
     incidents: Annotated[Path, typer.Option("--incidents", metavar="FILE", help="An export: when arrests were made.")],
     map_: Annotated[Path, typer.Option("--map", metavar="MAP", help="How to read the export: see docs/intake.md.")],
     habits: Annotated[
-        Path | None, typer.Option("--habits", metavar="FILE", help="How people act: see docs/rehearsal.md.")
+        Path | None,
+        typer.Option("--habits", metavar="FILE|site", help="How people act; site: as an installation's facts show."),
     ] = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, max=1 << 62, help="Which chance; the same, the same bytes.")
@@ -38,13 +44,17 @@ def rehearse(  # noqa: PLR0913 - the options of a command
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Also say what would turn if the assumptions were wrong.")
     ] = False,
+    url: Url = None,
+    token: Token = None,
+    as_: As = None,
     as_json: AsJson = False,
 ) -> None:
     """Play last year's arrests through two texts with modelled people, and say what would differ. No forecast."""
     with processes() as pool:
         data = texts.read_bytes(map_)
         protocols = compiled(texts.find(against)).protocol, compiled(texts.find(new)).protocol
-        known = Habits() if habits is None else _habits(habits, protocols)
+        learned = _site(protocols[0].id, url, token, as_) if str(habits) == SITE else None
+        known = _habits(habits, protocols) if learned is None else learned.habits
         try:
             found, tally = arrivals(incidents, read_mapping(data), protocols, clocks.instant(datetime.now(UTC)))
         except SpecError as error:
@@ -57,12 +67,20 @@ def rehearse(  # noqa: PLR0913 - the options of a command
         texts.write(svg, charts.svg(compared, f"{protocols[1].title or protocols[1].id}: old and new text rehearsed"))
     if as_json:
         rows = {"read": tally.read, "passed over": tally.filtered, "not readable": tally.refused}
-        terminal.print_json({"rows": rows, **saying.data(compared), "if assumptions are wrong": dict(wrong)})
+        terminal.print_json({"rows": rows, **saying.data(compared, learned), "if assumptions are wrong": dict(wrong)})
         return
-    terminal.rehearsed(tally, compared, wrong)
+    terminal.rehearsed(tally, compared, wrong, learned)
 
 
-def _habits(path: Path, protocols: tuple[Protocol, Protocol]) -> Habits:
+def _site(slug: Slug, url: str | None, token: str | None, as_: str | None) -> Learned:
+    """Habits that an installation learned from its own facts."""
+    with remote(url, token, as_ or "coordinator") as there:
+        return LEARNED.validate_python(there.ask(f"/protocols/{slug}/habits"))
+
+
+def _habits(path: Path | None, protocols: tuple[Protocol, Protocol]) -> Habits:
+    if path is None:
+        return Habits()
     data = texts.read_bytes(path)
     try:
         return read_habits(data, *protocols)

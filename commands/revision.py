@@ -271,6 +271,12 @@ def rehearse(  # noqa: PLR0913 - the options of a command
         if each["of"] != [0, 0]
     ]
     terminal.rows(("step", "on time, old text", "new text"), lines)
+    if report["habits"]:
+        for says, roles in (
+            ("of this site's own facts", [each["role"] for each in report["habits"]["roles"]]),
+            ("as declared", report["habits"]["declared"]),
+        ):
+            terminal.out.print(f"habits {says}: {', '.join(roles) or 'of no role'}")
     terminal.out.print("It cannot know:")
     for each in report["cannot know"]:
         terminal.out.print(f"- {each}")

@@ -19,6 +19,7 @@ from protocol.mutating.trial import Trial
 from protocol.outline import Outline
 from protocol.rehearsal import saying
 from protocol.rehearsal.comparing import Comparison
+from protocol.rehearsal.learning import Learned
 from protocol.revising.diff import Difference
 from runtime import incidents
 from runtime.intake import Moved, Outcome
@@ -261,13 +262,18 @@ def progress(size: int, *, quiet: bool) -> Iterator[Moved]:
         yield lambda read: shown.update(bar, completed=read)
 
 
-def rehearsed(tally: incidents.Tally, compared: Comparison, wrong: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+def rehearsed(
+    tally: incidents.Tally,
+    compared: Comparison,
+    wrong: tuple[tuple[str, tuple[str, ...]], ...],
+    learned: Learned | None = None,
+) -> None:
     """A rehearsal's report."""
     unread = f", {tally.refused:,} not readable" if tally.refused else ""
     out.print(
         f"{tally.read:,} rows read: {tally.filtered:,} passed over by the mapping, {tally.opened:,} cases{unread}"
     )
-    for line in saying.lines(compared):
+    for line in saying.lines(compared, learned):
         out.print(line)
     for says, steps in wrong:
         out.print(f"If {says}: {'the other way for ' + ', '.join(steps) if steps else 'nothing turns'}.")

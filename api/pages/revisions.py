@@ -13,7 +13,7 @@ from api.pages.asking import Unanswered
 from api.pages.desk import BOARD, Desk, filled_in
 from api.pages.rendering import say
 from api.pages.rules import council
-from api.pages.sayings import cannot_know, classes_of_cases, verdicts
+from api.pages.sayings import cannot_know, cannot_learn, classes_of_cases, verdicts
 from protocol.kernel import Slug
 from store.plain import Plain
 
@@ -127,7 +127,8 @@ async def _page(  # noqa: PLR0913 - what it is shown with
         mine=sorted(mine & set(found["seats"]) - signed), foreseen=await _foreseen(desk, found),
         kinds_of_cases=classes_of_cases(desk.tongue), needs=needs(desk.tongue), lines=await _lines(desk, found),
         rehearsed=await _about(desk, number, "rehearsal"), rehearse_wrong=rehearse_wrong,
-        rehearse_findings=rehearse_findings, cannot_know=cannot_know(desk.tongue),
+        rehearse_findings=rehearse_findings,
+        cannot_know=cannot_know(desk.tongue), cannot_learn=cannot_learn(desk.tongue),
         learned=await _about(desk, number, "before-after") if found["state"] in IN_FORCE else None,
         verdicts=verdicts(desk.tongue), sponsors=_sponsors(desk, found),
         may_withdraw=found["state"] in WITHDRAWN_IN and _sponsors(desk, found),

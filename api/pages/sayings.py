@@ -126,6 +126,15 @@ def cannot_know(tongue: str) -> tuple[str, ...]:
     )
 
 
+def cannot_learn(tongue: str) -> tuple[str, ...]:
+    """What habits that a site learned cannot know besides (protocol/rehearsal/saying.py)."""
+    _ = say(tongue)
+    return (
+        _("Of a confidential agency, how long its answers take, or what they are: only how soon it took a handoff up."),
+        _("Who does the work: who took a task over counts as the role that had it first, and no person is looked at."),
+    )
+
+
 def verdicts(tongue: str) -> dict[str, str]:
     """What figures before and after a change say."""
     _ = say(tongue)

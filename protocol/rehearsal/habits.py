@@ -1,8 +1,8 @@
 """How people are modelled: how soon each role takes work up and answers, what comes of it, what happens outside.
 
-A habits file is written by hand or by ``handoff habits`` from a site's own facts. What it does not say is assumed
-from its ``everybody``, and a rehearsal says how much it assumed. Shorter windows make nobody faster here
-(council.md section 5): no habit depends on a text.
+A habits file is written by hand; where a site has facts enough, what they show goes before it
+(``protocol.rehearsal.learning``). What neither says is assumed from its ``everybody``, and a rehearsal says how much it
+assumed. Shorter windows make nobody faster here (council.md section 5): no habit depends on a text.
 """
 
 from __future__ import annotations
@@ -85,17 +85,32 @@ class Pace(Surface):
     answers: Delay | None = None
 
 
-class RoleHabits(Pace):
-    """A role's habits, by hour and at weekends where they differ.
-
-    With ``staff`` the role is a queue: so many people on duty, one task at a time, what is due first goes first, and
-    ``answers`` is the time a task takes its person.
-    """
+class Hourly(Pace):
+    """A pace, by hour and at weekends where it differs."""
 
     hours: Mapping[Band, Pace] = Field(default_factory=dict)
     weekends: Pace | None = None
-    staff: Annotated[int, Field(ge=1, le=500)] | None = None
+
+
+Staff = Annotated[int, Field(ge=1, le=500)]
+
+
+class RoleHabits(Hourly):
+    """A role's habits.
+
+    With ``staff`` the role is a queue: so many people on duty, one task at a time, what is due first goes first, and
+    ``answers`` is the time a task takes its person. ``shifts`` says where by the hour they are more or fewer.
+    """
+
+    staff: Staff | None = None
+    shifts: Mapping[Band, Staff] = Field(default_factory=dict)
     reached: Share | None = None
+
+    @model_validator(mode="after")
+    def _staffed(self) -> RoleHabits:
+        if self.shifts and self.staff is None:
+            raise ValueError("shifts say where staff is more or fewer: say how many staff are first")
+        return self
 
 
 class Seen(Surface):
@@ -116,7 +131,7 @@ def _weights(found: Mapping[Slug, float]) -> Mapping[Slug, float]:
 Weights = Annotated[Mapping[Slug, Annotated[float, Field(ge=0, le=1_000_000)]], AfterValidator(_weights)]
 
 
-class StepHabits(Pace):
+class StepHabits(Hourly):
     """A step's own habits, before its role's; ``outcomes`` are weights, ``reached`` the share of tries."""
 
     outcomes: Weights | None = None

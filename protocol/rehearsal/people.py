@@ -14,19 +14,28 @@ from protocol.state import Instant
 SECOND = 1_000_000
 WEEK = 7 * 24 * 60 * 60 * SECOND
 NEVER_DUE = 1 << 62
+BAND_HOURS = 24 // len(BANDS)
 
 
 @dataclass(slots=True)
 class Queue:
-    """People of one role: how many are free, and what waits for them, what is due first first."""
+    """People of one role: how many are on duty by band of the day, how many at work; what waits, due first first."""
 
-    free: int
+    staff: tuple[int, ...]
+    working: int = 0
+    woken: Instant = -1
+    """Until when somebody looks again for want of people."""
     waiting: list[tuple[Instant, int, int, int, int]] = field(default_factory=list)
     """Due, order of coming, case, instance, token."""
 
     def join(self, due: Instant | None, order: int, case: int, instance: int, token: int) -> None:
         """A task comes to the end of those due no later."""
         heappush(self.waiting, (NEVER_DUE if due is None else due, order, case, instance, token))
+
+    @property
+    def varies(self) -> bool:
+        """Whether more are on duty at one hour than at another."""
+        return len(set(self.staff)) > 1
 
     def next(self) -> tuple[int, int, int]:
         """The task to take now: its case, instance and token."""
@@ -53,7 +62,7 @@ class People:
         for role in self.protocol.roles:
             known = self.habits.roles.get(role.id)
             if known is not None and known.staff is not None:
-                self.queues[role.id] = Queue(known.staff)
+                self.queues[role.id] = Queue(tuple(known.shifts.get(band, known.staff) for band in BANDS))
             self._calendars[role.id] = self._hours(role)
 
     def _hours(self, role: Role) -> Calendar | None:
@@ -69,6 +78,18 @@ class People:
         self.drawn += 1
         self.assumed += found[2]
         return found[0], found[1]
+
+    def free(self, role: Slug, at: Instant) -> bool:
+        """Whether one more of a queue's people is on duty than at work; whoever is at work ends what they do."""
+        queue = self.queues[role]
+        return queue.working < queue.staff[self._when(at) % len(BANDS)]
+
+    def next_shift(self, at: Instant) -> Instant:
+        """When the next band of the day begins."""
+        moment = clocks.moment(at, self.protocol.zone)
+        minute = (moment.hour // BAND_HOURS + 1) * BAND_HOURS * 60
+        day = moment.toordinal() + minute // (24 * 60)
+        return clocks.local_instant(self.protocol.zone, day, minute % (24 * 60), last=False)
 
     def on_duty(self, role: Slug, at: Instant) -> Instant:
         """The instant from which the role is there."""
@@ -100,18 +121,19 @@ class People:
 
     def _when(self, at: Instant) -> int:
         moment = clocks.moment(at, self.protocol.zone)
-        return moment.hour // 6 + (len(BANDS) if moment.weekday() >= 5 else 0)
+        return moment.hour // BAND_HOURS + (len(BANDS) if moment.weekday() >= 5 else 0)
 
     def _pace(self, role: Slug, step: Step, when: int) -> tuple[Delay, Delay, bool]:
         habits, theirs = self.habits, self.habits.roles.get(role)
         band = BANDS[when % len(BANDS)]
-        said: list[Pace | None] = [habits.steps.get(self.was.get(step.id, step.id))]
-        if theirs is not None:
-            said += [theirs.hours.get(band), theirs.weekends if when >= len(BANDS) else None, theirs]
+        said: list[Pace | None] = []
+        for each in (habits.steps.get(self.was.get(step.id, step.id)), theirs):
+            if each is not None:
+                said += [each.hours.get(band), each.weekends if when >= len(BANDS) else None, each]
         takes = next((each.takes_up for each in said if each is not None and each.takes_up), None)
         answers = next((each.answers for each in said if each is not None and each.answers), None)
-        for each in (habits.everybody, EVERYBODY):
-            takes, answers_assumed = takes or each.takes_up, each.answers
+        for every in (habits.everybody, EVERYBODY):
+            takes, answers_assumed = takes or every.takes_up, every.answers
             if answers is None and answers_assumed is not None:
                 assert takes is not None  # noqa: S101 - narrows; everybody's are there
                 return takes, answers_assumed, True

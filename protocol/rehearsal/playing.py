@@ -75,6 +75,7 @@ class Move(IntEnum):
     VOTE = 7
     FREE = 8
     LINKED = 9
+    SHIFT = 10
 
 
 @dataclass(slots=True)
@@ -143,8 +144,8 @@ class Playing:
             self._begin(each)
         while self._heap:
             at, _, move, number, instance, token = heappop(self._heap)
-            if move is Move.FREE:
-                self._freed(number, at)
+            if move in (Move.FREE, Move.SHIFT):
+                self._freed(number, at, done=move is Move.FREE)
                 continue
             case = self.cases[number]
             if at > case.until:
@@ -313,13 +314,13 @@ class Playing:
     def _serve(self, role: Slug, at: Instant) -> None:
         """Somebody of a queue is free: they take what is due first, once they are on duty."""
         queue = self.people.queues[role]
-        while queue.free and queue.waiting:
+        while queue.waiting and self.people.free(role, at):
             number, instance, token = queue.next()
             case = self.cases[number]
             duty = case.duties.get(instance)
             if duty is None or duty.token != token:
                 continue
-            queue.free -= 1
+            queue.working += 1
             duty.working = True
             begins = self.people.on_duty(role, at)
             _, answers = self.people.delays(role, duty.step, begins)
@@ -329,10 +330,14 @@ class Playing:
                 self._plan(begins, Move.TAKE, number, instance, token)
             self._plan(done, self._first(duty), number, instance, token)
             self._plan(done, Move.FREE, sorted(self.people.queues).index(role))
+        if queue.waiting and queue.varies and queue.woken <= at:
+            queue.woken = self.people.next_shift(at)
+            self._plan(queue.woken, Move.SHIFT, sorted(self.people.queues).index(role))
 
-    def _freed(self, place: int, at: Instant) -> None:
+    def _freed(self, place: int, at: Instant, *, done: bool) -> None:
+        """Somebody has done a task, or other people come on duty."""
         role = sorted(self.people.queues)[place]
-        self.people.queues[role].free += 1
+        self.people.queues[role].working -= done
         self._serve(role, at)
 
     def _moved(self, case: Case, body: OwnersChanged, at: Instant) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from protocol.rehearsal.comparing import Comparison, Figure, RungFigures, StepFigures
+from protocol.rehearsal.comparing import FEWEST_PEOPLE, Comparison, Figure, RungFigures, StepFigures
+from protocol.rehearsal.learning import FEWEST_ANSWERS, Learned
 
 CANNOT_KNOW = (
     "whether people hurry when a window is shorter, or slow down when it is longer: here nobody does",
@@ -15,9 +16,15 @@ CANNOT_KNOW = (
     "whether anybody is safer: it counts handoffs, not harm",
 )
 
+CANNOT_LEARN = (
+    "of a confidential agency how long its answers take, or what they are: only how soon it took a handoff up",
+    "who does the work: who took a task over counts as the role that had it first, and no person is looked at",
+)
+"""What habits that were learned cannot know besides."""
 
-def lines(found: Comparison) -> Iterator[str]:
-    """The report, line by line."""
+
+def lines(found: Comparison, learned: Learned | None = None) -> Iterator[str]:
+    """The report, line by line; ``learned``: where its habits are from, if a site's facts were asked."""
     old, new = found.cases
     yield (
         f"rehearsal, not forecast: {old:,} cases over {found.weeks} weeks, each followed {found.days} days, "
@@ -30,6 +37,8 @@ def lines(found: Comparison) -> Iterator[str]:
         yield f"{sum(known)} of {len(known)} steps with figures to compare with are told as they were"
     else:
         yield "no figures of the past to compare with: differences are of the model, and no step is calibrated"
+    if learned is not None:
+        yield from _learned(learned)
     yield ""
     yield from _steps(found)
     yield from _rungs(found)
@@ -41,8 +50,33 @@ def lines(found: Comparison) -> Iterator[str]:
         if cut:
             yield f"under the {name} text {cut:,} cases were still open at the end"
     yield "It cannot know:"
-    yield from (f"- {each};" for each in CANNOT_KNOW[:-1])
-    yield f"- {CANNOT_KNOW[-1]}."
+    *most, last = cannot_know(learned)
+    yield from (f"- {each};" for each in most)
+    yield f"- {last}."
+
+
+def cannot_know(learned: Learned | None) -> tuple[str, ...]:
+    """What no rehearsal can know, and what habits that were learned cannot besides."""
+    return (*CANNOT_LEARN, *CANNOT_KNOW) if learned is not None and learned.roles else CANNOT_KNOW
+
+
+def _learned(learned: Learned) -> Iterator[str]:
+    first, last = learned.months
+    if learned.roles:
+        yield f"habits of this site's own facts, {first} to {last}:"
+    width = max((len(each.role) for each in learned.roles), default=0)
+    for each in learned.roles:
+        parts = [
+            f"{what} from about {n} answers"
+            for what, n in (("takes up", each.takes_up), ("answers", each.answers))
+            if n
+        ]
+        parts += [f"by hour {', '.join(each.hours)}"] if each.hours else []
+        parts += ["at weekends"] * each.weekends + ["as many at work as the rota says"] * each.staff
+        yield f"  {each.role:<{width}}  {'; '.join(parts)}"
+    if learned.declared:
+        few = f"fewer than {FEWEST_PEOPLE} people or {FEWEST_ANSWERS} answers"
+        yield f"habits as declared, for {few} are known: {', '.join(learned.declared)}"
 
 
 def _steps(found: Comparison) -> Iterator[str]:
@@ -119,10 +153,18 @@ def _length(seconds: int | None) -> str:
     return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} d"
 
 
-def data(found: Comparison) -> dict[str, object]:
-    """The same for programs: rounded as people see it, small cells left out."""
+def data(found: Comparison, learned: Learned | None = None) -> dict[str, object]:
+    """The same for programs: rounded as people see it, small cells left out. ``habits``: None where they were given."""
     shown = asdict(found)
-    return {"rehearsal": "not a forecast", **_rounded(shown), "cannot know": list(CANNOT_KNOW)}
+    said = None if learned is None else sources(learned)
+    return {"rehearsal": "not a forecast", **_rounded(shown), "habits": said, "cannot know": list(cannot_know(learned))}
+
+
+def sources(learned: Learned) -> dict[str, object]:
+    """Where habits are from, role by role."""
+    parts = asdict(learned)
+    del parts["habits"]
+    return _rounded(parts)
 
 
 def _rounded(value: dict[str, object]) -> dict[str, object]:

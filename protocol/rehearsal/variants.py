@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.comparing import Comparison
-from protocol.rehearsal.habits import Habits, Pace, RoleHabits
+from protocol.rehearsal.habits import Habits, Hourly, Pace, RoleHabits
 from protocol.rehearsal.people import SECOND, WEEK
 from protocol.rehearsal.playing import Arrival
 
@@ -55,15 +55,19 @@ def _scaled(habits: Habits, by: float) -> Habits:
         update={
             "everybody": _role(habits.everybody, by),
             "roles": {name: _role(each, by) for name, each in habits.roles.items()},
-            "steps": {name: each.model_copy(update=_pace(each, by)) for name, each in habits.steps.items()},
+            "steps": {name: each.model_copy(update=_hourly(each, by)) for name, each in habits.steps.items()},
         }
     )
 
 
 def _role(role: RoleHabits, by: float) -> RoleHabits:
-    hours = {band: each.model_copy(update=_pace(each, by)) for band, each in role.hours.items()}
-    weekends = None if role.weekends is None else role.weekends.model_copy(update=_pace(role.weekends, by))
-    return role.model_copy(update={**_pace(role, by), "hours": hours, "weekends": weekends})
+    return role.model_copy(update=_hourly(role, by))
+
+
+def _hourly(known: Hourly, by: float) -> dict[str, object]:
+    hours = {band: each.model_copy(update=_pace(each, by)) for band, each in known.hours.items()}
+    weekends = None if known.weekends is None else known.weekends.model_copy(update=_pace(known.weekends, by))
+    return {**_pace(known, by), "hours": hours, "weekends": weekends}
 
 
 def _pace(pace: Pace, by: float) -> dict[str, object]:
@@ -75,7 +79,14 @@ def _pace(pace: Pace, by: float) -> dict[str, object]:
 
 def _fewer(habits: Habits) -> Habits:
     roles = {
-        name: each if each.staff is None else each.model_copy(update={"staff": max(1, each.staff - 1)})
+        name: each
+        if each.staff is None
+        else each.model_copy(
+            update={
+                "staff": max(1, each.staff - 1),
+                "shifts": {band: max(1, staff - 1) for band, staff in each.shifts.items()},
+            }
+        )
         for name, each in habits.roles.items()
     }
     return habits.model_copy(update={"roles": roles})

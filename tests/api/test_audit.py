@@ -37,6 +37,7 @@ NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug
            "/protocols/{slug}/migrations", "/migrations/{run}", "/migrations/{run}/way-back", "/cases/{case}/scenario",
            "/council", "/revisions", "/revisions/{number}",
            "/revisions/{number}/rehearsal", "/revisions/{number}/rehearsal.svg", "/revisions/{number}/before-after",
+           "/protocols/{slug}/habits",
            "/revisions/{number}/effect", "/revisions/{number}/lines", "/protocols/{slug}/table",
            "/protocols/{slug}/since/{version}", "/practice", "/practice/week",
            "/practice/protocols", "/hints/inbox", "/hints/board",

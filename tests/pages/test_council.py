@@ -190,6 +190,7 @@ def test_a_change_is_rehearsed_and_what_came_of_it_kept(here: Installation, new_
     tab.press("radio", "When this site's own began in the last year")
     tab.press("button", "Rehearse it now")
     assert "A rehearsal, not a forecast." in shown(tab, "rehearsal")
+    assert "this site knows too few people or answers yet" in shown(tab, "rehearsal")
     assert tab.page.get_by_role("row").filter(has_text=re.compile("^referral")).count()
     expect(tab.page.locator("img")).not_to_have_js_property("naturalWidth", 0, timeout=30_000)
     assert "Done Rehearsed on this text." in shown(tab, "decision").replace("\n", " ")
