@@ -23,6 +23,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from api import identity
+from api.answered import Answered
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
 from protocol.messages import Actor
@@ -64,6 +65,7 @@ class Services:
     limits: Limits = field(default_factory=Limits)
     services: tuple[SignInService, ...] = ()
     posting: Posting = field(default_factory=Posting)
+    answered: Answered = field(default_factory=Answered)
 
     async def read(self, ask: Callable[[Connection], T]) -> T:
         """Ask the database without holding up other requests."""

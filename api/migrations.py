@@ -25,10 +25,12 @@ from api.views import Closed, when
 from protocol.compiling import compile_text
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.migrating import watching
 from protocol.migrating.effect import Class, Effect, effect
 from protocol.migrating.hindrances import SENTENCES, Code
 from protocol.migrating.plan import Plan, read_plan
 from protocol.migrating.route import Route, route
+from protocol.migrating.watching import Because
 from protocol.serial import dump_protocol, load_protocol, protocol_hash
 from store import labels, protocols
 from store.migrating import runs
@@ -105,13 +107,18 @@ class RunOut(Closed):
     """A run. ``moved`` are those that are done with as far as everybody may know.
 
     Among them are cases of which a confidential agency alone knows that they ended, or, if few, that they stay.
+    ``because``: why it stopped by itself, which ``says`` is a sentence of; both empty if it did not. ``gone_on``: how
+    many cases of each class must go on before the rest follows, while that is waited for.
     """
 
     run: str
     protocol: Slug
     target: str
     stage: Stage
+    because: Because | None
+    says: str
     waits_until: datetime | None
+    gone_on: int | None
     ordered_at: datetime | None
     cases: int
     moved: int
@@ -214,7 +221,7 @@ async def stop(run: OpaqueId, here: Here, who: Who) -> RunOut:
 @router.post("/migrations/{run}/go-on")
 async def go_on(run: OpaqueId, here: Here, who: Who) -> RunOut:
     """Move the rest now, without waiting longer after the first share or after a stop."""
-    return await _change(here, who, run, runs.go_on)
+    return await _change(here, who, run, lambda connection, id_: runs.go_on(connection, id_, now()))
 
 
 @router.post("/migrations/{run}/undo")
@@ -392,7 +399,10 @@ def _run_out(connection: Connection, run: OpaqueId) -> RunOut:
         protocol=found.slug,
         target=found.target,
         stage=found.stage,
+        because=found.because,
+        says="" if found.because is None else watching.SENTENCES[found.because],
         waits_until=when(found.waits_until),
+        gone_on=(found.plan.first.gone_on or None) if found.stage is Stage.WAITING else None,
         ordered_at=when(found.ordered_at),
         cases=sum(counts.values()),
         moved=counts.get(Outcome.MOVED, 0) + few + (ended if secret else 0),

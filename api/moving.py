@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 
+from api.answered import Answered
 from api.deps import Services
-from protocol.kernel import OpaqueId
+from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.machine import earliest
+from protocol.migrating import watching
+from protocol.migrating.effect import effect
 from protocol.migrating.plan import Plan
 from protocol.migrating.route import Route, route
 from protocol.serial import dump_protocol
 from protocol.state import Instant
 from store import protocols
-from store.migrating import runs
+from store.migrating import runs, watched
 from store.migrating.runs import Item, Outcome, Run, Stage
 from store.session import Database
 from workflows import client as cases
@@ -65,11 +68,15 @@ def _back(run: Run, way: Route, known: dict[OpaqueId, bytes]) -> tuple[bytes, ..
 
 @dataclass
 class Mover:
-    """Moves the cases of every run of an installation. ``move`` and ``glance`` are those of ``workflows.client``."""
+    """Moves the cases of every run of an installation. ``move`` and ``glance`` are those of ``workflows.client``.
+
+    ``answered``: people's answers meanwhile, by which a run is watched.
+    """
 
     database: Database
     move: Callable[[str, Move], Awaitable[MoveReply]]
     glance: Callable[[str], Awaitable[CaseLook | None]]
+    answered: Answered = field(default_factory=Answered)
 
     async def now_and_then(self) -> None:
         """Work off what there is, until cancelled."""
@@ -84,9 +91,17 @@ class Mover:
     async def work(self) -> int:
         """One portion of each run; how many cases were asked."""
         asked = 0
+        await asyncio.to_thread(self._count_answers, self.answered.taken())
         for run in await asyncio.to_thread(self._under_way):
             asked += await self._portion(run)
         return asked
+
+    def _count_answers(self, found: dict[Slug, tuple[int, int]]) -> None:
+        if not found:
+            return
+        with self.database.write() as connection:
+            for slug, (answers, refused) in found.items():
+                watched.answered(connection, slug, runs.UNDER_WAY, answers, refused)
 
     def _under_way(self) -> tuple[Run, ...]:
         with self.database.read() as connection:
@@ -105,16 +120,16 @@ class Mover:
                 await self._ask(run, ways[each.was], each)
 
         await asyncio.gather(*(one(number, each) for number, each in enumerate(taken)))
-        stage = await asyncio.to_thread(self._advance, run.id)
-        if stage is not run.stage:
-            log.info("moving cases", run=run.id, stage=stage.value)
+        found = await asyncio.to_thread(self._advance, run.id)
+        if found.stage is not run.stage:
+            log.info("moving cases", run=run.id, stage=found.stage.value, because=found.because)
         return len(taken)
 
     def _take(self, run: Run) -> tuple[Item, ...]:
         with self.database.write() as connection:
             return runs.take(connection, run, _clock())
 
-    def _advance(self, run: OpaqueId) -> Stage:
+    def _advance(self, run: OpaqueId) -> Run:
         with self.database.write() as connection:
             return runs.advance(connection, runs.one(connection, run), _clock())
 
@@ -123,44 +138,80 @@ class Mover:
         undo = run.stage is Stage.BACK
         keep = partial(self._keep, each)
         try:
-            if not undo and await self._due_soon(way, each, run.plan.quiet_before * SECOND):
+            found = None if undo or not _looked_at(run) else await self.glance(each.case_id)
+            if found is not None and _due_soon(_text_of(way, found), found, run.plan.quiet_before * SECOND):
                 await asyncio.to_thread(keep, Outcome.DUE_SOON, wait=run.plan.quiet_before * SECOND)
                 return
+            kind = None if found is None or not _waits_for_classes(run) else _class_of(way, found)
             text, plan = (way.old, back_plan(run.plan)) if undo else (way.new, run.plan)
             data = dump_protocol(text).decode()
             message = Move(run=run.id, protocol=data, plan=plan.dump().decode(), undo=undo)
             await self.move(each.case_id, message)
-            await asyncio.to_thread(keep, Outcome.RETURNED if undo else Outcome.MOVED)
-        except Hindered as found:
+            if undo:
+                await asyncio.to_thread(keep, Outcome.RETURNED)
+                return
+            code = watching.BROKEN if await self._is_broken(way, each) else None
+            await asyncio.to_thread(keep, Outcome.MOVED, code=code, kind=kind)
+        except Hindered as hindered:
             outcome = Outcome.STAYS if undo else Outcome.HINDERED
-            why = found.hindrance
+            why = hindered.hindrance
             await asyncio.to_thread(keep, outcome, code=why.code.value, place=why.place)
         except (CaseHasEnded, UnknownCase):
             await asyncio.to_thread(keep, Outcome.ENDED)
         except Unanswered:
             await asyncio.to_thread(keep, Outcome.BACK if undo else Outcome.AGAIN, wait=5 * SECOND)
 
-    async def _due_soon(self, way: Route, each: Item, within: int) -> bool:
-        """Whether the case is about to do something by itself: its people are busy with it."""
-        if within == 0:
-            return False
+    async def _is_broken(self, way: Route, each: Item) -> bool:
+        """Whether a case that moved is not as its move must leave it; one that cannot be seen is not said to be."""
         found = await self.glance(each.case_id)
-        if found is None:
+        if found is None or found.state.crossed is None or found.state.crossed.was != way.was:
             return False
-        text = way.old if found.protocol_hash == way.was else way.onto
-        due = earliest(text, found.state)
-        return due is not None and due - max(_clock(), found.state.now) < within
+        return await asyncio.to_thread(watching.broken, way, found.state.crossed)
 
     def _keep(
-        self, each: Item, outcome: Outcome, *, code: str | None = None, place: str | None = None, wait: int = 0
+        self,
+        each: Item,
+        outcome: Outcome,
+        *,
+        code: str | None = None,
+        place: str | None = None,
+        kind: str | None = None,
+        wait: int = 0,
     ) -> None:
         with self.database.write() as connection:
-            runs.record(connection, each, outcome, _clock(), code=code, place=place, wait=wait)
+            runs.record(connection, each, outcome, _clock(), code=code, place=place, kind=kind, wait=wait)
+
+
+def _looked_at(run: Run) -> bool:
+    """Whether a case is looked at before it moves."""
+    return run.plan.quiet_before > 0 or _waits_for_classes(run)
+
+
+def _waits_for_classes(run: Run) -> bool:
+    return run.stage is Stage.FIRST and run.plan.first.gone_on > 0
+
+
+def _text_of(way: Route, found: CaseLook) -> Protocol:
+    return way.old if found.protocol_hash == way.was else way.onto
+
+
+def _due_soon(text: Protocol, found: CaseLook, within: int) -> bool:
+    """Whether a case is about to do something by itself: its people are busy with it."""
+    due = earliest(text, found.state)
+    return within > 0 and due is not None and due - max(_clock(), found.state.now) < within
+
+
+def _class_of(way: Route, found: CaseLook) -> str | None:
+    """The class of a case that has not moved yet."""
+    return (
+        effect(way, found.state, max(_clock(), found.state.now)).kind.value if found.protocol_hash == way.was else None
+    )
 
 
 async def move_now_and_then(here: Services) -> None:
     """Move the cases of every run of this installation, until cancelled."""
-    await Mover(here.database, partial(cases.move, here.client), partial(cases.glance, here.client)).now_and_then()
+    ask = partial(cases.move, here.client), partial(cases.glance, here.client)
+    await Mover(here.database, *ask, here.answered).now_and_then()
 
 
 def _clock() -> Instant:

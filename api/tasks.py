@@ -264,14 +264,15 @@ async def complete(  # noqa: PLR0913, PLR0917 - one command, whole
     """Record how the task ended."""
     found = await aim(here, who, task, tongue)
     command = command_of(who, task, key)
-    answer = Answer(
-        instance=found.target.instance,
-        outcome=body.outcome,
-        fields=fields_in(found.protocol, body.data),
-        refs=await edge.seal(request, here, found.protocol, found.target.case_id, command),
-    )
-    at = None if body.at is None else instant(body.at)
-    return await do(here, who, task, found, key, answer, command=command, at=at)
+    with here.answered.counting(found.protocol, found.target.agency):
+        answer = Answer(
+            instance=found.target.instance,
+            outcome=body.outcome,
+            fields=fields_in(found.protocol, body.data),
+            refs=await edge.seal(request, here, found.protocol, found.target.case_id, command),
+        )
+        at = None if body.at is None else instant(body.at)
+        return await do(here, who, task, found, key, answer, command=command, at=at)
 
 
 @router.post("/{task}/vote")
@@ -281,13 +282,14 @@ async def vote(  # noqa: PLR0913, PLR0917 - one command, whole
     """Cast my role's vote, also on another agency's task; a later one replaces it until the task is decided."""
     found = await aim(here, who, task, tongue)
     command = command_of(who, task, key)
-    message = CastVote(
-        instance=found.target.instance,
-        outcome=body.outcome,
-        fields=fields_in(found.protocol, body.data),
-        refs=await edge.seal(request, here, found.protocol, found.target.case_id, command),
-    )
-    return await do(here, who, task, found, key, message, command=command)
+    with here.answered.counting(found.protocol, found.target.agency):
+        message = CastVote(
+            instance=found.target.instance,
+            outcome=body.outcome,
+            fields=fields_in(found.protocol, body.data),
+            refs=await edge.seal(request, here, found.protocol, found.target.case_id, command),
+        )
+        return await do(here, who, task, found, key, message, command=command)
 
 
 @router.post("/{task}/reassign")

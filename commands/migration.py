@@ -145,4 +145,8 @@ def _said(run: dict[str, Any], *, as_json: bool) -> None:
     parts = (("cases", "cases"), ("moved", "moved"), ("to_do", "to do"), ("ended", "ended"), ("stay", "stay"))
     said = "   ".join(f"{words} {run[part]}" for part, words in parts)
     terminal.out.print(f"{run['run']}  {run['stage'].replace('-', ' ')}  {said}   returned {run['returned']}")
+    if run["says"]:
+        terminal.out.print(f"  {run['says']} ({run['because']})")
+    if run["gone_on"]:
+        terminal.out.print(f"  the rest waits until {run['gone_on']} cases of each class have gone on")
     _places(run["places"])

@@ -12,7 +12,7 @@ from api.pages.asking import Unanswered
 from api.pages.desk import BOARD, Desk, filled_in
 from api.pages.rendering import say
 from api.pages.rules import council
-from api.pages.sayings import classes_of_cases, stages
+from api.pages.sayings import classes_of_cases, stages, why_stopped
 from protocol.kernel import OpaqueId, Slug
 
 router = APIRouter(include_in_schema=False)
@@ -114,6 +114,7 @@ async def _moves(
     return desk.page(
         "moves.html", "Text", status=422 if problem else status, slug=slug, found=found, runs=runs, offered=offered,
         foreseen=foreseen, plan=written, acts_of=ACTS, decisions=decisions(desk.tongue), stages=stages(desk.tongue),
+        why_stopped=why_stopped(desk.tongue),
         kinds_of_cases=classes_of_cases(desk.tongue), wrong=wrong, zone=found["versions"][0]["zone"],
         council=await council(desk), **{"plan_wrong": "", "plan_findings": (), **problem},
     )  # fmt: skip
@@ -163,7 +164,7 @@ async def _run(desk: Desk, slug: Slug, run: OpaqueId, *, wrong: str = "", status
     target = next((each for each in versions if each["hash"] == found["target"]), versions[0])
     return desk.page(
         "run.html", "Text", status=status, slug=slug, run=found, acts=acts, back=back, target=target, wrong=wrong,
-        stages=stages(desk.tongue), zone=target["zone"],
+        stages=stages(desk.tongue), why_stopped=why_stopped(desk.tongue), zone=target["zone"],
     )  # fmt: skip
 
 

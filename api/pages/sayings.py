@@ -78,6 +78,20 @@ def stages(tongue: str) -> dict[str, str]:
     }
 
 
+def why_stopped(tongue: str) -> dict[str, str]:
+    """Why a run stopped by itself (protocol/migrating/watching.py)."""
+    _ = say(tongue)
+    return {
+        "too-many-stay": _("It stopped by itself: too many of the cases that were asked stayed on their older text."),
+        "law-broken": _(
+            "It stopped by itself: a case is not as its move must leave it. Look at it before the rest follows."
+        ),
+        "answers-refused": _("It stopped by itself: too many of people's answers were refused since it began."),
+        "escalations": _("It stopped by itself: within an hour there were many more escalations than usual."),
+        "not-gone-on": _("It stopped by itself: too few of the first cases went on in the time that the plan gives."),
+    }
+
+
 def fix(tongue: str) -> Callable[[dict[str, Any], dict[str, Any]], str]:
     """What says how to mend a row of a file, given what is wrong with it and the form of its event."""
     _ = say(tongue)

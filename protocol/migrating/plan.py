@@ -6,6 +6,7 @@ The plan's hash is in the fact of every case that moved by it; reasons stay in t
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -72,19 +73,45 @@ class Grace(Surface):
 
 
 class FirstShare(Surface):
-    """How many cases move first, and how long is waited before the others follow."""
+    """How many cases move first, and how long is waited before the others follow.
+
+    The wait lasts until so many of each class ``gone_on`` too, or all there are; ``at_most`` seconds after the first
+    share moved the run stops if they have not.
+    """
 
     share: Share = 0.05
     least: Annotated[int, Field(ge=1)] = 10
     most: Annotated[int, Field(ge=1)] = 100
     then_wait: Seconds = Field(24 * 60 * 60, alias="then wait")
+    gone_on: Annotated[int, Field(ge=0)] = Field(0, alias="gone on")
+    at_most: Seconds = Field(7 * 24 * 60 * 60, alias="at most")
+
+
+def _times(said: object) -> object:
+    found = TIMES.fullmatch(said) if isinstance(said, str) else None
+    return said if found is None else float(found[1])
+
+
+TIMES = re.compile(r"(\d{1,3}(?:\.\d)?) times")
+Times = Annotated[float, BeforeValidator(_times), Field(ge=1, le=1_000)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class Stop(Surface):
-    """When a run stops by itself: so large a share of the cases tried did not move, and so many at least."""
+    """When a run stops by itself.
+
+    So large a ``share`` of the cases tried did not move, and so many at ``least``; so many cases are not as a move must
+    leave them (``law``); more than a share of people's answers was refused since it began, of so many at least; within
+    an hour there were so many times the usual escalations, and so many at least.
+    """
 
     share: Share = 0.01
-    least: Annotated[int, Field(ge=1)] = 3
+    least: Count = 3
+    law: Count = 1
+    refused_answers: Share = Field(0.2, alias="refused answers")
+    least_answers: Count = Field(20, alias="least answers")
+    escalations: Times = 3.0
+    least_escalations: Count = Field(10, alias="least escalations")
 
 
 class Plan(Surface):

@@ -7,7 +7,7 @@ doing (its move has the run's id). Portions are leased: two processes take diffe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,8 +16,10 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
 from protocol.migrating.plan import FirstShare, Plan, load_plan
+from protocol.migrating.watching import Because, halts, soaked
 from protocol.state import Instant
 from store import protocols
+from store.migrating import watched
 from store.migrating.tables import migration_item, migration_run
 from store.tables import case_file, protocol_carried
 
@@ -62,10 +64,15 @@ WAITING = {
 }
 """What is still to be done, in each stage in which something is."""
 
+UNDER_WAY = (Stage.FIRST, Stage.WAITING, Stage.REST, Stage.BACK)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run. ``target`` is the hash of the newer text; ``waits_until`` when the rest follows the first share."""
+    """One run. ``target`` is the hash of the newer text; ``waits_until`` when the rest follows the first share.
+
+    ``because``: why it stopped by itself.
+    """
 
     id: OpaqueId
     slug: Slug
@@ -75,6 +82,7 @@ class Run:
     waits_until: Instant | None
     ordered_at: Instant
     ordered_by: OpaqueId
+    because: Because | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +101,8 @@ def order(connection: Connection, run: Run, chance: Sequence[OpaqueId]) -> int:
     Raises:
         HandoffError: ``RUN_UNDER_WAY`` while another run of this protocol is not over; ``RUN_UNKNOWN_TEXT``.
     """
-    busy = (Stage.FIRST, Stage.WAITING, Stage.REST, Stage.BACK)
     known = migration_run.c
-    under_way = connection.execute(select(known.id).where(known.slug == run.slug, known.stage.in_(busy))).scalar()
+    under_way = connection.execute(select(known.id).where(known.slug == run.slug, known.stage.in_(UNDER_WAY))).scalar()
     if under_way is not None:
         raise HandoffError("RUN_UNDER_WAY", f"cases of {run.slug} are being moved by run {under_way}; stop it first")
     connection.execute(
@@ -108,6 +115,11 @@ def order(connection: Connection, run: Run, chance: Sequence[OpaqueId]) -> int:
             waits_until=None,
             ordered_at=run.ordered_at,
             ordered_by=run.ordered_by,
+            because=None,
+            since=run.ordered_at,
+            usual=watched.usual(connection, run.slug, run.ordered_at),
+            answers=0,
+            refused=0,
         )
     )
     was = {each.case_id: each.protocol_hash for each in to_move(connection, run.slug, run.target)}
@@ -199,9 +211,10 @@ def record(  # noqa: PLR0913 - what became of one case
     *,
     code: str | None = None,
     place: str | None = None,
+    kind: str | None = None,
     wait: int = 0,
 ) -> None:
-    """Keep what became of a case; one that is tried again is tried after ``wait`` microseconds."""
+    """Keep what became of a case (of which ``kind`` it was then); one tried again is so after ``wait`` microseconds."""
     tries = each.tries + (outcome is Outcome.AGAIN)
     if outcome is Outcome.AGAIN and tries >= MOST_TRIES:
         outcome = Outcome.UNREACHED
@@ -209,7 +222,7 @@ def record(  # noqa: PLR0913 - what became of one case
     connection.execute(
         update(migration_item)
         .where(item.run == each.run, item.case_id == each.case_id)
-        .values(result=outcome.value, code=code, place=place, tries=tries, not_before=now + wait, at=now)
+        .values(result=outcome.value, code=code, place=place, kind=kind, tries=tries, not_before=now + wait, at=now)
     )
 
 
@@ -236,49 +249,64 @@ def hindered(connection: Connection, run: OpaqueId) -> tuple[tuple[OpaqueId, str
     return tuple((each.case_id, each.code or "", each.place or "") for each in connection.execute(wanted))
 
 
-def advance(connection: Connection, run: Run, now: Instant) -> Stage:
-    """Go to the next stage if nothing is left to do in this one; where the run stands now."""
-    stage = _next(connection, run, now)
-    if stage is not run.stage:
-        until = now + run.plan.first.then_wait * SECOND if stage is Stage.WAITING else None
-        _set(connection, run.id, stage, until)
-    return stage
+def advance(connection: Connection, run: Run, now: Instant) -> Run:
+    """Go to the next stage if nothing is left to do in this one, or stop; the run as it stands now."""
+    stage, because = _next(connection, run, now)
+    if stage is run.stage:
+        return run
+    until = now + run.plan.first.then_wait * SECOND if stage is Stage.WAITING else None
+    _set(connection, run.id, stage, until, because)
+    return replace(run, stage=stage, waits_until=until, because=because)
 
 
-def _next(connection: Connection, run: Run, now: Instant) -> Stage:
-    found = counts(connection, run.id)
-    if run.stage in (Stage.FIRST, Stage.REST) and _too_many(run.plan, found):
-        return Stage.STOPPED
+def _next(connection: Connection, run: Run, now: Instant) -> tuple[Stage, Because | None]:
+    if run.stage in (Stage.FIRST, Stage.WAITING, Stage.REST):
+        stayed = (Outcome.HINDERED.value, Outcome.UNREACHED.value)
+        seen = watched.seen(connection, run.id, now, stayed, (Outcome.MOVED.value,))
+        because = halts(run.plan.stop, seen)
+        if because is not None:
+            return Stage.STOPPED, because
     if run.stage is Stage.WAITING:
-        return Stage.REST if run.waits_until is None or run.waits_until <= now else Stage.WAITING
+        return _waited(connection, run, now)
     if run.stage not in WAITING:
-        return run.stage
+        return run.stage, None
     item = migration_item.c
     left = select(func.count()).where(item.run == run.id, item.result.in_(WAITING[run.stage]))
     if run.stage is Stage.FIRST:
         left = left.where(item.first)
     if connection.execute(left).scalar_one():
-        return run.stage
+        return run.stage, None
     if run.stage is Stage.FIRST:
+        found = counts(connection, run.id)
         rest = sum(found.get(each, 0) for each in WAITING[Stage.REST])
-        return Stage.WAITING if rest else Stage.OVER
-    return Stage.OVER if run.stage is Stage.REST else Stage.TAKEN_BACK
+        return Stage.WAITING if rest else Stage.OVER, None
+    return Stage.OVER if run.stage is Stage.REST else Stage.TAKEN_BACK, None
 
 
-def _too_many(plan: Plan, found: dict[Outcome, int]) -> bool:
-    stay = found.get(Outcome.HINDERED, 0) + found.get(Outcome.UNREACHED, 0)
-    tried = stay + found.get(Outcome.MOVED, 0)
-    return stay >= plan.stop.least and stay > plan.stop.share * tried
+def _waited(connection: Connection, run: Run, now: Instant) -> tuple[Stage, Because | None]:
+    """The rest follows once it was waited long enough and the first cases have gone on."""
+    if run.waits_until is None:
+        return Stage.REST, None
+    since = run.waits_until - run.plan.first.then_wait * SECOND
+    if run.plan.first.gone_on and now >= run.waits_until:
+        done = soaked(run.plan.first, watched.soak(connection, run.id, since, now, Outcome.MOVED.value))
+    else:
+        done = True if now >= run.waits_until else None
+    if done is False:
+        return Stage.STOPPED, Because.NOT_GONE_ON
+    return Stage.REST if done else Stage.WAITING, None
 
 
 def stop(connection: Connection, run: OpaqueId) -> None:
     """Let no further case move; those that have moved stay where they are."""
-    _change(connection, run, (Stage.FIRST, Stage.WAITING, Stage.REST, Stage.BACK), Stage.STOPPED)
+    _change(connection, run, UNDER_WAY, Stage.STOPPED)
 
 
-def go_on(connection: Connection, run: OpaqueId) -> None:
-    """Move the rest now: after the first share without waiting, or after a stop."""
+def go_on(connection: Connection, run: OpaqueId, now: Instant) -> None:
+    """Move the rest now: after the first share without waiting, or after a stop. What may stop it counts anew."""
     _change(connection, run, (Stage.WAITING, Stage.STOPPED), Stage.REST)
+    chosen = update(migration_run).where(migration_run.c.id == run)
+    connection.execute(chosen.values(since=now, answers=0, refused=0))
 
 
 def take_back(connection: Connection, run: OpaqueId) -> int:
@@ -296,9 +324,11 @@ def _change(connection: Connection, run: OpaqueId, allowed: tuple[Stage, ...], t
     _set(connection, run, to, None)
 
 
-def _set(connection: Connection, run: OpaqueId, stage: Stage, until: Instant | None) -> None:
+def _set(
+    connection: Connection, run: OpaqueId, stage: Stage, until: Instant | None, because: Because | None = None
+) -> None:
     chosen = update(migration_run).where(migration_run.c.id == run)
-    connection.execute(chosen.values(stage=stage.value, waits_until=until))
+    connection.execute(chosen.values(stage=stage.value, waits_until=until, because=because))
 
 
 def texts(connection: Connection, run: Run) -> dict[OpaqueId, bytes]:
@@ -318,4 +348,5 @@ def _run(row: Row[tuple[object, ...]]) -> Run:
         waits_until=row.waits_until,
         ordered_at=row.ordered_at,
         ordered_by=row.ordered_by,
+        because=None if row.because is None else Because(row.because),
     )

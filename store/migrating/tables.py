@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, PrimaryKeyConstraint, Table, Text
 
 from store.tables import HASH, OPAQUE, REF, SLUG, metadata
 
@@ -17,7 +17,14 @@ migration_run = Table(
     Column("waits_until", BigInteger, nullable=True),
     Column("ordered_at", BigInteger, nullable=False),
     Column("ordered_by", OPAQUE, nullable=False),
+    Column("because", SLUG, nullable=True),
+    Column("since", BigInteger, nullable=False),
+    Column("usual", Float, nullable=False),
+    Column("answers", Integer, nullable=False),
+    Column("refused", Integer, nullable=False),
 )
+"""``because``: why it stopped by itself. ``since``: from when what may stop it counts; ``usual``: escalations an hour
+before it; ``answers``: people's since then, of which ``refused``."""
 
 migration_item = Table(
     "migration_item",
@@ -32,7 +39,9 @@ migration_item = Table(
     Column("tries", Integer, nullable=False),
     Column("not_before", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=True),
+    Column("kind", SLUG, nullable=True),
     PrimaryKeyConstraint("run", "case_id"),
     Index(None, "run", "result"),
 )
-"""``was`` is the text that the case ran on when the run was ordered: where it goes back to."""
+"""``was`` is the text that the case ran on when the run was ordered: where it goes back to. ``kind``: its class
+(``protocol.migrating.effect``) as it moved, of the first share where the plan waits for classes."""

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.cli.running import run_at
 from tests.installation import ROOT, Installation, installed
 from tests.servers import until
 
@@ -127,3 +128,25 @@ def test_what_happens_inside_an_agency_changes_no_count(here: Installation) -> N
     assert {part[key] for part in inside["decisions"] for key in ("same", "sooner", "later", "late", "earliest")} == {
         None
     }
+
+
+def test_a_run_stops_when_answers_are_refused_and_says_why(here: Installation) -> None:
+    """Of two answers one names an outcome that there is none of: the run waits no longer, and goes on when told to."""
+    text = SOONER.replace("due: within 90 minutes", "due: within 80 minutes", 1)
+    token = {"Authorization": f"Bearer {here.token('coordinator')}", "Content-Type": "application/yaml"}
+    assert here.client.post(f"{here.url}/api/v1/protocols", content=text, headers=token).status_code == 201
+    plan = f"{PLAN}stop: {{refused answers: 40%, least answers: 2}}\n"
+    run = post(here, f"/protocols/{P1}/migrations", {"plan": plan})["run"]
+    reached(here, run, "waiting")
+    tasks = [each["id"] for each in here.get("patrol", "/tasks?limit=200")["items"]][:2]
+    given, wrong = ({"outcome": each, "vault": {"safe-numbers": "+1-555-0100"}} for each in ("given", "forgotten"))
+    assert here.ask("patrol", "POST", f"/tasks/{tasks[0]}/complete", wrong).is_error
+    assert here.ask("patrol", "POST", f"/tasks/{tasks[1]}/complete", given).status_code == 200
+
+    found = reached(here, run, "stopped")
+    assert (found["because"], found["gone_on"]) == ("answers-refused", None)
+    assert "too many of people's answers were refused" in found["says"]
+    said = run_at(here, "migration", "status", P1)
+    assert f"{found['says']} (answers-refused)" in said.out
+    post(here, f"/migrations/{run}/go-on", {})
+    assert reached(here, run, "over")["because"] is None

@@ -18,6 +18,7 @@ from protocol.serial import dump_protocol, protocol_hash
 from store import protocols, tables
 from store.migrating import runs
 from store.migrating.runs import Outcome, Run, Stage
+from store.migrating.tables import migration_item
 from store.rebuild import rebuild
 from store.session import Database
 from tests.workflows.acts import begin, booked, filed, given, kinds, moves, new_id, note
@@ -125,8 +126,9 @@ async def test_answers_and_a_move_at_once_are_all_honoured(client: Client, task_
     assert sorted(each.step for each in state.instances) == ["file"] * 10
 
 
-def run_of(name: str, *, then_wait: int = 0) -> Run:
-    lines = {"migration": "relay", "first share": {"least": 2, "share": 0.0, "then wait": then_wait}, "quiet before": 0}
+def run_of(name: str, *, then_wait: int = 0, gone_on: int = 0) -> Run:
+    first = {"least": 2, "share": 0.0, "then wait": then_wait, "gone on": gone_on}
+    lines = {"migration": "relay", "first share": first, "quiet before": 0}
     plan = Plan.model_validate({**lines, "cases a second": 100}, by_alias=True)
     now = time.time_ns() // 1_000
     return Run(
@@ -167,7 +169,7 @@ async def test_a_run_moves_every_case_once_and_takes_them_back(
     assert (stage, counts[Outcome.MOVED] + counts.get(Outcome.ENDED, 0)) == (Stage.WAITING, 2)
 
     with database.write() as connection:
-        runs.go_on(connection, run.id)
+        runs.go_on(connection, run.id, time.time_ns() // 1_000)
     # Another process takes up what this one leaves.
     await mover(Database(database.url, database.keys), client).work()
     await works.work()
@@ -184,6 +186,30 @@ async def test_a_run_moves_every_case_once_and_takes_them_back(
     assert stage is Stage.TAKEN_BACK
     assert counts[Outcome.RETURNED] == 5
     assert {(await cases.look(client, each)).protocol_hash for each in ids[:-1]} == {OLD}
+
+
+async def test_the_rest_waits_until_the_first_cases_have_gone_on(
+    client: Client, task_queue: str, database: Database, reader: Database
+) -> None:
+    """With no time to wait, one of the two first cases must be answered; no case is told to be broken."""
+    ids = [await opened(client, task_queue) for _ in range(3)]
+    for each in ids:
+        await projected(reader, each, 2)
+    run = run_of(new_id(), gone_on=1)
+    order(database, run, ids)
+    works = mover(database, client)
+    for _ in range(3):
+        await works.work()
+    assert standing(reader, run)[0] is Stage.WAITING
+
+    reply = await cases.send(client, ids[0], given("g"))
+    await projected(reader, ids[0], reply.seq)
+    while standing(reader, run)[0] is not Stage.OVER:
+        await works.work()
+    with reader.read() as connection:
+        item = migration_item.c
+        rows = connection.execute(select(item.result, item.code).where(item.run == run.id, item.case_id.in_(ids)))
+        assert {tuple(each) for each in rows} == {(Outcome.MOVED.value, None)}
 
 
 async def test_a_stopped_run_moves_nobody_else(
