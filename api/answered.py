@@ -28,12 +28,14 @@ class Answered:
         if protocol.agency[agency].confidential:
             yield
             return
-        self.answers[protocol.id] += 1
         try:
             yield
         except HandoffError:
             self.refused[protocol.id] += 1
             raise
+        finally:
+            # Both at the end, so that no look in between has the one without the other.
+            self.answers[protocol.id] += 1
 
     def taken(self) -> dict[Slug, tuple[int, int]]:
         """What was counted, by protocol: answers, of which refused. It is counted anew from here."""

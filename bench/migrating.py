@@ -1,15 +1,16 @@
-"""``python -m bench.migrating``: 1,000 open cases follow newer texts while people answer, and go back.
+"""``python -m bench.migrating [CASES]``: 1,000 open cases follow newer texts while people answer, and go back.
 
 Cases stand at mixed steps of P1. Of four drafts: what each changes, what it would do to the open cases, what a
 rehearsal says. One is published and followed while 5 answers a second come in and windows of minutes run out; then
-everybody goes back. Printed: times, answers honoured, which duties are as they were, escalations missed, early,
-doubled, and how late.
+everybody goes back. Printed: times, answers sent a second and honoured, in how many cases a duty is not as it was less
+what people did (none), escalations missed, early, doubled, and how late.
 """
 
 from __future__ import annotations
 
 import re
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -68,11 +69,11 @@ steps:
 """
 
 
-def measure() -> None:
-    """Print it all, from one installation."""
+def measure(cases: int = CASES) -> None:
+    """Print it all, from one installation with so many cases."""
     with tempfile.TemporaryDirectory() as folder, installed(Path(folder) / "data") as here:
         publish(here, BASE)
-        opened = _timed(f"{CASES} cases opened", lambda: _open(here))
+        opened = _timed(f"{cases} cases opened", lambda: _open(here, cases))
         _mixed(here, opened)
         for name, text in DRAFTS.items():
             _compared(name, text)
@@ -87,7 +88,7 @@ def measure() -> None:
             _timed("taken back", lambda: _back(here, run["run"]))
             _standing(database, run)
             _as_before(before, _duties(database))
-        print(f"answers while cases moved: {len(answers)}, {dict(Counter(answers))}")
+        _answered(answers)
         time.sleep(400)
         _escalations(database)
 
@@ -140,7 +141,8 @@ def _as_before(before: Duties, after: Duties) -> None:
     other = {each for each in before if after.get(each) != before[each]}
     lived = {each for each in other if each in after and _lived(before[each], after[each])}
     print(
-        f"duties before {len(before)}: as they were {len(before) - len(other)},"
+        f"cases that differ less what people did: {len({case for case, _ in other - lived})};"
+        f" duties before {len(before)}: as they were {len(before) - len(other)},"
         f" answered or late meanwhile {len(lived)}, otherwise {len(other - lived)};"
         f" new of answers {len(after.keys() - before.keys())}"
     )
@@ -171,14 +173,14 @@ def _timed(what: str, act: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever
     return found
 
 
-def _open(here: Installation) -> list[str]:
+def _open(here: Installation, cases: int) -> list[str]:
     def report(_: int) -> str:
         body = {"protocol": P1, "event": "arrest-booked", "source": "police", "key": uuid4().hex}
         case: str = here.ask("police-records", "POST", "/incidents", body).json()["case"]
         return case
 
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(report, range(CASES)))
+        return list(pool.map(report, range(cases)))
 
 
 def _tasks(here: Installation, role: str, most: int) -> list[str]:
@@ -221,27 +223,48 @@ def _foresee(here: Installation, name: str, text: str) -> None:
         print(f"    {each['cases']}: {each['says']}")
 
 
+Sent = tuple[float, int, float]
+"""When an answer was sent, the status that came, and the seconds that took."""
+
+
+def _answered(sent: list[Sent]) -> None:
+    """How many answers a second were really sent, what came of them, and how long it took."""
+    times = sorted(at for at, _, _ in sent)
+    span = times[-1] - times[0] if len(times) > 1 else 0.0
+    rate = (len(times) - 1) / span if span else 0.0
+    took = sorted(each for _, _, each in sent)
+    cut = statistics.quantiles(took, n=100) if len(took) > 1 else [0.0] * 99
+    print(
+        f"answers while cases moved: {len(sent)} in {span:.1f} s, {rate:.1f} a second of {ANSWERS} meant; "
+        f"{dict(Counter(status for _, status, _ in sent))}; took p50 {cut[49]:.2f} s, p99 {cut[98]:.2f} s"
+    )
+
+
 @contextmanager
-def _answering(here: Installation, opened: list[str]) -> Iterator[list[int]]:
+def _answering(here: Installation, opened: list[str]) -> Iterator[list[Sent]]:
     """So many answers a second, of people who read their list before."""
-    statuses: list[int] = []
+    sent: list[Sent] = []
     over = threading.Event()
+    tasks = _tasks(here, "patrol", len(opened))
 
     def one(task: str) -> None:
-        body = {"outcome": "given", "vault": {"safe-numbers": "+1-555-0100"}}
-        statuses.append(here.ask("patrol", "POST", f"/tasks/{task}/complete", body).status_code)
+        body, at = {"outcome": "given", "vault": {"safe-numbers": "+1-555-0100"}}, time.perf_counter()
+        status = here.ask("patrol", "POST", f"/tasks/{task}/complete", body).status_code
+        sent.append((at, status, time.perf_counter() - at))
 
     def answer() -> None:
+        began = time.perf_counter()
         with ThreadPoolExecutor(8) as pool:
-            for task in _tasks(here, "patrol", len(opened)):
-                if over.wait(1 / ANSWERS):
+            for number, task in enumerate(tasks):
+                # By the clock, so that what one answer takes is not added to the next one's wait.
+                if over.wait(max(0.0, began + number / ANSWERS - time.perf_counter())):
                     return
                 pool.submit(one, task)
 
     thread = threading.Thread(target=answer)
     thread.start()
     try:
-        yield statuses
+        yield sent
     finally:
         over.set()
         thread.join()
@@ -304,4 +327,4 @@ def _escalations(database: Database) -> None:
 
 
 if __name__ == "__main__":
-    measure()
+    measure(int(sys.argv[1]) if len(sys.argv) > 1 else CASES)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from protocol.compiling import compile_text
+from protocol.scenario import play, read_scenarios
+from tests.api.test_erasure import ended
 from tests.cli.running import run_at
 from tests.installation import ROOT, Installation, installed
 from tests.servers import until
@@ -15,6 +20,7 @@ from tests.servers import until
 P1 = "post-arrest-advocacy"
 TEXT = (ROOT / "protocol_specs" / P1 / "1.yaml").read_text()
 SOONER = TEXT.replace("due: within 2 hours", "due: within 90 minutes", 1)
+STILL = SOONER.replace("due: within 90 minutes", "due: within 80 minutes", 1)
 PLAN = f"migration: {P1}\nquiet before: 0 minutes\ncases a second: 100\nfirst share: {{least: 1, share: 0%, most: 1}}\n"
 
 
@@ -132,9 +138,8 @@ def test_what_happens_inside_an_agency_changes_no_count(here: Installation) -> N
 
 def test_a_run_stops_when_answers_are_refused_and_says_why(here: Installation) -> None:
     """Of two answers one names an outcome that there is none of: the run waits no longer, and goes on when told to."""
-    text = SOONER.replace("due: within 90 minutes", "due: within 80 minutes", 1)
     token = {"Authorization": f"Bearer {here.token('coordinator')}", "Content-Type": "application/yaml"}
-    assert here.client.post(f"{here.url}/api/v1/protocols", content=text, headers=token).status_code == 201
+    assert here.client.post(f"{here.url}/api/v1/protocols", content=STILL, headers=token).status_code == 201
     plan = f"{PLAN}stop: {{refused answers: 40%, least answers: 2}}\n"
     run = post(here, f"/protocols/{P1}/migrations", {"plan": plan})["run"]
     reached(here, run, "waiting")
@@ -150,3 +155,20 @@ def test_a_run_stops_when_answers_are_refused_and_says_why(here: Installation) -
     assert f"{found['says']} (answers-refused)" in said.out
     post(here, f"/migrations/{run}/go-on", {})
     assert reached(here, run, "over")["because"] is None
+
+
+def test_a_finished_case_is_told_again_by_the_command(here: Installation, tmp_path: Path) -> None:
+    """Not while four went its way; of five it is a scenario that holds on its text and has no name of the case."""
+    found = [ended(here, uuid4().hex) for _ in range(4)]
+    rare = run_at(here, "scenario", "from-case", found[0])
+    assert (rare.code, "RARE_PATH" in rare.err) == (1, True)
+    found.append(ended(here, uuid4().hex))
+    file = tmp_path / "told.yaml"
+    assert run_at(here, "scenario", "from-case", found[0], "--out", str(file)).code == 0
+    told = file.read_text()
+
+    protocol = compile_text(STILL, today=datetime.now(UTC).date()).protocol
+    (scenario,) = read_scenarios(told, protocol.zone)
+    assert play(protocol, scenario)[0] == []
+    assert not [each for each in found if each in told]
+    assert run_at(here, "scenario", "from-case", found[0], "--as", "clerk").code == 1
