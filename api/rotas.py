@@ -6,16 +6,28 @@ name; nothing here depends on any case.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-
 from fastapi import APIRouter
-from pydantic import AwareDatetime, Field
 
 from api import staff
 from api.deps import Here, Who, now
 from api.once import Once
-from api.views import Closed, instant, when
+from api.rota_views import (
+    Done,
+    FeedOut,
+    FindingOut,
+    GapOut,
+    GapsOut,
+    PartIn,
+    RotasOut,
+    ShiftIn,
+    ShiftOut,
+    away_of,
+    gap_out,
+    rota_out,
+    rung_roles,
+    shifts_out,
+)
+from api.views import instant, when
 from protocol import cover
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
@@ -23,8 +35,7 @@ from protocol.state import Instant
 from store import feeds, people, protocols, rotas
 from store.accounts.decisions import decided
 from store.notices import watching
-from store.notices.resolving import How
-from store.notices.watching import AHEAD, HOUR, Watch
+from store.notices.watching import AHEAD, HOUR
 from store.policy import STEWARD, Subject, SubjectKind
 from store.rotas import Shift
 from store.session import Connection
@@ -32,116 +43,6 @@ from store.session import Connection
 router = APIRouter(prefix="/rotas", route_class=Once)
 FARTHEST = 400 * 24 * HOUR
 """Microseconds ahead for which a shift may be entered."""
-
-
-class ShiftIn(Closed):
-    """A shift. ``person``: who has it, the asker if nobody is named; ``weeks``: at the same local times of so many.
-
-    ``beside``: also where somebody is on duty already.
-    """
-
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
-    person: str | None = Field(default=None, max_length=64)
-    weeks: int = 1
-    beside: bool = False
-
-
-class PartIn(Closed):
-    """Which part of a shift cover is asked for; all of it, if nothing is said."""
-
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
-
-
-class ShiftOut(Closed):
-    """A shift. ``covers``: whose it was; ``cover_wanted``: its person asks, and stays on until somebody says yes."""
-
-    id: str
-    role: Slug
-    person: str
-    name: str
-    starts_at: datetime | None
-    ends_at: datetime | None
-    covers: str | None
-    cover_wanted: bool
-    mine: bool
-
-
-class WatchOut(Closed):
-    """Who is rung from when until when, and why: on ``duty``; else for the ``role``, as a ``lead``, or ``nobody``."""
-
-    starts_at: datetime | None
-    ends_at: datetime | None
-    how: How
-    names: tuple[str, ...]
-
-
-class RotaOut(Closed):
-    """A role of my agency: who is rung over fourteen days, when nobody on duty is, and the shifts.
-
-    ``by_rota`` is false where everybody who has the role is on duty at all times. ``holders`` have the role.
-    """
-
-    role: Slug
-    zone: str
-    by_rota: bool
-    watches: list[WatchOut]
-    gaps: list[WatchOut]
-    shifts: list[ShiftOut]
-    holders: dict[str, str]
-
-
-class RotasOut(Closed):
-    """My agency's rotas. ``able``: how this installation reaches people; empty, nobody is rung at all."""
-
-    since: datetime | None
-    until: datetime | None
-    able: tuple[str, ...]
-    arranges: bool
-    items: list[RotaOut]
-    feed_since: datetime | None
-
-
-class GapOut(Closed):
-    """A stretch in which nobody on duty can be reached for a role, in the zone of its agency."""
-
-    agency: Slug
-    role: Slug
-    zone: str
-    starts_at: datetime | None
-    ends_at: datetime | None
-    how: How
-
-
-class FindingOut(Closed):
-    """What the proof of cover says of a text with the rotas as they are."""
-
-    protocol: Slug
-    code: str
-    says: str
-
-
-class GapsOut(Closed):
-    """The gaps of fourteen days of every role that a text in force may ring."""
-
-    since: datetime | None
-    until: datetime | None
-    able: tuple[str, ...]
-    items: list[GapOut]
-    findings: list[FindingOut]
-
-
-class FeedOut(Closed):
-    """The address of my calendar; it is shown once, and whoever has it sees when I am on duty."""
-
-    url: str
-
-
-class Done(Closed):
-    """What was asked for is done."""
-
-    done: bool = True
 
 
 @router.get("")
@@ -154,8 +55,8 @@ async def mine(here: Here, who: Who) -> RotasOut:
         texts = [each.protocol for each in protocols.in_force(connection).values()]
         names = people.names(connection, who.agency)
         found = [
-            _rota(connection, who, protocol, role, at, able, names)
-            for role, protocol in _roles(texts, who.agency).items()
+            rota_out(connection, who, protocol, role, at, able, names)
+            for role, protocol in rung_roles(texts, who.agency).items()
         ]
         return RotasOut(
             since=when(at),
@@ -181,11 +82,11 @@ async def gaps(here: Here, who: Who) -> GapsOut:
         findings: list[FindingOut] = []
         for version in protocols.in_force(connection).values():
             protocol = version.protocol
-            away = {role: _away(connection, protocol, role, at, able) for role in cover.rung(protocol)}
+            away = {role: away_of(connection, protocol, role, at, able) for role in cover.rung(protocol)}
             seen = {role for role in away if who.coordinates or protocol.role[role].agency == who.agency}
             for role in seen:
                 items.setdefault(
-                    (protocol.role[role].agency, role), [_gap(protocol, role, each) for each in away[role]]
+                    (protocol.role[role].agency, role), [gap_out(protocol, role, each) for each in away[role]]
                 )
             if who.coordinates:
                 said = watching.judged(protocol, away)
@@ -219,7 +120,7 @@ async def put(role: Slug, body: ShiftIn, here: Here, who: Who) -> list[ShiftOut]
         spans = rotas.weekly(watching.zone_of(protocol, role), start, end, body.weeks)
         made = [rotas.fill(connection, role, whom, *span, beside=body.beside) for span in spans]
         _noted(connection, who, "put", at)
-        return _shifts(connection, who, [rotas.shift_of(connection, who.agency, each) for each in made])
+        return shifts_out(connection, who, [rotas.shift_of(connection, who.agency, each) for each in made])
 
     return await here.write(change)
 
@@ -234,7 +135,7 @@ async def ask_cover(shift: str, body: PartIn, here: Here, who: Who) -> ShiftOut:
         since = found.starts_at if body.starts_at is None else instant(body.starts_at)
         until = found.ends_at if body.ends_at is None else instant(body.ends_at)
         id_ = rotas.ask_cover(connection, found, since, until, at)
-        return _shifts(connection, who, [rotas.shift_of(connection, who.agency, id_)])[0]
+        return shifts_out(connection, who, [rotas.shift_of(connection, who.agency, id_)])[0]
 
     return await here.write(change)
 
@@ -245,7 +146,7 @@ async def keep(shift: str, here: Here, who: Who) -> ShiftOut:
 
     def change(connection: Connection) -> ShiftOut:
         rotas.keep(connection, _own(connection, who, shift))
-        return _shifts(connection, who, [rotas.shift_of(connection, who.agency, shift)])[0]
+        return shifts_out(connection, who, [rotas.shift_of(connection, who.agency, shift)])[0]
 
     return await here.write(change)
 
@@ -259,7 +160,7 @@ async def say_yes(shift: str, here: Here, who: Who) -> ShiftOut:
     def change(connection: Connection) -> ShiftOut:
         rotas.cover(connection, rotas.shift_of(connection, who.agency, shift), who.person_id, at)
         _noted(connection, who, "cover", at)
-        return _shifts(connection, who, [rotas.shift_of(connection, who.agency, shift)])[0]
+        return shifts_out(connection, who, [rotas.shift_of(connection, who.agency, shift)])[0]
 
     return await here.write(change)
 
@@ -292,87 +193,9 @@ async def end_feed(here: Here, who: Who) -> Done:
     return Done(done=await here.write(lambda connection: feeds.end(connection, who.person_id)))
 
 
-def _roles(texts: Iterable[Protocol], agency: Slug) -> dict[Slug, Protocol]:
-    """An agency's roles that may be rung, each with the text that says most of it: one with a rota, if there is one."""
-    found: dict[Slug, Protocol] = {}
-    for protocol in texts:
-        for role in cover.rung(protocol):
-            known = protocol.role[role]
-            if known.agency == agency and (role not in found or (known.by_rota and not found[role].role[role].by_rota)):
-                found[role] = protocol
-    return found
-
-
-def _rota(  # noqa: PLR0913, PLR0917 - a rota and who looks at it
-    connection: Connection,
-    who: Subject,
-    protocol: Protocol,
-    role: Slug,
-    at: Instant,
-    able: frozenset[str],
-    names: dict[str, str],
-) -> RotaOut:
-    found = watching.watches(connection, protocol, role, at, at + AHEAD, able)
-    held = people.people(connection, agency_id=who.agency, role=role)
-    return RotaOut(
-        role=role,
-        zone=watching.zone_of(protocol, role),
-        by_rota=protocol.role[role].by_rota,
-        watches=[_watch(each) for each in found],
-        gaps=[_watch(each) for each in watching.gaps(protocol, role, found)],
-        shifts=[_shift(who, each, names) for each in rotas.shifts(connection, who.agency, role, at, at + AHEAD)],
-        holders={each.id: each.name for each in held},
-    )
-
-
-def _away(
-    connection: Connection, protocol: Protocol, role: Slug, at: Instant, able: frozenset[str]
-) -> tuple[Watch, ...]:
-    return watching.gaps(protocol, role, watching.watches(connection, protocol, role, at, at + AHEAD, able))
-
-
-def _watch(each: Watch) -> WatchOut:
-    return WatchOut(
-        starts_at=when(each.starts_at),
-        ends_at=when(each.ends_at),
-        how=each.how,
-        names=tuple(one.name for one in each.people),
-    )
-
-
-def _gap(protocol: Protocol, role: Slug, each: Watch) -> GapOut:
-    return GapOut(
-        agency=protocol.role[role].agency,
-        role=role,
-        zone=watching.zone_of(protocol, role),
-        starts_at=when(each.starts_at),
-        ends_at=when(each.ends_at),
-        how=each.how,
-    )
-
-
-def _shifts(connection: Connection, who: Subject, found: Iterable[Shift]) -> list[ShiftOut]:
-    names = people.names(connection, who.agency)
-    return [_shift(who, each, names) for each in found]
-
-
-def _shift(who: Subject, each: Shift, names: dict[str, str]) -> ShiftOut:
-    return ShiftOut(
-        id=each.id,
-        role=each.role,
-        person=each.person_id,
-        name=each.name,
-        starts_at=when(each.starts_at),
-        ends_at=when(each.ends_at),
-        covers=None if each.covers is None else names.get(each.covers, ""),
-        cover_wanted=each.asked_at is not None,
-        mine=each.person_id == who.person_id,
-    )
-
-
 def _known(connection: Connection, who: Subject, role: Slug) -> Protocol:
     """The text that knows a role of the asker's agency."""
-    found = _roles((each.protocol for each in protocols.in_force(connection).values()), who.agency).get(role)
+    found = rung_roles((each.protocol for each in protocols.in_force(connection).values()), who.agency).get(role)
     if found is None:
         raise HandoffError("UNKNOWN_ROLE", f"your agency has no role called {role} that is rung")
     if not found.role[role].by_rota:
