@@ -59,9 +59,8 @@ def weeks(database: Database, hash_: str, first: int, count: int, part: float, *
             ])  # fmt: skip
 
 
-def test_a_planted_change_is_found_and_cases_moved_midway_count_on_neither_side(fresh: Any) -> None:
+def test_a_planted_change_is_found_and_cases_moved_midway_count_on_neither_side(database: Database) -> None:
     """Five points more after half a year; cases that crossed, all late, do not hide it."""
-    database = fresh()
     was, is_ = in_force(database)
     weeks(database, was, 0, 26, 0.85)
     weeks(database, is_, 26, 26, 0.90)
@@ -77,9 +76,8 @@ def test_a_planted_change_is_found_and_cases_moved_midway_count_on_neither_side(
     assert look.learned.low < 5 < look.learned.high
 
 
-def test_after_seven_weeks_it_is_too_early(fresh: Any) -> None:
+def test_after_seven_weeks_it_is_too_early(database: Database) -> None:
     """Whatever the seven weeks hold: no figure, and only whole weeks count."""
-    database = fresh()
     was, is_ = in_force(database)
     weeks(database, was, 0, 26, 0.85)
     weeks(database, is_, 26, 8, 0.90)
@@ -89,9 +87,8 @@ def test_after_seven_weeks_it_is_too_early(fresh: Any) -> None:
     assert (look.learned.verdict, look.learned.weeks, look.learned.points) == (Verdict.TOO_EARLY, 7, None)
 
 
-def test_a_look_is_for_those_who_may_read_figures_and_needs_a_text_before(fresh: Any) -> None:
+def test_a_look_is_for_those_who_may_read_figures_and_needs_a_text_before(database: Database) -> None:
     """An advocate is told that figures are not theirs; a revision that changed nothing in force has no before."""
-    database = fresh()
     in_force(database)
     with database.read() as connection:
         for who, number, code in ((ADVOCATE, NUMBER, "NOT_YOURS"), (COUNCIL, 8, "NOTHING_BEFORE")):
