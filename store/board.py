@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,7 +31,7 @@ from protocol.kernel import Slug
 from protocol.state import Instant
 from store.handoffs import IN_HAND_FOR
 from store.paging import NEVER, Cursor, after
-from store.policy import Subject, notice_visible, party_everywhere, visible, wholly
+from store.policy import Condition, Subject, notice_visible, party_everywhere, visible, wholly
 from store.tables import WENT_LATE, case_file, notice, task
 from store.task_view import TaskView, tasks_seen, views
 
@@ -115,7 +115,7 @@ def board(  # noqa: PLR0913 - filters and paging, by name
     shown = {each.id: each for each in of_ids(connection, subject, [row.id for row in kept])}
     last = (kept[-1].rank, NEVER if kept[-1].at is None else kept[-1].at, kept[-1].id) if len(rows) > limit else None
     return Board(
-        pairs=_pairs(connection, asked.open, stuck_of) if counted else (),
+        pairs=_pairs(connection, asked.counts, stuck_of) if counted else (),
         rows=tuple(Waiting(task=shown[row.id], stuck_at=_at(row)) for row in kept if row.id in shown),
         next=last,
     )
@@ -178,16 +178,20 @@ def _rows(connection: Connection, wanted: Select[Any]) -> list[Row[Any]]:
     return list(connection.execute(wanted).all())
 
 
-def _counts(found: FromClause) -> Select[Any]:
-    pair = (found.c.from_agency, found.c.agency)
-    return select(*pair, func.count().label("n")).group_by(*pair)
+def _counts(*found: Select[Any]) -> Select[Any]:
+    """How many of each pair: counted leg by leg, each in the order of its index, and added up."""
+    pair = (task.c.from_agency, task.c.agency)
+    legs = union_all(*(e.with_only_columns(*pair, func.count().label("n")).group_by(*pair) for e in found)).subquery()
+    both = (legs.c.from_agency, legs.c.agency)
+    return select(*both, func.sum(legs.c.n).label("n")).group_by(*both)
 
 
 def _with_counts(
     connection: Connection, first: Select[Any], found: FromClause
 ) -> tuple[list[Row[Any]], dict[tuple[Slug, Slug], int]]:
     """The first of what is stuck, in order, and how much of it each pair has: both in one look through all of it."""
-    page, counts = first.subquery(), _counts(found).subquery()
+    pair = (found.c.from_agency, found.c.agency)
+    page, counts = first.subquery(), select(*pair, func.count().label("n")).group_by(*pair).subquery()
     both = connection.execute(
         union_all(
             select(page.c.id, page.c.at, page.c.rank, page.c.from_agency, page.c.agency),
@@ -199,13 +203,20 @@ def _with_counts(
     return sorted(rows, key=lambda each: (each.rank, NEVER if each.at is None else each.at, each.id)), of_pairs
 
 
-def _pairs(connection: Connection, found: FromClause, stuck: dict[tuple[Slug, Slug], int]) -> tuple[Pair, ...]:
-    every = sorted(((row.from_agency, row.agency), row.n) for row in connection.execute(_counts(found)))
+def _pairs(connection: Connection, counts: Select[Any], stuck: dict[tuple[Slug, Slug], int]) -> tuple[Pair, ...]:
+    every = sorted(((row.from_agency, row.agency), int(row.n)) for row in connection.execute(counts))
     return tuple(Pair(from_agency=pair[0], agency=pair[1], open=n, stuck=stuck.get(pair, 0)) for pair, n in every)
 
 
+class _Leg(NamedTuple):
+    """A part of the tasks, and what of the table of policy holds of all of them."""
+
+    where: ColumnElement[bool]
+    given: tuple[Condition, ...] = ()
+
+
 class _Asked:
-    """Handoffs that are not over as far as a subject may know (``open``); those of them that are stuck, and the rest.
+    """Handoffs that are not over as far as a subject may know (``counts`` of each pair); the stuck ones, and the rest.
 
     Columns: id, from_agency, agency, ``at`` (since when it is stuck, else when it was delivered), ``rank``.
     """
@@ -213,12 +224,14 @@ class _Asked:
     def __init__(self, connection: Connection, subject: Subject, now: Instant, *, practice: bool | None) -> None:
         self._practice = practice
         self._subject = subject
-        self._now = now
         self._everywhere = party_everywhere(connection, subject)
         full = wholly(task, subject)
+        open_, secret = task.c.status == "open", task.c.owner.is_not(None)
         lately = or_(task.c.taken_at.is_(None), task.c.taken_at > now - IN_HAND_FOR)
-        inside = and_(task.c.status == "open", full)
-        outside = and_(task.c.outside.is_(True), not_(full), task.c.withdrawn_at.is_(None), lately)
+        outside = and_(task.c.outside.is_(True), secret, not_(full), task.c.withdrawn_at.is_(None), lately)
+        # Nobody's secrets, the subject's own and others' stand apart in the index, and less is to be asked of each.
+        public, own = _Leg(and_(open_, task.c.owner.is_(None)), (Condition.PUBLIC,)), _Leg(and_(open_, secret, full))
+        others = _Leg(outside, (Condition.OUTSIDE,))
         told = (
             select(notice.c.case_id, notice.c.instance, func.min(notice.c.at).label("at"))
             .where(notice.c.why.in_(UNTAKEN), or_(notice.c.outside, notice.c.owner.is_(None)))
@@ -227,35 +240,40 @@ class _Asked:
         )
         running = or_(task.c.paused_until.is_(None), task.c.paused_until <= now)
         # Not by an index of what is open: of thousands that are, few were told to be untaken: those first.
-        open_ = func.lower(task.c.status) == "open"
-        known = or_(and_(open_, full, task.c.missed_at.is_(None), running), outside)
+        begun = and_(func.lower(task.c.status) == "open", full, task.c.missed_at.is_(None), running)
         untaken = told.join(task, and_(told.c.case_id == task.c.case_id, told.c.instance == task.c.instance))
-        self.open = union_all(
-            self._leg(task.c.delivered_at, inside), self._leg(task.c.delivered_at, outside)
-        ).subquery()
+        legs = [self._leg(task.c.delivered_at, each) for each in (public, own, others)]
+        missed = (task.c.missed_at.is_not(None), running)
+        self.counts = _counts(*legs)
         self.stuck = union_all(
-            self._leg(task.c.missed_at, inside, task.c.missed_at.is_not(None), running, rank=STUCK),
-            self._leg(told.c.at, known, task.c.taken_at.is_(None), rank=STUCK, rows=untaken),
+            *(self._leg(task.c.missed_at, each, *missed, rank=STUCK) for each in (public, own)),
+            self._leg(told.c.at, _Leg(or_(begun, outside)), task.c.taken_at.is_(None), rank=STUCK, rows=untaken),
         ).cte("stuck")
-        rest = self.open.c.id.not_in(select(self.stuck.c.id))
-        self.running = select(self.open).where(rest).subquery()
+        every = union_all(*legs).subquery()
+        self.running = select(every).where(every.c.id.not_in(select(self.stuck.c.id))).subquery()
 
     def _leg(
-        self, at: ColumnElement[Any], *conditions: ColumnElement[bool], rank: int = RUNNING, rows: FromClause = task
+        self,
+        at: ColumnElement[Any],
+        leg: _Leg,
+        *conditions: ColumnElement[bool],
+        rank: int = RUNNING,
+        rows: FromClause = task,
     ) -> Select[Any]:
         subject = self._subject
-        if not self._everywhere:
-            rows = rows.join(case_file, case_file.c.case_id == task.c.case_id)
-        seen = visible(task, subject, case_file.c.protocol_hash, everywhere=self._everywhere)
+        # Of what is the subject's own no case is asked for its parties: so none is joined.
+        its = select(case_file.c.protocol_hash).where(case_file.c.case_id == task.c.case_id).scalar_subquery()
+        seen = visible(task, subject, its, everywhere=self._everywhere, given=frozenset(leg.given))
         between = and_(task.c.from_agency.is_not(None), task.c.from_agency != task.c.agency)
         found = (
             select(task.c.id, task.c.from_agency, task.c.agency, at.label("at"), literal(rank).label("rank"))
             .select_from(rows)
-            .where(*conditions, between, seen)
+            .where(leg.where, *conditions, between)
         )
-        if self._practice is not None:
-            practising = task.c.case_id.in_(select(case_file.c.case_id).where(case_file.c.practice.is_(True)))
-            found = found.where(practising if self._practice else not_(practising))
-        if subject.coordinates:
+        if not subject.coordinates:
+            found = found.where(or_(task.c.agency == subject.agency, task.c.from_agency == subject.agency))
+        found = found.where(seen)
+        if self._practice is None:
             return found
-        return found.where(or_(task.c.agency == subject.agency, task.c.from_agency == subject.agency))
+        practising = task.c.case_id.in_(select(case_file.c.case_id).where(case_file.c.practice.is_(True)))
+        return found.where(practising if self._practice else not_(practising))

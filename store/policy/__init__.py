@@ -14,13 +14,14 @@ from store.policy.clauses import (
 )
 from store.policy.deciding import Decision, Object, decide
 from store.policy.subject import COORDINATOR, STEWARD, Scope, Subject, SubjectKind, unknown
-from store.policy.table import Action, Class, Kind
+from store.policy.table import Action, Class, Condition, Kind
 
 __all__ = [
     "COORDINATOR",
     "STEWARD",
     "Action",
     "Class",
+    "Condition",
     "Decision",
     "Kind",
     "Object",

@@ -91,7 +91,8 @@ def clause(  # noqa: PLR0913 - a row's key and what it is asked of
     def all_of(conditions: frozenset[Condition]) -> ColumnElement[bool]:
         return and_(true(), *(CLAUSES[each](rows, subject, protocol_hash) for each in sorted(conditions)))
 
-    return and_(all_of(everywhere), or_(false(), *(all_of(each - everywhere) for each in allowed)))
+    rest = [each - everywhere for each in allowed]
+    return and_(all_of(everywhere), or_(false(), *map(all_of, rest))) if all(rest) else all_of(everywhere)
 
 
 def is_party(cases: FromClause, subject: Subject) -> ColumnElement[bool]:
@@ -100,11 +101,16 @@ def is_party(cases: FromClause, subject: Subject) -> ColumnElement[bool]:
 
 
 def visible(
-    rows: FromClause, subject: Subject, protocol_hash: ColumnElement[str], *, everywhere: bool = False
+    rows: FromClause,
+    subject: Subject,
+    protocol_hash: ColumnElement[str],
+    *,
+    everywhere: bool = False,
+    given: frozenset[Condition] = frozenset(),
 ) -> ColumnElement[bool]:
     """Rows (facts, tasks) of which the subject may see anything at all; ``everywhere``: see ``party_everywhere``."""
-    given = frozenset((Condition.PARTY,)) if everywhere else frozenset[Condition]()
-    return clause(Action.READ, _kind(rows), Class.NEUTRAL, rows, subject, protocol_hash, given=given)
+    known = given | {Condition.PARTY} if everywhere else given
+    return clause(Action.READ, _kind(rows), Class.NEUTRAL, rows, subject, protocol_hash, given=known)
 
 
 def party_everywhere(connection: Connection, subject: Subject) -> bool:
