@@ -15,6 +15,27 @@ from store.session import add_new
 from store.tables import protocol_carried, protocol_in_force, protocol_version
 
 
+def _in_force() -> Select[tuple[object, ...]]:
+    last = (
+        select(protocol_in_force.c.slug, func.max(protocol_in_force.c.seq).label("seq"))
+        .group_by(protocol_in_force.c.slug)
+        .subquery()
+    )
+    at = protocol_in_force.join(
+        last, (protocol_in_force.c.slug == last.c.slug) & (protocol_in_force.c.seq == last.c.seq)
+    )
+    pinned = at.join(
+        protocol_version,
+        (protocol_version.c.slug == protocol_in_force.c.slug)
+        & (protocol_version.c.version == protocol_in_force.c.version),
+    )
+    return select(protocol_version).select_from(pinned)
+
+
+IN_FORCE = _in_force()
+"""Each protocol's version in force: made once, for every page asks for it, and making it costs more than asking."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
     """One published version. ``source`` is the text as the council wrote it, ``compiled`` what cases run on."""
@@ -105,7 +126,7 @@ def current(connection: Connection, slug: Slug) -> Version:
     Raises:
         HandoffError: ``UNKNOWN_PROTOCOL``.
     """
-    row = connection.execute(_in_force().where(protocol_version.c.slug == slug)).first()
+    row = connection.execute(IN_FORCE.where(protocol_version.c.slug == slug)).first()
     if row is None:
         raise HandoffError("UNKNOWN_PROTOCOL", f"no protocol called {slug} has been published")
     return _version(row)
@@ -113,26 +134,8 @@ def current(connection: Connection, slug: Slug) -> Version:
 
 def in_force(connection: Connection) -> dict[Slug, Version]:
     """The version in force of every protocol."""
-    rows = connection.execute(_in_force().order_by(protocol_version.c.slug))
+    rows = connection.execute(IN_FORCE.order_by(protocol_version.c.slug))
     return {row.slug: _version(row) for row in rows}
-
-
-def _in_force() -> Select[tuple[object, ...]]:
-    """Each protocol's version in force."""
-    last = (
-        select(protocol_in_force.c.slug, func.max(protocol_in_force.c.seq).label("seq"))
-        .group_by(protocol_in_force.c.slug)
-        .subquery()
-    )
-    at = protocol_in_force.join(
-        last, (protocol_in_force.c.slug == last.c.slug) & (protocol_in_force.c.seq == last.c.seq)
-    )
-    pinned = at.join(
-        protocol_version,
-        (protocol_version.c.slug == protocol_in_force.c.slug)
-        & (protocol_version.c.version == protocol_in_force.c.version),
-    )
-    return select(protocol_version).select_from(pinned)
 
 
 def put_in_force(connection: Connection, found: Version, since: Instant, revision: int | None = None) -> None:

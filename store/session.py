@@ -71,7 +71,10 @@ class Database:
             raise HandoffError("DATABASE_URL", "the database must be a SQLite file or a PostgreSQL database")
         self.url = made.render_as_string(hide_password=False)
         self.sqlite = kind == "sqlite"
-        self.engine: Engine = create_engine(made, pool_pre_ping=not self.sqlite, hide_parameters=True)
+        # The connection that was used last goes first: on SQLite what another one wrote empties a connection's cache.
+        self.engine: Engine = create_engine(
+            made, pool_pre_ping=not self.sqlite, pool_use_lifo=True, hide_parameters=True
+        )
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)

@@ -15,6 +15,7 @@ from api.guard import UNSAFE
 from api.identity import INSIDE
 from protocol.kernel import Slug
 from store.plain import Plain
+from store.policy import Subject
 
 PASSED_ON = (b"cookie", b"accept-language", b"host")
 
@@ -45,6 +46,7 @@ class Api:
         self._request = request
         self._tongue = tongue
         self._asked = False
+        self._who: Subject | None = None
 
     async def publish(self, text: str) -> Any:  # noqa: ANN401 - JSON of the route
         """Put a text in force.
@@ -119,11 +121,17 @@ class Api:
             "headers": headers,
             "client": self._request.scope["client"],
             "server": self._request.scope["server"],
-            "state": {VALUES: values or {}},
+            "state": {VALUES: values or {}, **self._known(method)},
             INSIDE: self._asked,
         }
         self._asked = True
-        return _judged(*await _sent(self._request.app, scope, data))
+        sent = await _sent(self._request.app, scope, data)
+        # Who it is is found once for what one page shows, as it is for any one request; anew for what it changes.
+        self._who = scope["state"].get("subject") if method == "GET" else None
+        return _judged(*sent)
+
+    def _known(self, method: str) -> dict[str, Subject]:
+        return {"subject": self._who} if self._who is not None and method == "GET" else {}
 
 
 async def _sent(app: Any, scope: Scope, data: bytes) -> tuple[int, bytes]:  # noqa: ANN401 - an ASGI application
