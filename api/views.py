@@ -19,7 +19,6 @@ from protocol.languages import DEFAULT, TONGUES, Tongue
 from protocol.state import Instant, PauseReason, Value
 from protocol.telling import Clock
 from store import cases, escalations, people, protocols
-from store.escalations import NoticeView
 from store.labels import step_owner
 from store.policy import Subject
 from store.session import Connection
@@ -158,7 +157,7 @@ def task_out(
     )
 
 
-def _clock(view: TaskView, fields: dict[Slug, Value], told: list[NoticeView]) -> Clock:
+def _clock(view: TaskView, fields: dict[Slug, Value], told: list[tuple[Instant, Slug]]) -> Clock:
     return Clock(
         step=view.step,
         owners=view.owners,
@@ -179,7 +178,7 @@ def _clock(view: TaskView, fields: dict[Slug, Value], told: list[NoticeView]) ->
         ended=view.ended_at,
         outcome=view.outcome,
         on_time=view.on_time,
-        told=tuple((each.at, (each.role,)) for each in told),
+        told=tuple((at, (role,)) for at, role in told),
         fields=fields,
         receipt=bool(view.receipt),
         outsider=not view.full,
@@ -197,8 +196,8 @@ def tasks_out(
     if any(each.person is not None and each.agency == who.agency for each in rows):
         names = people.names(connection, who.agency)
     # Whether an outsider's handoff was told to be untaken is its very state.
-    late = {each.case_id for each in rows if not each.full or (told and each.missed_at is not None)}
-    known = escalations.of_cases(connection, who, sorted(late))
+    late = [each.id for each in rows if not each.full or (told and each.missed_at is not None)]
+    known = escalations.told(connection, who, late)
     texts = protocols.by_hashes(connection, {each.protocol_hash for each in rows})
     return [
         task_out(

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
     Row,
     Select,
     and_,
+    bindparam,
     func,
     literal,
     not_,
     or_,
     select,
     text,
+    tuple_,
     union_all,
 )
 
@@ -30,15 +36,20 @@ from protocol import clocks
 from protocol.kernel import Slug
 from protocol.state import Instant
 from store.handoffs import IN_HAND_FOR
-from store.paging import NEVER, Cursor, after
-from store.policy import Condition, Subject, notice_visible, party_everywhere, visible, wholly
+from store.paging import NEVER, Cursor
+from store.policy import STATEMENTS, Condition, Subject, notice_visible, party_everywhere, visible, wholly
 from store.tables import WENT_LATE, case_file, notice, task
-from store.task_view import TaskView, tasks_seen, views
+from store.task_view import TaskView, of_ids
 
 UNTAKEN = ("not-taken-up", "unacknowledged")
 """Reasons of a telling that nobody has taken something up."""
 
 DAY = 24 * clocks.HOUR
+NOW: BindParameter[int] = bindparam("now", type_=BigInteger)
+LATELY: BindParameter[int] = bindparam("lately", type_=BigInteger)
+BEHIND = ("rank_before", "at_before", "id_before")
+"""What is given when a board is asked for: instants, and the cursor that it goes on from."""
+
 STUCK, RUNNING, COUNTED = 0, 1, 2
 """What comes first; a count comes with no handoff."""
 
@@ -97,27 +108,31 @@ def board(  # noqa: PLR0913 - filters and paging, by name
         cursor: the ``next`` of the page before.
         limit: rows on a page.
     """
-    asked = _Asked(connection, subject, now, practice=practice)
-
-    def filtered(found: FromClause) -> Select[Any]:
-        wanted = select(found.c.id, found.c.at, found.c.rank, found.c.from_agency, found.c.agency)
-        if agency is not None:
-            wanted = wanted.where(found.c.agency == agency)
-        return wanted if from_agency is None else wanted.where(found.c.from_agency == from_agency)
-
+    everywhere = party_everywhere(connection, subject)
+    asked = _asked(
+        subject.asker,
+        everywhere=everywhere,
+        practice=practice,
+        filters=(agency is not None, from_agency is not None, cursor is not None),
+    )
+    given: dict[str, Any] = {"now": now, "lately": now - IN_HAND_FOR, "agency": agency, "from_agency": from_agency}
+    given |= dict(zip(BEHIND, cursor or (), strict=False))
     # Of thousands the stuck are few: only when a page has room left after them are the others put in order.
-    first = after(filtered(asked.stuck), _order(asked.stuck), cursor, limit)
-    rows, stuck_of = _with_counts(connection, first, asked.stuck) if counted else (_rows(connection, first), {})
+    found = connection.execute(asked.counted if counted else asked.first, {**given, "most": limit + 1}).all()
+    rows = sorted((each for each in found if each.rank != COUNTED), key=_position)
     if not stuck and len(rows) <= limit:
-        rest = after(filtered(asked.running), _order(asked.running), cursor, limit - len(rows))
-        rows += _rows(connection, rest)
+        rows += connection.execute(asked.rest, {**given, "most": limit + 1 - len(rows)}).all()
     kept = rows[:limit]
-    shown = {each.id: each for each in of_ids(connection, subject, [row.id for row in kept])}
-    last = (kept[-1].rank, NEVER if kept[-1].at is None else kept[-1].at, kept[-1].id) if len(rows) > limit else None
+    shown = of_ids(connection, subject, [row.id for row in kept])
+    stuck_of = {(each.from_agency, each.agency): int(each.at) for each in found if each.rank == COUNTED}
+    every = connection.execute(asked.counts, given).all() if counted else ()
     return Board(
-        pairs=_pairs(connection, asked.counts, stuck_of) if counted else (),
+        pairs=tuple(
+            Pair(from_agency=pair[0], agency=pair[1], open=n, stuck=stuck_of.get(pair, 0))
+            for pair, n in sorted(((row.from_agency, row.agency), int(row.n)) for row in every)
+        ),
         rows=tuple(Waiting(task=shown[row.id], stuck_at=_at(row)) for row in kept if row.id in shown),
-        next=last,
+        next=_position(kept[-1]) if len(rows) > limit else None,
     )
 
 
@@ -127,8 +142,10 @@ def _at(row: Row[Any]) -> Instant | None:
 
 def stuck_since(connection: Connection, subject: Subject, now: Instant, ids: Sequence[str]) -> dict[str, Instant]:
     """Which of these tasks are stuck on the subject's board now, and since when."""
-    found = _Asked(connection, subject, now, practice=None).stuck
-    return {row.id: row.at for row in connection.execute(select(found.c.id, found.c.at).where(found.c.id.in_(ids)))}
+    everywhere = party_everywhere(connection, subject)
+    found = _asked(subject.asker, everywhere=everywhere, practice=None, filters=(False, False, False)).stuck
+    wanted = select(found.c.id, found.c.at).where(found.c.id.in_(ids))
+    return {row.id: row.at for row in connection.execute(wanted, {"now": now, "lately": now - IN_HAND_FOR})}
 
 
 def practised(connection: Connection) -> bool:
@@ -163,49 +180,8 @@ def outage(connection: Connection, subject: Subject, now: Instant) -> Outage | N
     return Outage(n=found.n, since=found.since, until=found.until) if found.n else None
 
 
-def of_ids(connection: Connection, subject: Subject, ids: Sequence[str]) -> list[TaskView]:
-    """Tasks by their ids, as far as the subject may see them, in no order."""
-    if not ids:
-        return []
-    return views(connection, connection.execute(tasks_seen(subject).where(task.c.id.in_(ids))).all())
-
-
-def _order(found: FromClause) -> tuple[ColumnElement[Any], ...]:
-    return found.c.rank, func.coalesce(found.c.at, NEVER), found.c.id
-
-
-def _rows(connection: Connection, wanted: Select[Any]) -> list[Row[Any]]:
-    return list(connection.execute(wanted).all())
-
-
-def _counts(*found: Select[Any]) -> Select[Any]:
-    """How many of each pair: counted leg by leg, each in the order of its index, and added up."""
-    pair = (task.c.from_agency, task.c.agency)
-    legs = union_all(*(e.with_only_columns(*pair, func.count().label("n")).group_by(*pair) for e in found)).subquery()
-    both = (legs.c.from_agency, legs.c.agency)
-    return select(*both, func.sum(legs.c.n).label("n")).group_by(*both)
-
-
-def _with_counts(
-    connection: Connection, first: Select[Any], found: FromClause
-) -> tuple[list[Row[Any]], dict[tuple[Slug, Slug], int]]:
-    """The first of what is stuck, in order, and how much of it each pair has: both in one look through all of it."""
-    pair = (found.c.from_agency, found.c.agency)
-    page, counts = first.subquery(), select(*pair, func.count().label("n")).group_by(*pair).subquery()
-    both = connection.execute(
-        union_all(
-            select(page.c.id, page.c.at, page.c.rank, page.c.from_agency, page.c.agency),
-            select(literal(""), counts.c.n, literal(COUNTED), counts.c.from_agency, counts.c.agency),
-        )
-    ).all()
-    rows = [each for each in both if each.rank != COUNTED]
-    of_pairs = {(each.from_agency, each.agency): int(each.at) for each in both if each.rank == COUNTED}
-    return sorted(rows, key=lambda each: (each.rank, NEVER if each.at is None else each.at, each.id)), of_pairs
-
-
-def _pairs(connection: Connection, counts: Select[Any], stuck: dict[tuple[Slug, Slug], int]) -> tuple[Pair, ...]:
-    every = sorted(((row.from_agency, row.agency), int(row.n)) for row in connection.execute(counts))
-    return tuple(Pair(from_agency=pair[0], agency=pair[1], open=n, stuck=stuck.get(pair, 0)) for pair, n in every)
+def _position(row: Row[Any]) -> Cursor:
+    return (row.rank, NEVER if row.at is None else row.at, row.id)
 
 
 class _Leg(NamedTuple):
@@ -216,18 +192,22 @@ class _Leg(NamedTuple):
 
 
 class _Asked:
-    """Handoffs that are not over as far as a subject may know (``counts`` of each pair); the stuck ones, and the rest.
+    """What is asked for one subject's board. Made once: of handoffs that are not over as far as the subject may know.
 
-    Columns: id, from_agency, agency, ``at`` (since when it is stuck, else when it was delivered), ``rank``.
+    ``stuck``: those that are; ``first``: their first; ``counted``: that, and how many there are of each pair, in one
+    look through all of them; ``rest``: the first of the others; ``counts``: all of each pair. Columns: id, from_agency,
+    agency, ``at`` (since when it is stuck, else when it was delivered; of a count, the count), ``rank``.
     """
 
-    def __init__(self, connection: Connection, subject: Subject, now: Instant, *, practice: bool | None) -> None:
+    def __init__(
+        self, asker: Subject, *, everywhere: bool, practice: bool | None, filters: tuple[bool, bool, bool]
+    ) -> None:
         self._practice = practice
-        self._subject = subject
-        self._everywhere = party_everywhere(connection, subject)
-        full = wholly(task, subject)
+        self._asker = asker
+        self._everywhere = everywhere
+        full = wholly(task, asker)
         open_, secret = task.c.status == "open", task.c.owner.is_not(None)
-        lately = or_(task.c.taken_at.is_(None), task.c.taken_at > now - IN_HAND_FOR)
+        lately = or_(task.c.taken_at.is_(None), task.c.taken_at > LATELY)
         outside = and_(task.c.outside.is_(True), secret, not_(full), task.c.withdrawn_at.is_(None), lately)
         # Nobody's secrets, the subject's own and others' stand apart in the index, and less is to be asked of each.
         public, own = _Leg(and_(open_, task.c.owner.is_(None)), (Condition.PUBLIC,)), _Leg(and_(open_, secret, full))
@@ -238,19 +218,27 @@ class _Asked:
             .group_by(notice.c.case_id, notice.c.instance)
             .subquery()
         )
-        running = or_(task.c.paused_until.is_(None), task.c.paused_until <= now)
+        running = or_(task.c.paused_until.is_(None), task.c.paused_until <= NOW)
         # Not by an index of what is open: of thousands that are, few were told to be untaken: those first.
         begun = and_(func.lower(task.c.status) == "open", full, task.c.missed_at.is_(None), running)
         untaken = told.join(task, and_(told.c.case_id == task.c.case_id, told.c.instance == task.c.instance))
         legs = [self._leg(task.c.delivered_at, each) for each in (public, own, others)]
         missed = (task.c.missed_at.is_not(None), running)
-        self.counts = _counts(*legs)
+        self.counts = _counts(legs)
         self.stuck = union_all(
             *(self._leg(task.c.missed_at, each, *missed, rank=STUCK) for each in (public, own)),
             self._leg(told.c.at, _Leg(or_(begun, outside)), task.c.taken_at.is_(None), rank=STUCK, rows=untaken),
         ).cte("stuck")
         every = union_all(*legs).subquery()
-        self.running = select(every).where(every.c.id.not_in(select(self.stuck.c.id))).subquery()
+        self.first = _page(self.stuck, filters)
+        self.rest = _page(select(every).where(every.c.id.not_in(select(self.stuck.c.id))).subquery(), filters)
+        pair, page = (self.stuck.c.from_agency, self.stuck.c.agency), self.first.subquery()
+        self.counted = union_all(
+            select(page.c.id, page.c.at, page.c.rank, page.c.from_agency, page.c.agency),
+            select(literal("").label("id"), func.count().label("at"), literal(COUNTED).label("rank"), *pair).group_by(
+                *pair
+            ),
+        )
 
     def _leg(
         self,
@@ -260,7 +248,7 @@ class _Asked:
         rank: int = RUNNING,
         rows: FromClause = task,
     ) -> Select[Any]:
-        subject = self._subject
+        subject = self._asker
         # Of what is the subject's own no case is asked for its parties: so none is joined.
         its = select(case_file.c.protocol_hash).where(case_file.c.case_id == task.c.case_id).scalar_subquery()
         seen = visible(task, subject, its, everywhere=self._everywhere, given=frozenset(leg.given))
@@ -277,3 +265,24 @@ class _Asked:
             return found
         practising = task.c.case_id.in_(select(case_file.c.case_id).where(case_file.c.practice.is_(True)))
         return found.where(practising if self._practice else not_(practising))
+
+
+_asked = lru_cache(maxsize=STATEMENTS)(_Asked)
+
+
+def _page(found: FromClause, filters: tuple[bool, bool, bool]) -> Select[Any]:
+    """The first of what is found, filtered by agencies and from behind a cursor, as far as ``filters`` say."""
+    wanted = select(found.c.id, found.c.at, found.c.rank, found.c.from_agency, found.c.agency)
+    order = (found.c.rank, func.coalesce(found.c.at, NEVER), found.c.id)
+    by = (found.c.agency == bindparam("agency"), found.c.from_agency == bindparam("from_agency"))
+    behind = tuple_(*order) > tuple_(*(bindparam(name) for name in BEHIND))
+    chosen = [each for each, is_asked in zip((*by, behind), filters, strict=True) if is_asked]
+    return wanted.where(*chosen).order_by(*order).limit(bindparam("most", type_=Integer))
+
+
+def _counts(legs: Sequence[Select[Any]]) -> Select[Any]:
+    """How many of each pair: counted leg by leg, each in the order of its index, and added up."""
+    pair = (task.c.from_agency, task.c.agency)
+    each = union_all(*(e.with_only_columns(*pair, func.count().label("n")).group_by(*pair) for e in legs)).subquery()
+    both = (each.c.from_agency, each.c.agency)
+    return select(*both, func.sum(each.c.n).label("n")).group_by(*both)

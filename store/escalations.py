@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, not_, or_, select
 
+from protocol.explain import MOST_TOLD
 from protocol.kernel import OpaqueId, RungId, Slug
 from protocol.state import Instant
 from store.edge_tables import notice_receipt
 from store.keyring.sealing import opened, sealer
 from store.paging import Cursor, Page, page
-from store.policy import Subject, notice_visible, only_if, party_everywhere, unknown
+from store.policy import STATEMENTS, Subject, notice_visible, only_if, party_everywhere, unknown
 from store.tables import case_file, notice, task
 
 
@@ -96,24 +98,38 @@ def escalations(  # noqa: PLR0913 - filters and paging, by name
     return page(notice_views(connection, rows), limit, position)
 
 
-def of_cases(connection: Connection, subject: Subject, case_ids: Collection[OpaqueId]) -> dict[str, list[NoticeView]]:
-    """By task, the escalations of cases that the subject may see, the oldest first: the ``LATEST`` of each case."""
-    if not case_ids:
+def told(connection: Connection, subject: Subject, tasks: Collection[str]) -> dict[str, list[tuple[Instant, Slug]]]:
+    """By task, when which role was told, as far as the subject may see it: the latest that a sentence names, in order.
+
+    Args:
+        connection: from ``Database.read()``.
+        subject: who is asking.
+        tasks: ids of tasks that the subject may see.
+    """
+    if not tasks:
         return {}
-    rank = func.row_number().over(partition_by=notice.c.case_id, order_by=NEWEST)
+    found: dict[str, list[tuple[Instant, Slug]]] = {}
+    rows = connection.execute(_told(subject.asker), {"tasks": tasks}).all()
+    for each in opened("notice", connection, rows):
+        found.setdefault(each["of"], []).append((each["at"], each["role"]))
+    return found
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _told(asker: Subject) -> Select[Any]:
+    full = or_(notice.c.owner.is_(None), notice.c.owner == asker.agency)
+    rank = func.row_number().over(partition_by=(notice.c.case_id, notice.c.instance), order_by=NEWEST)
+    place = (notice.c.case_id, notice.c.seq, notice.c.role)
     numbered = (
-        select(notice.c.id, rank.label("rank"))
-        .where(notice.c.case_id.in_(case_ids), notice.c.rung.is_not(None), notice.c.how != "remind")
-        .join_from(notice, case_file, notice.c.case_id == case_file.c.case_id)
-        .where(notice_visible(notice, subject, case_file.c.protocol_hash))
+        select(*place, notice.c.at, only_if(full, notice.c.sealed), task.c.id.label("of"), rank.label("rank"))
+        .join_from(notice, task, and_(task.c.case_id == notice.c.case_id, task.c.instance == notice.c.instance))
+        .join(case_file, notice.c.case_id == case_file.c.case_id)
+        .where(task.c.id.in_(bindparam("tasks", expanding=True)), notice.c.rung.is_not(None), notice.c.how != "remind")
+        .where(notice_visible(notice, asker, case_file.c.protocol_hash))
         .subquery()
     )
-    latest = select(numbered.c.id).where(numbered.c.rank <= LATEST)
-    rows = connection.execute(notices_seen(subject).where(notice.c.id.in_(latest)).order_by(*NEWEST)).all()
-    found: dict[str, list[NoticeView]] = {}
-    for each in notice_views(connection, rows):
-        found.setdefault(each.task_id or "", []).insert(0, each)
-    return found
+    # What is sealed is opened one by one: no more of it than is said.
+    return select(numbered).where(numbered.c.rank <= MOST_TOLD).order_by(numbered.c.rank.desc())
 
 
 def one(connection: Connection, subject: Subject, notice_id: str) -> NoticeView:
@@ -127,9 +143,6 @@ def one(connection: Connection, subject: Subject, notice_id: str) -> NoticeView:
         raise unknown("notice")
     return notice_views(connection, (row,))[0]
 
-
-LATEST = 50
-"""Escalations of one case that sentences about its tasks are made of."""
 
 OF_THE_TASK = ("delivered_at", "taken_at", "due_at", "missed_at")
 NEWEST: tuple[ColumnElement[Any], ...] = (-notice.c.recorded, notice.c.id)

@@ -5,7 +5,6 @@ Those of practice cases come after all real ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, literal, select
@@ -14,7 +13,7 @@ from protocol.state import Instant
 from store.paging import NEVER, Cursor, Page, after, page
 from store.policy import Subject, seen_of_ones_own, votes_on
 from store.tables import URGENCY, case_file, task, task_owner, voter
-from store.task_view import TaskView, tasks_seen, views
+from store.task_view import TaskView, of_ids
 
 
 def inbox(
@@ -40,7 +39,7 @@ def inbox(
     found: list[tuple[TaskView, Cursor]] = []
     chosen = ask.after(cursor, limit)
     while chosen:
-        shown = ask.shown([each.id for each in chosen])
+        shown = of_ids(connection, subject, [each.id for each in chosen])
         for each in chosen:
             view = shown.get(each.id)
             # Whose a confidential agency's task is, is sealed: what is a colleague's is left out here.
@@ -90,11 +89,6 @@ class _Lists:
         known = {each.id for each in voted}
         both = [*(each for each in rows if each.id not in known), *voted]
         return sorted(both, key=_position)[: limit + 1]
-
-    def shown(self, ids: Sequence[str]) -> dict[str, TaskView]:
-        """Tasks by their ids, as far as the subject may see them."""
-        rows = self._connection.execute(tasks_seen(self._subject).where(task.c.id.in_(ids))).all()
-        return {each.id: each for each in views(self._connection, rows)}
 
 
 def _chosen(asked: Select[Any], practising: int) -> Select[Any]:

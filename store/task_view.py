@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, or_, select
 
 from protocol.kernel import OpaqueId, Ref, Slug
 from protocol.state import Instant, Item
 from store.keyring.sealing import opened
-from store.policy import Subject, arranged_by, inside, only_if, unknown, visible, votes_on, wholly
+from store.policy import STATEMENTS, Subject, arranged_by, inside, only_if, unknown, visible, votes_on, wholly
 from store.tables import case_file, task, task_owner
 
 
@@ -152,6 +153,18 @@ def views(connection: Connection, rows: Sequence[Row[Any]]) -> list[TaskView]:
         replace(view, owners=owners.get((row.case_id, row.instance), ())) if view.full else view
         for view, row in zip(made, rows, strict=True)
     ]
+
+
+def of_ids(connection: Connection, subject: Subject, ids: Sequence[str]) -> dict[str, TaskView]:
+    """Tasks by their ids, as far as the subject may see them."""
+    if not ids:
+        return {}
+    return {each.id: each for each in views(connection, connection.execute(_by_ids(subject.asker), {"ids": ids}).all())}
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _by_ids(asker: Subject) -> Select[Any]:
+    return tasks_seen(asker).where(task.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def target(connection: Connection, subject: Subject, id_: str, *, arranging: bool = False) -> TaskTarget:

@@ -37,7 +37,7 @@ class Nudge:
 
 def foreseen(connection: Connection, subject: Subject, ids: Sequence[str], now: Instant) -> list[Nudge]:
     """For each task the subject may see, whether it may nudge it now; unknown ones are left out."""
-    views = {each.id: each for each in board.of_ids(connection, subject, list(ids))}
+    views = task_view.of_ids(connection, subject, list(ids))
     stuck = board.stuck_since(connection, subject, now, list(views))
     return [_judged(connection, subject, views[id_], id_ in stuck, now) for id_ in ids if id_ in views]
 

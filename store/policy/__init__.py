@@ -13,11 +13,12 @@ from store.policy.clauses import (
     wholly,
 )
 from store.policy.deciding import Decision, Object, decide
-from store.policy.subject import COORDINATOR, STEWARD, Scope, Subject, SubjectKind, unknown
+from store.policy.subject import COORDINATOR, STATEMENTS, STEWARD, Scope, Subject, SubjectKind, unknown
 from store.policy.table import Action, Class, Condition, Kind
 
 __all__ = [
     "COORDINATOR",
+    "STATEMENTS",
     "STEWARD",
     "Action",
     "Class",

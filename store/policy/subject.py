@@ -33,6 +33,10 @@ class Scope:
     may: Literal["submit", "read"]
 
 
+STATEMENTS = 128
+"""Statements of one kind that a process keeps, one for each who asks: making one costs more than running it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """Who is asking: a person (or system) of one agency in its roles. ``sources``: agencies it may report for.
@@ -52,6 +56,11 @@ class Subject:
     scope: Scope | None = None
     other_hat: Slug | None = None
     grant: str = field(default="", repr=False, compare=False)
+
+    @property
+    def asker(self) -> Subject:
+        """The same with no more than lists are chosen by: what is kept by it keeps no grant."""
+        return Subject(person_id=self.person_id, name="", agency=self.agency, roles=self.roles, kind=self.kind)
 
     @property
     def coordinates(self) -> bool:
