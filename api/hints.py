@@ -45,7 +45,7 @@ OF_A_SESSION = 4
 OF_A_PROCESS = 200
 """Streams at once."""
 
-INBOX, BOARD = 50, 25
+INBOX, BOARD = 25, 25
 """Rows that the pages show."""
 
 Seen = Annotated[str, Query(max_length=64, description="the mark of what the page shows")]

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from api import hints
 from api.deps import Here, Services
 from api.edge import VALUES
 from api.pages import drafts
@@ -19,8 +20,6 @@ from protocol.kernel import Slug
 from store.plain import Plain
 
 router = APIRouter(include_in_schema=False)
-MOST = 50
-"""Items on one page of the inbox."""
 BOARD = "coordinator"
 GROUPS = ("late", "take", "yours", "others", "practice")
 PASSED = {"told": True, "untold": False}
@@ -91,11 +90,13 @@ async def filled_in(request: Request) -> Filled:
 
 @router.get("/i")
 async def inbox(request: Request, here: Here) -> Response:
-    """What I owe, by when."""
-    desk = Desk(request, here)
+    """What I owe, by when, the most urgent first; ``after`` in the address is where a further page begins."""
+    desk, after = Desk(request, here), request.query_params.get("after", "")
     try:
         await desk.begin()
-        found = await desk.api.get("/tasks", limit=MOST, told="false", marked="true")
+        # A live hint is of what the inbox begins with.
+        asked = {"cursor": after} if after else {"marked": "true"}
+        found = await desk.api.get("/tasks", limit=hints.INBOX, told="false", **asked)
     except Unanswered as error:
         return await desk.refused(error)
     rows, groups = found["items"], dict[str, list[Any]]()
@@ -105,7 +106,7 @@ async def inbox(request: Request, here: Here) -> Response:
     said = PASSED.get(request.query_params.get("passed", ""))
     return desk.page(
         "inbox.html", "Inbox", groups=[(name, groups[name]) for name in GROUPS if name in groups], count=count,
-        more=found["next"] is not None, passed=said, mark=found["mark"], key=token_urlsafe(12),
+        following=found["next"], passed=said, mark=found.get("mark", ""), key=token_urlsafe(12),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 from playwright.sync_api import Page, expect
 
+from api.hints import INBOX
 from tests.installation import ROOT, Installation
 from tests.pages.conftest import CANARY, DESKTOP, PHONE, Tab, referred, report, task_of
 
@@ -161,6 +162,24 @@ def _tab_to(page: Page, name: str) -> None:
 
 def _fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
+
+
+def test_an_inbox_goes_on_where_its_first_page_ends(here: Installation, new_tab: Tabs) -> None:
+    """More than a page holds: Next page leads to the others, none of them twice, and that there are more is said."""
+    for _ in range(INBOX + 1):
+        report(here)
+    tab = new_tab(script=False)
+    tab.be("Patrol One")
+    pages: list[list[str | None]] = []
+    while not pages or tab.page.get_by_role("link", name="Next page").count():
+        if pages:
+            with tab.page.expect_navigation():
+                tab.press("link", "Next page")
+        pages.append([each.get_attribute("href") for each in tab.page.locator("a[href^='/i/']").all()])
+        assert ("and more" in tab.heading()) == bool(tab.page.get_by_role("link", name="Next page").count())
+    items = [each for page in pages for each in page]
+    assert len(pages[0]) == INBOX
+    assert len(set(items)) == len(items) > INBOX
 
 
 def test_every_sentence_of_the_pages_is_in_every_language() -> None:
