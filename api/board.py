@@ -140,14 +140,15 @@ class SeenFirst(Closed):
     """What would come of it, for one task. Empty codes: nothing is in the way.
 
     ``tells``: the roles of the task's agency that a nudge goes to; of a confidential agency none is
-    named; ``notice``: all that it says. ``hand_to``:
-    the roles that it may be handed over to. ``longest``: until when at the latest its clock may be stopped, ``due``:
+    named; ``notice``: all that it says, and ``sends`` whether anybody hears of it elsewhere. ``hand_to``: the
+    roles that it may be handed over to. ``longest``: until when at the latest its clock may be stopped, ``due``:
     when it would be due after the pause asked about, both worked out from the case itself. ``zone``: of its protocol.
     """
 
     task: TaskOut
     tells: tuple[Slug, ...]
     notice: str
+    sends: bool
     nudge: str
     says: str
     again_at: datetime | None
@@ -160,7 +161,7 @@ class SeenFirst(Closed):
 
 
 class NudgedOut(Closed):
-    """A nudge that was written down; ``sends``: whether notices leave this installation at all."""
+    """A nudge that was written down; ``sends``: whether anybody hears of it elsewhere than beside the item."""
 
     task: str
     again_at: datetime | None
@@ -207,6 +208,7 @@ async def _seen_first(  # noqa: PLR0913, PLR0917 - one row, whole
         task=task,
         tells=task.owners,
         notice=texts.text(Notice.REMINDER, tongue, Times(now=now(), zone=zone), sender=here.posting.sender),
+        sends=here.posting.sends and not task.practice,
         nudge=nudge.code or "",
         says=nudge.says,
         again_at=when(nudge.again_at),
@@ -240,7 +242,6 @@ async def _paused(
 @router.post("/handoffs/{task}/nudge")
 async def nudged(task: str, here: Here, who: Who) -> NudgedOut:
     """Ask once more for what is stuck: whoever answers for it now is told, once in four hours for each task."""
-    sends = here.posting.sends
-    found = await here.write(lambda connection: nudges.nudge(connection, who, task, now(), sends=sends))
+    found = await here.write(lambda connection: nudges.nudge(connection, who, task, now(), sends=here.posting.sends))
     seen(who, found.view.case_id)
-    return NudgedOut(task=task, again_at=when(found.again_at), sends=sends)
+    return NudgedOut(task=task, again_at=when(found.again_at), sends=found.sent)

@@ -151,11 +151,11 @@ async def recent(
     who: Who,
     *,
     protocol: Slug | None = None,
-    practice: bool | None = None,
+    practice: bool = False,
     cursor: str | None = None,
     limit: Limit = 50,
 ) -> JSONResponse:
-    """Cases in which my agency has a part, newest first; with ``practice`` only those, or none of them."""
+    """Cases in which my agency has a part, newest first: real ones, or with ``practice`` those for practice alone."""
     position = here.open_cursor(who, cursor)
 
     def ask(connection: Connection) -> Page[cases.CaseSummary]:

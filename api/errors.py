@@ -153,6 +153,9 @@ STATUSES = {
     "ENGINE_LOCKED": 503,
     "KEY_DESTROYED": 410,
 }
+AFTER = {"TOO_MANY_TRIES": 600, "LIMIT_REACHED": 60}
+"""Seconds until what a keyholder turned down may be asked again at the soonest; other limits say it themselves."""
+
 TYPE = "application/problem+json"
 NAME = re.compile(r"[a-z0-9_-]{1,64}|\[key\]")
 
@@ -198,7 +201,7 @@ def install(app: FastAPI) -> None:
             # What was not written down is not shown, and neither is anything about it.
             log.error("not written into the audit, so not shown", exc_info=error)
             return Response(status_code=503)
-        return problem(STATUSES.get(error.code, 409), error.code, error.message)
+        return problem(STATUSES.get(error.code, 409), error.code, error.message, after=AFTER.get(error.code))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_: Request, error: RequestValidationError) -> JSONResponse:

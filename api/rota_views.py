@@ -12,7 +12,7 @@ from protocol import cover
 from protocol.kernel import Protocol, Slug
 from protocol.state import Instant
 from store import people, rotas
-from store.notices import watching
+from store.notices import covering, watching
 from store.notices.resolving import How
 from store.notices.watching import AHEAD, Watch
 from store.policy import Subject
@@ -40,8 +40,18 @@ class PartIn(Closed):
     ends_at: AwareDatetime | None = None
 
 
+class AskedOut(Closed):
+    """A colleague who was asked for cover; ``reached`` None: it is on its way, False: no mail or text reaches them."""
+
+    name: str
+    reached: bool | None
+
+
 class ShiftOut(Closed):
-    """A shift. ``covers``: whose it was; ``cover_wanted``: its person asks, and stays on until somebody says yes."""
+    """A shift. ``covers``: whose it was; ``cover_wanted``: its person asks, and stays on until somebody says yes.
+
+    ``asked``: whom that went to within the last week, and whether it reached them.
+    """
 
     id: str
     role: Slug
@@ -51,6 +61,7 @@ class ShiftOut(Closed):
     ends_at: datetime | None
     covers: str | None
     cover_wanted: bool
+    asked: list[AskedOut]
     mine: bool
 
 
@@ -109,7 +120,7 @@ class FindingOut(Closed):
 
 
 class GapsOut(Closed):
-    """The gaps of fourteen days of every role that a text in force may ring."""
+    """The gaps of the days asked about (fourteen, if nothing is said) of every role that a text in force may ring."""
 
     since: datetime | None
     until: datetime | None
@@ -159,16 +170,18 @@ def rota_out(  # noqa: PLR0913, PLR0917 - a rota and who looks at it
         by_rota=protocol.role[role].by_rota,
         watches=[_watch(each) for each in found],
         gaps=[_watch(each) for each in watching.gaps(protocol, role, found)],
-        shifts=[_shift(who, each, names) for each in rotas.shifts(connection, who.agency, role, at, at + AHEAD)],
+        shifts=[
+            _shift(connection, who, each, names) for each in rotas.shifts(connection, who.agency, role, at, at + AHEAD)
+        ],
         holders={each.id: each.name for each in held},
     )
 
 
 def away_of(
-    connection: Connection, protocol: Protocol, role: Slug, at: Instant, able: frozenset[str]
+    connection: Connection, protocol: Protocol, role: Slug, span: tuple[Instant, Instant], able: frozenset[str]
 ) -> tuple[Watch, ...]:
-    """When, over the fourteen days, nobody on duty can be reached for a role."""
-    return watching.gaps(protocol, role, watching.watches(connection, protocol, role, at, at + AHEAD, able))
+    """When, within a span, nobody on duty can be reached for a role."""
+    return watching.gaps(protocol, role, watching.watches(connection, protocol, role, *span, able))
 
 
 def _watch(each: Watch) -> WatchOut:
@@ -195,10 +208,10 @@ def gap_out(protocol: Protocol, role: Slug, each: Watch) -> GapOut:
 def shifts_out(connection: Connection, who: Subject, found: Iterable[Shift]) -> list[ShiftOut]:
     """Shifts of the asker's own agency."""
     names = people.names(connection, who.agency)
-    return [_shift(who, each, names) for each in found]
+    return [_shift(connection, who, each, names) for each in found]
 
 
-def _shift(who: Subject, each: Shift, names: dict[str, str]) -> ShiftOut:
+def _shift(connection: Connection, who: Subject, each: Shift, names: dict[str, str]) -> ShiftOut:
     return ShiftOut(
         id=each.id,
         role=each.role,
@@ -208,5 +221,8 @@ def _shift(who: Subject, each: Shift, names: dict[str, str]) -> ShiftOut:
         ends_at=when(each.ends_at),
         covers=None if each.covers is None else names.get(each.covers, ""),
         cover_wanted=each.asked_at is not None,
+        asked=[
+            AskedOut(name=names.get(one.person_id, ""), reached=one.reached) for one in covering.asked(connection, each)
+        ],
         mine=each.person_id == who.person_id,
     )

@@ -6,7 +6,9 @@ name; nothing here depends on any case.
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from api import staff
 from api.deps import Here, Who, now
@@ -34,13 +36,14 @@ from protocol.kernel import Protocol, Slug
 from protocol.state import Instant
 from store import feeds, people, protocols, rotas
 from store.accounts.decisions import decided
-from store.notices import watching
+from store.notices import covering, watching
 from store.notices.watching import AHEAD, HOUR
 from store.policy import STEWARD, Subject, SubjectKind
 from store.rotas import Shift
 from store.session import Connection
 
 router = APIRouter(prefix="/rotas", route_class=Once)
+MOST_DAYS = AHEAD // (24 * HOUR)
 FARTHEST = 400 * 24 * HOUR
 """Microseconds ahead for which a shift may be entered."""
 
@@ -71,9 +74,10 @@ async def mine(here: Here, who: Who) -> RotasOut:
 
 
 @router.get("/gaps")
-async def gaps(here: Here, who: Who) -> GapsOut:
+async def gaps(here: Here, who: Who, *, days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = MOST_DAYS) -> GapsOut:
     """Where nobody on duty can be reached: of all agencies for coordinators, of their own for leads and stewards."""
     at, able = now(), here.posting.able
+    until = at + days * 24 * HOUR
 
     def ask(connection: Connection) -> GapsOut:
         if not who.coordinates and not _arranges(connection, who):
@@ -82,7 +86,7 @@ async def gaps(here: Here, who: Who) -> GapsOut:
         findings: list[FindingOut] = []
         for version in protocols.in_force(connection).values():
             protocol = version.protocol
-            away = {role: away_of(connection, protocol, role, at, able) for role in cover.rung(protocol)}
+            away = {role: away_of(connection, protocol, role, (at, until), able) for role in cover.rung(protocol)}
             seen = {role for role in away if who.coordinates or protocol.role[role].agency == who.agency}
             for role in seen:
                 items.setdefault(
@@ -93,7 +97,7 @@ async def gaps(here: Here, who: Who) -> GapsOut:
                 findings += [FindingOut(protocol=protocol.id, code=each.code, says=each.says) for each in said]
         return GapsOut(
             since=when(at),
-            until=when(at + AHEAD),
+            until=when(until),
             able=tuple(sorted(able)),
             items=[each for key in sorted(items) for each in items[key]],
             findings=findings,
@@ -127,7 +131,7 @@ async def put(role: Slug, body: ShiftIn, here: Here, who: Who) -> list[ShiftOut]
 
 @router.post("/shifts/{shift}/cover")
 async def ask_cover(shift: str, body: PartIn, here: Here, who: Who) -> ShiftOut:
-    """Ask for cover of one's shift, or a part of it. One stays on until somebody says yes."""
+    """Ask for cover of one's shift, or a part of it; who could give it is told. One stays on until a yes."""
     at = now()
 
     def change(connection: Connection) -> ShiftOut:
@@ -135,7 +139,9 @@ async def ask_cover(shift: str, body: PartIn, here: Here, who: Who) -> ShiftOut:
         since = found.starts_at if body.starts_at is None else instant(body.starts_at)
         until = found.ends_at if body.ends_at is None else instant(body.ends_at)
         id_ = rotas.ask_cover(connection, found, since, until, at)
-        return shifts_out(connection, who, [rotas.shift_of(connection, who.agency, id_)])[0]
+        wanted = rotas.shift_of(connection, who.agency, id_)
+        covering.ask(connection, wanted, here.posting.able, at)
+        return shifts_out(connection, who, [wanted])[0]
 
     return await here.write(change)
 

@@ -24,7 +24,7 @@ from protocol.stopping import stop_of
 from protocol.wording import condition_said
 from store import handing, inbox, intake, people, protocols, task_view, timeline
 from store.labels import step_owner
-from store.notices import errands
+from store.notices import errands, nudges
 from store.policy import COORDINATOR, Subject
 from store.session import Connection
 from store.task_view import TaskTarget
@@ -80,7 +80,7 @@ class TaskPage(Closed):
     how many there are. ``hand_to``: the other roles of the agency that it may be handed over to; ``on_duty``: who
     answers for its roles now. ``stop``: the event that stops all contact, if the text has one. ``others_see``, of how
     it ends: all, in-hand (of a confidential agency's handoff) or nothing. ``saved_by``: who ended it, for their own
-    agency.
+    agency; ``nudged_at``: when it was last asked for once more, for them too.
     """
 
     task: TaskOut
@@ -94,6 +94,7 @@ class TaskPage(Closed):
     others_see: Literal["all", "in-hand", "nothing"]
     saved_by: str | None
     saved_at: datetime | None
+    nudged_at: datetime | None
 
 
 class Complete(Closed):
@@ -183,6 +184,7 @@ def _page(connection: Connection, who: Subject, task: str, tongue: Tongue) -> Ta
         others_see=_others_see(protocol, view),
         saved_by=by,
         saved_at=at,
+        nudged_at=when(nudges.asked(connection, view)) if mine else None,
     )
 
 

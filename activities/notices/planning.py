@@ -16,12 +16,14 @@ from protocol.kernel import OpaqueId, Protocol
 from protocol.languages.notices import Codes
 from protocol.state import Instant
 from runtime.posting.config import Posting, Webhook
+from store import protocols
 from store.accounts import have_it
-from store.notices import errands, reach, replies, resolving
+from store.notices import covering, errands, reach, replies, resolving, watching
 from store.notices.errands import ABOUT_A_NOTICE, DUTY, NUDGES, Contact, Errand, Kind
 from store.notices.reach import Reach
 from store.notices.resolving import Standing
 from store.people import Person
+from store.rotas import Shift
 from store.session import Connection
 
 SECOND_WAY = 2 * clocks.MINUTE
@@ -29,6 +31,9 @@ AGAIN = 5 * clocks.MINUTE
 FIRST_PAUSE = 5 * clocks.SECOND
 GIVE_UP = 24 * clocks.HOUR
 """After so long nobody is told any more of what is told once; a duty is never given up."""
+
+HELD = frozenset((Kind.REMIND, Kind.COVER))
+"""What quiet hours hold back."""
 
 ANSWER_WITHIN = 10 * clocks.MINUTE
 """After so long an answer to a reply, or a test, says nothing to anybody."""
@@ -85,6 +90,7 @@ class _Planning:
         self.errand = found
         self.now = now
         self.protocol = errands.protocol_of(connection, found.case_id)
+        self.shift: Shift | None = None
         self.standing = None if found.instance is None else resolving.standing(connection, found)
 
     def plan(self) -> Plan:
@@ -99,6 +105,8 @@ class _Planning:
             if self.now - found.since > GIVE_UP:
                 return self._over("unanswered")
             return self._once(self._whom(self.protocol, standing))
+        if found.kind is Kind.COVER:
+            return self._cover()
         if self.now - found.since > ANSWER_WITHIN:
             return self._over("unanswered")
         whom = resolving.one_person(self.connection, found.person or "", self.site.posting.able)
@@ -122,6 +130,16 @@ class _Planning:
                 messages.append(message)
         return self._planned([*messages, *self._webhooks()])
 
+    def _cover(self) -> Plan:
+        """To one who could cover a shift, outside their quiet hours unless it begins within those."""
+        found = self.errand
+        self.shift = covering.shift(self.connection, found)
+        if self.shift is None or self.now >= self.shift.ends_at:
+            return self._over("ended")
+        if self.now - found.since > GIVE_UP:
+            return self._over("unanswered")
+        return self._once(resolving.one_person(self.connection, found.person or "", self.site.posting.able))
+
     def _fresh(self, person: Person) -> bool:
         return not any(each.person == person.id and each.count for each in self.errand.contacts)
 
@@ -130,8 +148,8 @@ class _Planning:
         able, messages, held = self.site.posting.able, [], []
         for person, each in whom:
             ways = each.ways(able)
-            until = reach.quiet_until(each.quiet, self.now, self._zone()) if self.errand.kind is Kind.REMIND else None
-            if until is not None:
+            until = reach.quiet_until(each.quiet, self.now, self._zone()) if self.errand.kind in HELD else None
+            if until is not None and (self.shift is None or self.shift.starts_at >= until):
                 held.append(until)
                 continue
             chosen = _chosen(self.errand.kind, ways)
@@ -167,7 +185,10 @@ class _Planning:
         codes = self._codes(person, each, channel) if self.errand.kind in DUTY and channel != "email" else None
         link = self._link(person) if channel == "email" else None
         reader = wording.To(each.language, self.site.posting.sender, not self._fresh(person))
-        said = wording.said(self.errand, self.standing, self.protocol, self.now, reader)
+        if self.shift is None:
+            said = wording.said(self.errand, self.standing, self.protocol, self.now, reader)
+        else:
+            said = wording.cover(self.shift, self._zone(), self.now, reader)
         return Message(
             id=self._id(person.id, channel),
             person=person.id,
@@ -237,6 +258,10 @@ class _Planning:
         return f"{self.errand.id}-{hashlib.sha256(parts.encode()).hexdigest()[:10]}"
 
     def _zone(self) -> str:
+        if self.shift is not None:
+            texts = (each.protocol for each in protocols.in_force(self.connection).values())
+            known = (each for each in texts if self.shift.role in each.role)
+            return next((watching.zone_of(each, self.shift.role) for each in known), "UTC")
         if self.protocol is None:
             return "UTC"
         return self.protocol.calendar[self.errand.agency].zone
@@ -252,7 +277,7 @@ def _chosen(kind: Kind, ways: tuple[reach.Channel, ...]) -> tuple[reach.Channel,
     """By which of somebody's ways they are told once: a test by all, what answers a text by text, else by the first."""
     if kind is Kind.TEST:
         return ways
-    if kind not in ABOUT_A_NOTICE | NUDGES and "text" in ways:
+    if kind not in ABOUT_A_NOTICE | NUDGES | {Kind.COVER} and "text" in ways:
         return ("text",)
     return ways[:1]
 

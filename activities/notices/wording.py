@@ -13,6 +13,7 @@ from protocol.state import Instant
 from protocol.telling import Clock, Telling
 from store.notices.errands import DUTY, Errand, Kind
 from store.notices.resolving import Standing
+from store.rotas import Shift
 
 LATE_FROM = 5 * clocks.MINUTE
 """A notice this much after its time says so."""
@@ -74,6 +75,11 @@ def said(found: Errand, standing: Standing | None, protocol: Protocol | None, no
     by = None if standing is None or protocol is None else _mark(protocol, standing, now, duty=notice in texts.DUTIES)
     at = found.due if notice is Notice.MOVED else (standing.taken if standing is not None else None) or now
     return Said(notice, to.tongue, Times(now=now, zone=zone, by=by, at=at, late=late), to.sender)
+
+
+def cover(found: Shift, zone: str, now: Instant, to: To) -> Said:
+    """That cover is asked of a shift, and from when to when it is: whose it is says the rota."""
+    return Said(Notice.COVER, to.tongue, Times(now=now, zone=zone, at=found.starts_at, by=found.ends_at), to.sender)
 
 
 _MAY_BE_LATE = texts.DUTIES | {Notice.TEAM, Notice.BETWEEN, Notice.LOOK}

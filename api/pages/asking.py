@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
+from starlette.datastructures import Headers
 from starlette.types import Message, Scope
 
 from api.edge import VALUES
 from api.guard import UNSAFE
 from api.identity import INSIDE
+from api.pages.refusals import refusal
 from protocol.kernel import Slug
 from store.plain import Plain
 from store.policy import Subject
@@ -21,10 +23,16 @@ PASSED_ON = (b"cookie", b"accept-language", b"host")
 
 
 class Unanswered(Exception):
-    """The API said no. ``code`` is stable, ``title`` a sentence for people, ``findings`` what is wrong with a text."""
+    """The API said no. ``code`` is stable, ``title`` a sentence for people, ``findings`` what is wrong with a text.
 
-    def __init__(self, status: int, code: str, title: str, findings: tuple[dict[str, Any], ...] = ()) -> None:
+    ``after``: in how many seconds the same may be asked again, where it was asked too often.
+    """
+
+    def __init__(
+        self, status: int, code: str, title: str, findings: tuple[dict[str, Any], ...] = (), after: int | None = None
+    ) -> None:
         super().__init__(code)
+        self.after = after
         self.findings = findings
         self.status = status
         self.code = code
@@ -128,34 +136,40 @@ class Api:
         sent = await _sent(self._request.app, scope, data)
         # Who it is is found once for what one page shows, as it is for any one request; anew for what it changes.
         self._who = scope["state"].get("subject") if method == "GET" else None
-        return _judged(*sent)
+        return _judged(self._tongue, *sent)
 
     def _known(self, method: str) -> dict[str, Subject]:
         return {"subject": self._who} if self._who is not None and method == "GET" else {}
 
 
-async def _sent(app: Any, scope: Scope, data: bytes) -> tuple[int, bytes]:  # noqa: ANN401 - an ASGI application
-    status, parts = 500, list[bytes]()
+async def _sent(
+    app: Any,  # noqa: ANN401 - an ASGI application
+    scope: Scope,
+    data: bytes,
+) -> tuple[int, bytes, int | None]:
+    status, parts, after = 500, list[bytes](), None
 
     async def receive() -> Message:
         return {"type": "http.request", "body": data, "more_body": False}
 
     async def send(message: Message) -> None:
-        nonlocal status
+        nonlocal status, after
         if message["type"] == "http.response.start":
             status = message["status"]
+            said = Headers(raw=message["headers"]).get("retry-after")
+            after = None if said is None else int(said)
         elif message["type"] == "http.response.body":
             parts.append(message.get("body", b""))
 
     await app(scope, receive, send)
-    return status, b"".join(parts)
+    return status, b"".join(parts), after
 
 
-def _judged(status: int, data: bytes) -> Answer:
+def _judged(tongue: str, status: int, data: bytes, after: int | None) -> Answer:
     body = json.loads(data) if data else {}
     if status < 400:
         return Answer(status, body)
     code = body.get("code", "UNEXPECTED") if isinstance(body, dict) else "UNEXPECTED"
     title = body.get("title", "") if isinstance(body, dict) else ""
     findings = body.get("findings", ()) if isinstance(body, dict) else ()
-    raise Unanswered(status, code, title, tuple(findings))
+    raise Unanswered(status, code, refusal(tongue, code, title), tuple(findings), after)

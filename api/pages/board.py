@@ -15,13 +15,17 @@ from fastapi.responses import RedirectResponse
 
 from api.deps import Here
 from api.pages.asking import Unanswered
-from api.pages.desk import Desk, filled_in
+from api.pages.desk import BOARD, Desk, filled_in
+from api.pages.refusals import refusal
 from api.pages.rendering import say
+from api.pages.sayings import whys
 from protocol.state import PauseReason
 
 router = APIRouter(include_in_schema=False)
 ON_A_PAGE = 25
 TOLD = 25
+GAPS = 7
+"""Days for which the board says where nobody is on duty."""
 Act = Literal["nudge", "reassign", "pause"]
 REASONS = tuple(each for each in PauseReason if each is not PauseReason.AS_AGREED)
 WHY_NOT = {
@@ -45,15 +49,16 @@ async def board(request: Request, here: Here) -> Response:
         # Asked for by itself: the board has its due times and what is stuck, and is looked at far more often.
         asks = request.query_params.get("told") == "1"
         told = (await desk.api.get("/escalations", limit=TOLD))["items"] if asks else None
+        may = desk.who["leads"] or BOARD in desk.who["roles"]
+        gaps = (await desk.api.get("/rotas/gaps", days=GAPS))["items"] if may else []
         practised = await _practised(desk) if found["practised"] and not request.query_params.get("practice") else []
     except Unanswered as error:
         return await desk.refused(error)
     pair, show = request.query_params.get("pair", ""), request.query_params.get("show", "")
-    may = desk.who["leads"] or "coordinator" in desk.who["roles"]
     practice = request.query_params.get("practice", "")
     return desk.page(
         "board.html", "Board", told=told, **seen(found, practice), show=show, pair=pair, may=may,
-        practice=practice, practised=practised, mark=found["mark"],
+        practice=practice, practised=practised, mark=found["mark"], gaps=gaps, whys=whys(desk.tongue),
     )  # fmt: skip
 
 
@@ -129,6 +134,8 @@ async def _before(desk: Desk, act: Act, *, wrong: str = "", status: int = 200) -
             wrong, status = say(desk.tongue)("Say until when, as a date and a time."), 422
         else:
             rows = await desk.api.tell("/board/foresee", body | {"until": until, "reason": query.get("reason") or None})
+    for each in rows:
+        each["pause_says"] = refusal(desk.tongue, each["pause"], each["pause_says"])
     return desk.page(
         "board_before.html", "Board", status=status, act=act, rows=rows, wrong=wrong, key=token_urlsafe(12),
         until=query.get("until", "") if not wrong else "", reason=query.get("reason", ""), reasons=list(REASONS),
@@ -150,13 +157,16 @@ async def done(request: Request, act: Act, here: Here) -> Response:
     desk, filled = Desk(request, here), await filled_in(request)
     said = dict(filled)
     outcomes: list[tuple[str, str, str]] = []
+    sends = True
     try:
         await desk.begin()
         for task, code in (value.split(" ", 1) for name, value in filled if name == "item" and " " in value):
-            outcomes.append((task, code, await _one(desk, act, task, said)))
+            why, sent = await _one(desk, act, task, said)
+            outcomes.append((task, code, why))
+            sends &= sent
     except Unanswered as error:
         return await desk.refused(error, filled)
-    return desk.page("board_done.html", "Board", act=act, outcomes=outcomes, wrong=_counted(outcomes))
+    return desk.page("board_done.html", "Board", act=act, outcomes=outcomes, wrong=_counted(outcomes), sends=sends)
 
 
 def _counted(outcomes: list[tuple[str, str, str]]) -> list[tuple[str, int]]:
@@ -164,13 +174,14 @@ def _counted(outcomes: list[tuple[str, str, str]]) -> list[tuple[str, int]]:
     return sorted(Counter(why for _, _, why in outcomes if why).items())
 
 
-async def _one(desk: Desk, act: Act, task: str, said: dict[str, str]) -> str:
-    """Do one; empty if it was done, else why not."""
+async def _one(desk: Desk, act: Act, task: str, said: dict[str, str]) -> tuple[str, bool]:
+    """Do one; empty if it was done, else why not; and whether notices of it leave this installation."""
     key = f"{said.get('key', '')}-{act}-{task}"
     try:
         if act == "nudge":
-            await desk.api.tell(f"/handoffs/{task}/nudge", key=key)
-        elif act == "reassign":
+            nudged = await desk.api.tell(f"/handoffs/{task}/nudge", key=key)
+            return "", bool(nudged["sends"])
+        if act == "reassign":
             await desk.api.tell(f"/tasks/{task}/reassign", {"role": said.get(f"role-{task}", "")}, key=key)
         else:
             until = _moment(said.get("until", ""), said.get("zone", "UTC"))
@@ -178,8 +189,8 @@ async def _one(desk: Desk, act: Act, task: str, said: dict[str, str]) -> str:
     except Unanswered as error:
         if error.status == 401:
             raise
-        return say(desk.tongue)(WHY_NOT[error.code]) if error.code in WHY_NOT else error.title
-    return ""
+        return say(desk.tongue)(WHY_NOT[error.code]) if error.code in WHY_NOT else error.title, True
+    return "", True
 
 
 @router.post("/b/read/{notice}")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from api.deps import Here
 from api.pages.asking import Unanswered
 from api.pages.desk import Desk
-from api.pages.sayings import happenings
+from api.pages.sayings import happenings, whys
 from protocol.kernel import Slug
 
 router = APIRouter(include_in_schema=False)
@@ -22,15 +22,17 @@ CLOCK = "clock-moved"
 
 @router.get("/c")
 async def every(request: Request, here: Here) -> Response:
-    """The cases in which my agency has a part."""
-    desk = Desk(request, here)
+    """The cases in which my agency has a part: real ones, or those for practice alone."""
+    desk, practice = Desk(request, here), request.query_params.get("practice") == "1"
     try:
         await desk.begin()
-        found = await desk.api.get("/cases", limit=MOST)
+        found = await desk.api.get("/cases", limit=MOST, practice=str(practice).lower())
         zones = await zones_of(desk)
     except Unanswered as error:
         return await desk.refused(error)
-    return desk.page("cases.html", "Cases", cases=found["items"], more=found["next"] is not None, zones=zones)
+    return desk.page(
+        "cases.html", "Cases", cases=found["items"], more=found["next"] is not None, zones=zones, practice=practice
+    )
 
 
 async def zones_of(desk: Desk) -> dict[str, str]:
@@ -70,7 +72,7 @@ async def case_page(
     of = desk.request.query_params.get("of", "")
     return desk.page(
         "case.html", "Case", status=status, moved=moved, wrong=wrong, key=token_urlsafe(12), shown=shown, case=case,
-        found=found, agencies=agencies, told=told["items"], kinds=happenings(desk.tongue),
+        found=found, agencies=agencies, told=told["items"], kinds=happenings(desk.tongue), whys=whys(desk.tongue),
         happened=[each for each in reversed(happened) if each["kind"] != CLOCK and of in ("", each["agency"])], of=of,
         migrated=next((each for each in reversed(happened) if each["kind"] == "case-migrated"), None),
         erased={each["agency"]: each["recorded"] for each in happened if each["kind"] == "part-erased"},

@@ -96,11 +96,17 @@ async def tried(request: Request, slug: Slug, here: Here) -> Response:
 
 @router.post("/t/{slug}/publish")
 async def published(request: Request, slug: Slug, here: Here) -> Response:
-    """Put a draft in force for new cases; open ones stay on their text."""
+    """Put a draft in force for new cases; open ones stay on their text. First its page says what will happen."""
     desk, filled = Desk(request, here), dict(await filled_in(request))
     text = filled.get("text", "").replace("\r\n", "\n")
     try:
         await desk.begin()
+        if not filled.get("sure"):
+            changed = await desk.api.tell(f"/protocols/{slug}/diff", {"text": text})
+            effect = await desk.api.tell(f"/protocols/{slug}/effect", {"text": text})
+            found = await desk.api.get(f"/protocols/{slug}")
+            told = {"changed": changed, "open": effect["open"], "version": found["in_force"], "text": text}
+            return desk.page("publish.html", "Change", slug=slug, **told)
         await desk.api.publish(text)
     except Unanswered as error:
         if error.status in {401, 403}:

@@ -15,7 +15,7 @@ from api.pages.asking import Api, Unanswered
 from api.pages.doors import at_the_door
 from api.pages.forms import Filled
 from api.pages.navigation import Nav, ways
-from api.pages.rendering import page, say, tongue_of
+from api.pages.rendering import again_after, page, say, tongue_of
 from protocol.kernel import Slug
 from store.plain import Plain
 
@@ -62,7 +62,8 @@ class Desk:
             return await at_the_door(self.request, self.here, draft=draft, wrong=wrong)
         nothing = error.status in {403, 404}
         says = say(self.tongue)("Nothing here for you.") if nothing else error.title
-        return self.page("problem.html", "Item", status=error.status, says=says, code=error.code)
+        made = self.page("problem.html", "Item", status=error.status, says=says, code=error.code)
+        return again_after(made, error.after)
 
     async def _kept(self, filled: Filled) -> str:
         """What was written, sealed for its writer."""

@@ -11,7 +11,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from api import cookies
 from api.deps import Here, Services, now
 from api.pages.asking import Api, Unanswered
-from api.pages.rendering import HEADERS, TONGUE, kept, page, say, tongue_of
+from api.pages.refusals import refusal
+from api.pages.rendering import HEADERS, TONGUE, again_after, kept, page, say, tongue_of
 from api.signin import SignIn, sign_in
 from protocol.errors import HandoffError
 from protocol.languages import TONGUES
@@ -87,9 +88,12 @@ async def enter(
     try:
         await sign_in(request, made, SignIn(login=login, password=password, code=code), here)
     except TooMany as error:
-        return await at_the_door(request, here, draft=draft, login=login, wrong=error.message, status=429)
+        wrong = refusal(tongue_of(request), error.code, error.message)
+        shown = await at_the_door(request, here, draft=draft, login=login, wrong=wrong, status=429)
+        return again_after(shown, error.after)
     except HandoffError as error:
-        return await at_the_door(request, here, draft=draft, login=login, wrong=error.message, status=401)
+        wrong = refusal(tongue_of(request), error.code, error.message)
+        return await at_the_door(request, here, draft=draft, login=login, wrong=wrong, status=401)
     return made
 
 

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Form, Request, Response
 from api import oidc_sign_in, signin
 from api.deps import Here
 from api.pages.doors import at_the_door
-from api.pages.rendering import page
+from api.pages.refusals import refusal
+from api.pages.rendering import again_after, page, tongue_of
 from api.signin import Enrol, Link
 from protocol.errors import HandoffError
 from runtime.limits import TooMany
@@ -32,7 +33,7 @@ async def begin(request: Request, here: Here, link: LinkText = "", login: Text =
         made = await signin.begin(request, Link(link=secret_of(link), login=login[:254]), here)
     except HandoffError as error:
         return page(
-            request, "enrol.html", "Sign in", status=_status(error), link=link, login=login, wrong=error.message
+            request, "enrol.html", "Sign in", status=_status(error), link=link, login=login, wrong=_says(request, error)
         )
     shown = {"secret": made.secret, "uri": made.uri, "link": secret_of(link), "login": login, "wrong": ""}
     return page(request, "enrol_choose.html", "Sign in", status=200, **shown)
@@ -54,7 +55,7 @@ async def finish(  # noqa: PLR0913, PLR0917 - the fields of one form
         chosen = Enrol(link=secret_of(link), login=login[:254], password=password, code=code)
         made = await signin.finish(request, chosen, here)
     except HandoffError as error:
-        shown = {"secret": secret, "uri": uri, "link": link, "login": login, "wrong": error.message}
+        shown = {"secret": secret, "uri": uri, "link": link, "login": login, "wrong": _says(request, error)}
         return page(request, "enrol_choose.html", "Sign in", status=_status(error), **shown)
     return page(request, "codes.html", "Sign in", codes=made.codes)
 
@@ -67,7 +68,8 @@ async def service(request: Request, here: Here, service: Text = "", link: LinkTe
         body = oidc_sign_in.Begin(link=secret_of(link) or None)
         to = await oidc_sign_in.begin(service.strip().lower(), request, given, body, here)
     except HandoffError as error:
-        return await at_the_door(request, here, wrong=error.message, status=_status(error))
+        shown_ = await at_the_door(request, here, wrong=_says(request, error), status=_status(error))
+        return again_after(shown_, _after(error))
     # No redirect: a form's answer may lead to our own pages only.
     made = page(request, "away.html", "Sign in", url=to.url)
     for name, value in given.raw_headers:
@@ -84,3 +86,11 @@ def secret_of(link: str) -> str:
 
 def _status(error: HandoffError) -> int:
     return 429 if isinstance(error, TooMany) else 422
+
+
+def _says(request: Request, error: HandoffError) -> str:
+    return refusal(tongue_of(request), error.code, error.message)
+
+
+def _after(error: HandoffError) -> int | None:
+    return error.after if isinstance(error, TooMany) else None

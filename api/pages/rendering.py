@@ -138,6 +138,13 @@ def page(request: Request, template: str, title: str, *, status: int = 200, **to
     return HTMLResponse(html, status_code=status, headers=HEADERS)
 
 
+def again_after(made: Response, seconds: int | None) -> Response:
+    """An answer that says, where something was asked too often, in how many seconds it may be asked again."""
+    if seconds is not None:
+        made.headers["Retry-After"] = str(seconds)
+    return made
+
+
 def kept(name: str) -> Response:
     """The style sheet or the script, kept by browsers: their names change with them. 404 for any other name."""
     for (known, data), kind in ((style(), "text/css"), (script(), "text/javascript")):

@@ -52,6 +52,24 @@ def happenings(tongue: str) -> dict[str, str]:
     }
 
 
+def whys(tongue: str) -> dict[str, str]:
+    """Why somebody was told, by the word of the engine (store/labels.py)."""
+    _ = say(tongue)
+    return {
+        "outcome": _("how it ended"),
+        "unacknowledged": _("nobody has said that they have it"),
+        "not-taken-up": _("not taken up"),
+        "untried": _("no try yet"),
+        "too-few-tries": _("too few tries"),
+        "receipt": _("to know of it"),
+        "not-tried-in-time": _("not tried in time"),
+        "late": _("late"),
+        "elapsed": _("time has passed"),
+        "before-due": _("soon due"),
+        "due": _("due"),
+    }
+
+
 def classes_of_cases(tongue: str) -> dict[str, str]:
     """What becomes of open cases under another text, class by class."""
     _ = say(tongue)

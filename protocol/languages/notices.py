@@ -194,6 +194,7 @@ class Notice(StrEnum):
     OVER = auto()
     UNKNOWN = auto()
     TEST = auto()
+    COVER = auto()
 
 
 DUTIES: Final = frozenset((Notice.NEW, Notice.AGAIN, Notice.MOVED))
@@ -210,7 +211,7 @@ class Codes(NamedTuple):
 class Times(NamedTuple):
     """What a notice may say of time. ``by``: take it by then, or the next time mark; ``at``: when it moved, or was due.
 
-    ``late``: it was to be said at that instant, and the system was down.
+    ``late``: it was to be said at that instant, and the system was down. Cover is asked for from ``at`` to ``by``.
     """
 
     now: Instant
@@ -236,6 +237,7 @@ _FIRST: Final[Mapping[Tongue, Mapping[Notice, str]]] = {
         Notice.OVER: "this no longer waits. Nothing to do.",
         Notice.UNKNOWN: "code not known. Open your list or call the duty line.",
         Notice.TEST: "this is a test. Nothing to do.",
+        Notice.COVER: "cover is asked for, {at} to {by}. Open your rota.",
     },
     "es": {
         Notice.NEW: "1 asunto le espera.",
@@ -252,6 +254,7 @@ _FIRST: Final[Mapping[Tongue, Mapping[Notice, str]]] = {
         Notice.OVER: "esto ya no espera. Nada que hacer.",
         Notice.UNKNOWN: "clave no conocida. Abra su lista o llame a la guardia.",
         Notice.TEST: "esto es una prueba. Nada que hacer.",
+        Notice.COVER: "se pide un relevo, {at} a {by}. Abra su turno.",
     },
 }
 

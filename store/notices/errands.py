@@ -48,6 +48,8 @@ class Kind(StrEnum):
     UNKNOWN = "unknown"
     TEST = "test"
     NUDGED = "nudged"
+    COVER = "cover"
+    """A colleague asks for cover of a shift; it is about no case."""
     ASKED = "asked"
     """A nudge by an outsider of a confidential agency: by those inside it neither seen as theirs, nor in its way."""
 
@@ -79,7 +81,10 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """See ``tables.errand``. ``due``: when the rules asked for it; ``since``: when it was recorded."""
+    """See ``tables.errand``. ``due``: when the rules asked for it; ``since``: when it was recorded.
+
+    ``shift``: that cover is asked for, of a ``COVER``.
+    """
 
     id: OpaqueId
     case_id: OpaqueId | None
@@ -102,6 +107,7 @@ class Errand:
     ended_by: OpaqueId | None = None
     contacts: tuple[Contact, ...] = ()
     passed: tuple[OpaqueId, ...] = ()
+    shift: OpaqueId | None = None
 
     def contact(self, person: OpaqueId, channel: str) -> Contact | None:
         """What became of the last message to an address."""
@@ -208,6 +214,13 @@ def confirmed(connection: Connection, case_id: OpaqueId, instance: int, by: Opaq
             put_back(connection, each.over("taken", now, by))
 
 
+def of_shift(connection: Connection, agency: Slug, shift: OpaqueId) -> tuple[Errand, ...]:
+    """Whom of an agency asking for cover of a shift went to, the oldest first."""
+    wanted = select(errand).where(errand.c.agency == agency, errand.c.kind == Kind.COVER.value)
+    found = _opened(connection, connection.execute(wanted.order_by(errand.c.since, errand.c.id)).all())
+    return tuple(each for each in found if each.shift == shift)
+
+
 def forget(connection: Connection, now: Instant) -> int:
     """Drop what was over a week ago; how many."""
     return connection.execute(delete(errand).where(errand.c.over_at < now - KEPT)).rowcount
@@ -237,13 +250,16 @@ def _errand(row: Mapping[str, Any]) -> Errand:
         **{**plain, "kind": Kind(row["kind"])},
         contacts=tuple(Contact(**each) for each in notes["contacts"]),
         passed=tuple(notes["passed"]),
+        shift=notes.get("shift"),
     )
 
 
 def _kept(connection: Connection, found: Errand, protocol: Protocol | None) -> dict[str, Any]:
     named = {each.name: getattr(found, each.name) for each in fields(Errand)}
     contacts = [{each.name: getattr(one, each.name) for each in fields(Contact)} for one in named.pop("contacts")]
-    notes = json.dumps({"contacts": contacts, "passed": list(named.pop("passed"))}, sort_keys=True)
+    said = {"contacts": contacts, "passed": list(named.pop("passed"))}
+    about = named.pop("shift")
+    notes = json.dumps(said if about is None else {**said, "shift": about}, sort_keys=True)
     row = {**named, "kind": found.kind.value, "notes": notes}
     return {**row, "sealed": None} if protocol is None else sealer(connection).sealed("errand", row, protocol)
 

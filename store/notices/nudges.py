@@ -27,12 +27,16 @@ APART = 4 * clocks.HOUR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nudge:
-    """Whether a task may be nudged now: ``code`` and ``says`` tell why not. ``again_at``: when it may be once more."""
+    """Whether a task may be nudged now: ``code`` and ``says`` tell why not. ``again_at``: when it may be once more.
+
+    ``sent``: whether a nudge that was made leaves this installation.
+    """
 
     view: TaskView
     code: str | None
     says: str
     again_at: Instant | None = None
+    sent: bool = False
 
 
 def foreseen(connection: Connection, subject: Subject, ids: Sequence[str], now: Instant) -> list[Nudge]:
@@ -45,6 +49,9 @@ def foreseen(connection: Connection, subject: Subject, ids: Sequence[str], now: 
 def nudge(connection: Connection, subject: Subject, id_: str, now: Instant, *, sends: bool) -> Nudge:
     """Ask once more for a task. Needs a writing connection; ``sends``: whether notices leave this installation.
 
+    Where none do it is written down all the same, for its agency's people to read beside the item. So it is of a
+    practice case, which rings nobody.
+
     Raises:
         HandoffError: ``NOT_FOUND``; ``NOT_YOURS`` for whoever neither coordinates nor leads an agency of the pair;
             ``NUDGE_DONE``, ``NOT_STUCK``, ``NUDGED``.
@@ -56,13 +63,20 @@ def nudge(connection: Connection, subject: Subject, id_: str, now: Instant, *, s
     row = connection.execute(select(task).where(task.c.id == id_)).one()
     of = select(task_owner.c.role).where(task_owner.c.case_id == row.case_id, task_owner.c.instance == row.instance)
     protocol = protocols.by_hash(connection, found.view.protocol_hash).protocol
-    made = []
+    made, sends = [], sends and not found.view.practice
     for role in connection.execute(of.order_by(task_owner.c.position)).scalars():
         new = errands.new(row.agency, _kind(subject, row.owner), now, case_id=row.case_id)
         new = replace(new, owner=row.owner, role=role, instance=row.instance)
         made.append((new if sends else new.over("unsent", now), protocol))
     errands.add(connection, made)
-    return replace(found, again_at=now + APART)
+    return replace(found, again_at=now + APART, sent=sends)
+
+
+def asked(connection: Connection, view: TaskView) -> Instant | None:
+    """When a task was last nudged within a week, from whichever side: for the people of its own agency."""
+    instance = connection.execute(select(task.c.instance).where(task.c.id == view.id)).scalar()
+    known = errands.of_case(connection, view.case_id, view.agency)
+    return max((each.since for each in known if each.kind in NUDGES and each.instance == instance), default=None)
 
 
 def _judged(connection: Connection, subject: Subject, view: TaskView, stuck: bool, now: Instant) -> Nudge:  # noqa: FBT001

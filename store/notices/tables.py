@@ -36,7 +36,7 @@ errand = Table(
 """One thing that one role (or person) is to hear of. ``next_at``: when to look at it again; NULL once it is over.
 
 Of what is a confidential agency's alone everything below ``over_at`` is sealed (``store.keyring.sealing``).
-``notes`` is JSON: to whom it went, and who passed it on.
+``notes`` is JSON: to whom it went, who passed it on, and the shift that cover is asked for.
 """
 
 reach = Table(

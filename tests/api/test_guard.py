@@ -212,6 +212,7 @@ def test_a_session_that_asks_too_much_waits_and_no_other_does(here: Installation
         turned = (other.ask("GET", f"/t/{P1}/{way}") for _ in range(limits.SESSION.burst))
         page = next(each for each in turned if each.status_code != (403 if way == "moves" else OK))
         assert (429, True) == (page.status_code, 'action="/hide"' in page.text)
+        assert "1" == page.headers["Retry-After"]
     assert OK == advocate.ask("GET", "/api/v1/me").status_code
 
 

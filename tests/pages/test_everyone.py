@@ -7,15 +7,14 @@ from collections.abc import Callable
 
 import pyotp
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from sqlalchemy import update
 
 from store.accounts.tables import signed_in
 from store.session import Database
 from tests.installation import Installation
-from tests.pages.conftest import DESKTOP, PHONE, Tab
-from tests.pages.test_desks import TAGS
+from tests.pages.conftest import DESKTOP, Tab
+from tests.pages.looking import LIGHT_PHONE, Walk, pairings
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 Tabs = Callable[..., Tab]
@@ -51,6 +50,7 @@ def test_a_gap_is_filled_and_cover_is_asked_and_given(here: Installation, new_ta
     one.page.locator("summary", has_text="Ask for cover").first.click()
     one.press("button", "Ask for cover")
     expect(one.page.get_by_text("You stay on until someone says yes.").first).to_be_visible()
+    expect(one.page.get_by_text("Nobody else has this role and is free then. Call your lead.")).to_be_visible()
     lead.be("Supervisor One")
     lead.open("/r")
     assert "Cover wanted" in lead.page.locator("main").inner_text()
@@ -70,6 +70,14 @@ def test_others_gaps_are_shown_by_role_and_never_by_name(here: Installation, new
     shown_ = tab.page.locator("section[aria-labelledby=others]").inner_text()
     assert "advocate" in shown_
     assert "One" not in shown_
+    tab.open("/b")
+    gaps = tab.page.locator("main .told.late").inner_text()
+    assert re.search(r"Nobody on duty: Advocacy, advocate, \w{3} \d+ \w{3}, \d+:\d\d [AP]M to ", gaps)
+    assert "One" not in gaps
+    tab.page.locator("main .told.late a").click()
+    assert "Rota" == tab.heading()
+    assert 422 == here.ask("coordinator", "GET", "/rotas/gaps?days=0").status_code
+    assert 422 == here.ask("coordinator", "GET", "/rotas/gaps?days=15").status_code
     tab.be("Advocate One")
     tab.open("/r")
     assert 0 == tab.page.locator("section[aria-labelledby=others]").count()
@@ -187,17 +195,43 @@ def test_how_one_is_reached_is_chosen_and_where_hide_leads(here: Installation, n
     tab.wrong = [each for each in tab.wrong if "wikipedia" not in each]
 
 
-@pytest.mark.parametrize(("size", "dark"), [(PHONE, True), (DESKTOP, False)])
+WALKED = {
+    "/r",
+    "/me",
+    "/p",
+    "/in",
+    "/enrol",
+    "POST /enrol",
+    "POST /r/feed",
+    "POST /p",
+    "POST /p/{person}/{act}",
+    "POST /in",
+}
+
+
+@pairings(LIGHT_PHONE)
 def test_these_pages_keep_nobody_out(here: Installation, new_tab: Tabs, size: dict[str, int], *, dark: bool) -> None:
     """Axe finds nothing on these pages with everything opened, and nothing scrolls sideways."""
-    tab, was = new_tab(size=size, dark=dark), ""
+    walk = Walk(new_tab(size=size, dark=dark))
+    page = walk.tab.page
     pages = [("Supervisor One", "/r"), ("Supervisor One", "/me"), ("Coordinator One", "/r"), ("Coordinator One", "/p")]
-    for name, path in [*pages, ("Steward One", "/p"), ("", "/in"), ("", "/enrol")]:
-        if name and name != was:
-            tab.be(name)
-        was = name or was
-        tab.open(path)
-        tab.page.evaluate("document.querySelectorAll('main details').forEach(each => { each.open = true })")
-        found = Axe().run(tab.page, options={"runOnly": {"type": "tag", "values": TAGS}})
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
-        assert tab.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+    for name, path in [*pages, ("Steward One", "/p")]:
+        walk.go(name, path)
+    page.get_by_label("Name", exact=True).fill("Colleague Ten")
+    walk.send("Add, and make a link")
+    grown_old(here)
+    walk.go("", "/p")
+    walk.send("Remove access now Colleague Ten")
+    walk.go("Supervisor One", "/r")
+    walk.send("Make a new address")
+    for path in ("/in", "/enrol"):
+        walk.go("", path)
+    page.get_by_label("The link you were given, whole").first.fill(invited(here, "Steward Four"))
+    page.get_by_label("The name you want to sign in with").fill("steward.four@example.org")
+    walk.send("Go on")
+    walk.tab.open("/in")
+    page.get_by_label("Name", exact=True).fill("nobody@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label(re.compile("Number from")).fill("000000")
+    walk.send("Sign in")
+    assert walk.seen == WALKED

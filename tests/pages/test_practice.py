@@ -11,12 +11,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.installation import Installation, installed
-from tests.pages.conftest import P1, PHONE, Tab, referred, report, task_of
-from tests.pages.test_desks import TAGS
+from tests.pages.conftest import P1, Tab, referred, report, task_of
+from tests.pages.looking import DARK_PHONE, Walk, pairings
 from tests.servers import until
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
@@ -52,7 +51,7 @@ def begun(here: Installation, **more: Any) -> str:
 def test_a_week_is_there_and_nothing_real_is_counted_by_it(here: Installation) -> None:
     """Cases of three protocols, late, in hand, paused and ended; boards and figures of what is real are empty."""
     of = week(here)["of"]
-    cases = here.get("coordinator", "/cases?limit=200")["items"]
+    cases = here.get("coordinator", "/cases?practice=true&limit=200")["items"]
     waiting = here.get("coordinator", "/handoffs?practice=true&limit=200")["items"]
     owed = here.get("advocate", "/tasks?limit=200")["items"]
 
@@ -67,6 +66,27 @@ def test_a_week_is_there_and_nothing_real_is_counted_by_it(here: Installation) -
     assert here.get("coordinator", "/escalations")["items"] == []
     assert here.get("coordinator", "/figures")["items"] == []
     assert here.get("coordinator", "/figures?practice=true")["items"] != []
+
+
+def test_cases_for_practice_and_real_ones_are_in_no_list_together(here: Installation, new_tab: Tabs) -> None:
+    """Neither by the API nor on the page, which leads from each to the other; anything but yes or no is refused."""
+    case, code = report(here), begun(here)
+    real = here.get("coordinator", "/cases?limit=200")["items"]
+    practised = here.get("coordinator", "/cases?practice=true&limit=200")["items"]
+    assert ({each["practice"] for each in real}, {each["practice"] for each in practised}) == ({False}, {True})
+    assert here.ask("coordinator", "GET", "/cases?practice=perhaps").json()["code"] == "MALFORMED"
+    known = here.get("coordinator", f"/cases/{case}")["case"]["code"]
+    tab = new_tab(script=False)
+    tab.be("Coordinator One")
+    tab.open("/c")
+    shown = tab.page.locator("main").inner_text()
+    assert (known[:4] in shown, code[:4] in shown) == (True, False)
+    tab.press("link", "Practice cases")
+    shown = tab.page.locator("main").inner_text()
+    assert (known[:4] in shown, code[:4] in shown) == (False, True)
+    assert "Nobody is meant by this." in shown
+    tab.press("link", "Real cases")
+    assert tab.page.url.endswith("/c")
 
 
 def test_records_systems_are_never_told_of_practice(here: Installation) -> None:
@@ -125,7 +145,7 @@ def test_what_cannot_be_practised_says_why(
 
 def test_a_move_is_made_once_and_says_what_happened(here: Installation) -> None:
     """To what is due next; the same request again has the same answer."""
-    code = begun(here, began_at=here.get("coordinator", "/cases?limit=1")["items"][0]["opened_at"])
+    code = begun(here, began_at=here.get("coordinator", "/cases?practice=true&limit=1")["items"][0]["opened_at"])
     again = {"Idempotency-Key": f"move-{code}"}
 
     first = here.ask("coordinator", "POST", f"/practice/{code}/forward", {}, **again)
@@ -185,15 +205,17 @@ def test_a_tour_leads_to_pages_that_are_there(here: Installation, new_tab: Tabs,
         assert "Nothing here for you." not in tab.page.locator("main").inner_text()
 
 
-def test_practice_keeps_nobody_out(here: Installation, new_tab: Tabs) -> None:
+WALKED = {"/practice", "/c/{code}", "POST /c/{code}/forward", "/tour/{desk_of}", "/b", "/f"}
+
+
+@pairings(DARK_PHONE)
+def test_practice_keeps_nobody_out(here: Installation, new_tab: Tabs, size: dict[str, int], *, dark: bool) -> None:
     """Axe finds nothing on its pages, and nothing scrolls sideways."""
-    tab = new_tab(size=PHONE, dark=True)
-    tab.be("Coordinator One")
-    for path in ("/practice", f"/c/{begun(here)}", "/tour/coordinator", "/b", "/f?practice=1"):
-        tab.open(path)
-        found = Axe().run(tab.page, options={"runOnly": {"type": "tag", "values": TAGS}})
-        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
-        assert tab.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+    walk = Walk(new_tab(size=size, dark=dark))
+    for path in ("/practice", "/b", "/f?practice=1", *(f"/tour/{each}" for each in TOURS), f"/c/{begun(here)}"):
+        walk.go("Coordinator One", path)
+    walk.send("Move on to what is due next")
+    assert walk.seen == WALKED
 
 
 FRAME = re.compile(r"(retry|data): \d+|: |event: over|")

@@ -1,4 +1,4 @@
-"""The usability tasks by their numbers (1 to 10, 17 to 19): presses counted, a second for each, words typed."""
+"""The usability tasks by their numbers (1 to 10, 12, 17 to 19): presses counted, a second for each, words typed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import update
 
+from store.session import Database
+from store.tables import task as task_table
 from tests.installation import Installation, installed, services
 from tests.pages.conftest import CANARY, P1, Tab, end_sessions, referred, report, task_of
 from tests.pages.telephones import Telephones, answer, reached, telephones
@@ -21,7 +24,7 @@ from tests.someone import BROWSERS, PASSWORD, Someone, enrolled
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 Tabs = Callable[..., Tab]
-ADVOCATE, BACKUP = "+15550100201", "+15550100202"
+ADVOCATE, BACKUP, CLERK = "+15550100201", "+15550100202", "+15550100203"
 SCRIPTS = pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 
 
@@ -381,6 +384,55 @@ def test_17_an_arrest_is_sent_by_keyboard_and_enter_pressed_twice_sends_it_once(
     assert tab.heading() == "Already received. Same case."
     assert tab.page.url.partition("?")[0] == receipt.partition("?")[0]
     assert len(here.get("patrol", "/reports?limit=200")) == before + 1
+
+
+@SCRIPTS
+def test_12_a_nudge_reaches_whoever_answers_now(
+    here: Installation, new_tab: Tabs, phones: Telephones, *, script: bool
+) -> None:
+    """Where texts are set up it is sent in the words shown before, called sent, and stands beside the item too."""
+    reached(here, "clerk", CLERK)
+    seen = len(phones.to(CLERK))
+    task = task_of(here, "clerk", report(here), "hearing-report")
+    assert phones.text(CLERK, seen).startswith("Rota: 1 item needs you.")
+    missed(here, task)
+    tab = new_tab(script=script)
+    tab.be("Coordinator One")
+    tab.open(f"/b/nudge?item={task}")
+    said = tab.page.locator("blockquote").inner_text()
+    tab.press("button", "Send")
+    assert tab.heading() == "1 sent."
+    assert phones.text(CLERK, seen + 1).startswith(said)
+    assert here.get("clerk", f"/tasks/{task}")["nudged_at"]
+
+
+def missed(here: Installation, task: str) -> None:
+    """Its window ran out an hour ago, as the list of what is owed has it."""
+    database = Database(f"sqlite:///{here.data / 'handoff.db'}")
+    with database.write() as connection:
+        when = time.time_ns() // 1_000 - 3_600_000_000
+        connection.execute(update(task_table).where(task_table.c.id == task).values(missed_at=when))
+    database.close()
+
+
+def test_cover_is_asked_of_whoever_could_give_it(
+    here: Installation, new_tab: Tabs, phones: Telephones, signer: Someone
+) -> None:
+    """A colleague is texted when, and nothing of whose shift it is; the rota says whom it went to."""
+    number, start = "+15550100210", datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=2)
+    assert signer.sign_in().status_code == 200
+    assert signer.ask("PUT", "/api/v1/notifications/mine", {"phone": number, "channels": ["text"]}).status_code == 200
+    body = {"starts_at": start.isoformat(), "ends_at": (start + timedelta(hours=2)).isoformat()}
+    (shift,) = here.ask("advocate", "POST", "/rotas/advocate/shifts", body).json()
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    tab.open("/r")
+    tab.page.locator("summary", has_text="Ask for cover").click()
+    tab.press("button", "Ask for cover")
+    assert re.fullmatch(r"Rota: cover is asked for, [^.]{11,12} to [^.]{11,12}\. Open your rota\.", phones.text(number))
+    until(lambda: bool(tab.page.reload()) and "Sent to: signer@example.org." in tab.page.content(), "whom it went to")
+    assert here.ask("advocate", "POST", f"/rotas/shifts/{shift['id']}/keep").json()["asked"] == []
+    assert here.ask("patrol", "POST", f"/rotas/shifts/{shift['id']}/cover", {}).json()["code"] == "UNKNOWN_SHIFT"
 
 
 def rows(wrong: dict[int, str]) -> str:

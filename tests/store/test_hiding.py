@@ -1,4 +1,4 @@
-"""What is not told can be worked out by nobody: usability task 20, as a script over periods, shares and downloads."""
+"""What is settled to be told leaves nothing to work out; pages and files: tests/pages/test_figures.py."""
 
 from __future__ import annotations
 

@@ -1,0 +1,97 @@
+"""Looking at pages: nothing keeps anybody out, at which widths and in which colours; and which pages were looked at."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pkgutil
+import re
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+import api.pages
+from tests.pages.conftest import DESKTOP, PHONE, Tab
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+DENIED = ("violence", "abuse", "survivor", "victim", "arrest", "advocacy")
+LARGEST = 60_000
+"""Characters of a page that may come over a telephone; a text agreed on is as long as it is."""
+NO_PAGES = {"/", "/favicon.ico", "/static/{name}"}
+"""Addresses that show nothing of their own."""
+ELSEWHERE = ("/api/", "/calendar/", "/static/")
+"""Where links lead that are no pages: files, drawings."""
+PAIRINGS = {
+    "phone-light": (PHONE, False),
+    "phone-dark": (PHONE, True),
+    "desktop-light": (DESKTOP, False),
+    "desktop-dark": (DESKTOP, True),
+}
+DARK_PHONE, LIGHT_PHONE = ("phone-dark", "desktop-light"), ("phone-light", "desktop-dark")
+"""What a file is looked at in each time; together the files have all four."""
+ALL = "HANDOFF_TEST_PAIRINGS"
+"""The variable that asks for all four pairings of every file: ``all`` (docs/desks.md)."""
+
+
+def pairings(daily: tuple[str, str]) -> pytest.MarkDecorator:
+    """A test for each pairing of width and colours: the two of every day, or all four where they are asked for."""
+    chosen = tuple(PAIRINGS) if os.environ.get(ALL) == "all" else daily
+    return pytest.mark.parametrize(("size", "dark"), [PAIRINGS[each] for each in chosen], ids=chosen)
+
+
+def routes(method: str) -> list[str]:
+    """Every route of the pages, as it is written, the plainest first: a word goes before what stands for any word."""
+    rooms = [importlib.import_module(f"api.pages.{each.name}") for each in pkgutil.iter_modules(api.pages.__path__)]
+    found = [each for room in rooms if hasattr(room, "router") for each in room.router.routes]
+    return sorted((each.path for each in found if method in each.methods), key=lambda path: (path.count("{"), path))
+
+
+def route(method: str, address: str) -> str | None:
+    """The route of an address; None: there is no such page."""
+    path = urlsplit(address).path
+    shapes = {each: re.sub(r"\{\w+\}", "[^/]+", each) for each in routes(method)}
+    return next((each for each, shape in shapes.items() if re.fullmatch(shape, path)), None)
+
+
+@dataclass
+class Walk:
+    """One way through pages with a tab; ``seen`` are the routes of those that were looked at."""
+
+    tab: Tab
+    seen: set[str] = field(default_factory=set)
+    _was: str = ""
+
+    def go(self, name: str, path: str) -> None:
+        """Open a page as somebody (empty: as whoever it is, or nobody), and look at it."""
+        if name and name != self._was:
+            self.tab.be(name)
+        self._was = name or self._was
+        self.tab.open(path)
+        self.look()
+
+    def send(self, name: str) -> None:
+        """Press a button that leads to a page of its own, and look at that."""
+        with self.tab.page.expect_navigation() as went:
+            self.tab.press("button", name)
+        self.look(went.value.request.method)
+
+    def look(self, method: str = "GET") -> None:
+        """Nothing is wrong with the page as it is shown, every fold of it open."""
+        page, path = self.tab.page, urlsplit(self.tab.page.url).path
+        way = route(method, path)
+        assert way is not None, path
+        self.seen.add(way if method == "GET" else f"{method} {way}")
+        page.evaluate("document.querySelectorAll('main details, footer details').forEach(each => { each.open = true })")
+        found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
+        assert found.violations_count == 0, f"{method} {path}: {found.generate_report()}"
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+        assert not any(word in page.title().lower() for word in DENIED)
+        assert len(page.content()) < LARGEST or path.startswith("/t/"), path
+        if page.locator("header").count():
+            expect(page.get_by_role("button", name="Hide", exact=True)).to_be_visible()
+        for each in page.locator("a[href^='/']").all():
+            to = str(each.get_attribute("href"))
+            assert to.startswith(ELSEWHERE) or route("GET", to), f"{path} leads to {to}, where no page is"
