@@ -12,7 +12,20 @@ from dataclasses import dataclass
 from protocol import clocks
 from protocol.clocks import MINUTE, SECOND
 from protocol.evolving import evolve
-from protocol.kernel import AnchorKind, Calendar, Guard, Length, Offset, Point, Protocol, Rung, Slug, Step, Unit
+from protocol.kernel import (
+    ActKind,
+    AnchorKind,
+    Calendar,
+    Guard,
+    Length,
+    Offset,
+    Point,
+    Protocol,
+    Rung,
+    Slug,
+    Step,
+    Unit,
+)
 from protocol.machine import LATE, rung_at
 from protocol.messages import DutyMigrated
 from protocol.migrating.hindrances import Code, Hindrance
@@ -20,6 +33,9 @@ from protocol.migrating.plan import Clock
 from protocol.migrating.route import DEADLINE, TERMS, Route
 from protocol.points import View, calendar_of, due_of, stretches, suspended
 from protocol.state import Instance, Instant, Phase
+
+LOUDNESS = (ActKind.REMIND, ActKind.TELL, ActKind.PAGE)
+"""The acts by which a rung only tells, the louder the later."""
 
 FARTHEST = 800 * clocks.HOUR * 24
 """How far back the start of a clock is looked for: no window is longer."""
@@ -344,7 +360,8 @@ def _graced(sides: Sides, made: Instance, due: Instant | None) -> Instance:
 def _rehung(sides: Sides, each: Instance, made: Instance, due: Instant | None) -> Instance:
     """Rungs of the newer terms whose time had passed fire now; on a duty that is overdue, after the grace.
 
-    What has fired stays fired, though its time be a later one now.
+    What has fired stays fired, though its time be a later one now. Of several that would tell the same people at that
+    one instant the last tells them, and the others count as fired.
     """
     old = sides.old.protocol.step[each.step]
     step = sides.new.protocol.step[made.step]
@@ -354,6 +371,7 @@ def _rehung(sides: Sides, each: Instance, made: Instance, due: Instant | None) -
     overdue = due is not None and due <= sides.now
     found: dict[str, Instant] = {}
     fired = dict(made.fired)
+    passed: list[tuple[Instant, Rung]] = []
     for rung in step.rungs:
         if rung.every is not None:
             continue
@@ -364,7 +382,39 @@ def _rehung(sides: Sides, each: Instance, made: Instance, due: Instant | None) -
         if at is None or at > sides.now or _was_pending(sides, each, old, before.get(rung.id), rung):
             continue
         found[rung.id] = grace_ends(sides, made) if overdue else sides.now
+        passed.append((at, rung))
+    for rung in _said_by_later(sides.new.protocol, step, passed):
+        del found[rung.id]
+        fired[rung.id] = sides.now
     return evolve(made, rehung=found, fired=fired)
+
+
+def _said_by_later(protocol: Protocol, step: Step, passed: list[tuple[Instant, Rung]]) -> list[Rung]:
+    """Of rungs that would fire at one instant, those that only tell whom a later one tells as well."""
+    in_order = [rung for _, rung in sorted(passed, key=lambda one: one[0])]
+    # What something else hangs on must fire itself.
+    alone = {each.after for each in step.rungs} | {each.id for each in in_order if each.publishes in protocol.awaited}
+    return [
+        each
+        for place, each in enumerate(in_order)
+        if each.id not in alone and any(_says_all(later, each) for later in in_order[place + 1 :])
+    ]
+
+
+def _says_all(later: Rung, each: Rung) -> bool:
+    """Whether a rung tells everybody whom another tells, as loudly, whenever that one would."""
+    if later.only_if is not None or later.guard not in (Guard.NONE, each.guard):
+        return False
+    return all(
+        act.act in LOUDNESS
+        and any(
+            one.act in LOUDNESS
+            and LOUDNESS.index(one.act) >= LOUDNESS.index(act.act)
+            and set(act.targets) <= set(one.targets)
+            for one in later.acts
+        )
+        for act in each.acts
+    )
 
 
 def _was_pending(sides: Sides, each: Instance, old: Step, before: Rung | None, rung: Rung) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from protocol import clocks
 from protocol.compiling import compile_text
 from protocol.errors import SpecError
-from protocol.kernel import Protocol
+from protocol.kernel import Offset, Protocol, Unit
 from protocol.machine import deadlines, step
 from protocol.messages import TICK, Answer, DueMoved, Input, Told, WindowMissed
 from protocol.migrating.crossing import Crossing, migrate, undo
@@ -393,6 +393,42 @@ def test_what_was_told_meanwhile_is_not_told_again_when_it_is_taken_back() -> No
 
     assert [each.at for each in facts if isinstance(each.body, WindowMissed)] == [hours(1.5)]
     assert [each.body.rung for each in facts if isinstance(each.body, Told)] == ["tell-lead"]
+
+
+LADDER = "due: within 2 hours\n  ladder: {{{}}}"
+
+
+@pytest.mark.parametrize(
+    ("rungs", "told"),
+    [
+        ("1 hour late: tell coordinator, 2 hours late: tell coordinator", ["2 hours late"]),
+        ("1 hour late: tell coordinator, 2 hours late: page coordinator", ["2 hours late"]),
+        ("1 hour late: page coordinator, 2 hours late: tell coordinator", ["1 hour late", "2 hours late"]),
+        ("1 hour late: tell coordinator, 2 hours late: tell sergeant", ["1 hour late", "2 hours late"]),
+        ("1 hour late: tell coordinator, 9 hours late: tell coordinator", ["1 hour late", "9 hours late"]),
+    ],
+)
+def test_several_new_rungs_on_an_overdue_duty_tell_whom_they_tell_once(rungs: str, told: list[str]) -> None:
+    """Three hours late when they come: the last says it, after the grace; a louder one and another's are not silent."""
+    run = begun()
+    made, there = moved(run, changed("due: within 2 hours", LADDER.format(rungs)), hours(5))
+    after = step(there.onto, made.result.state, TICK, hours(24))
+    tellings = [(each.at, each.body) for each in after.facts if isinstance(each.body, Told) and not each.body.repeat]
+    found = [(at, late[body.rung]) for at, body in tellings if body.rung in (late := ladder(there))]
+
+    assert [each for _, each in found] == told
+    assert all(at > hours(5) for at, _ in found)
+
+
+def ladder(there: Route) -> dict[str, str]:
+    """The rungs that come late, by when they do."""
+    late = {1: "1 hour late", 2: "2 hours late", 9: "9 hours late"}
+    found = {}
+    for each in there.new.step["refer"].rungs:
+        length = each.at.length if isinstance(each.at, Offset) else None
+        if length is not None and length.unit is Unit.HOUR and length.count in late:
+            found[each.id] = late[length.count]
+    return found
 
 
 JOINED = MORE.replace(
