@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from protocol.kernel import (
     MOST_COUNTED,
+    OWNER,
     Act,
     ActKind,
     AnchorKind,
@@ -127,15 +128,25 @@ def _outcomes(step: Slug, words: list[str], names: Names) -> list[str]:
 
 
 def _wait(words: str, after: Length, armed_by: tuple[Ref, ...], names: Names) -> Ref:
-    name = _wait_name(words)
-    names.waits[name] = Wait(id=name, armed_by=armed_by, at=Offset(anchor=AnchorKind.REF, length=after))
-    return f"wait:{name}"
+    return _waited(words, armed_by, Offset(anchor=AnchorKind.REF, length=after), names)
 
 
 def _field_wait(words: str, field: str, span: Length, names: Names, *, before: bool) -> Ref:
-    name = _wait_name(words)
     at = Offset(anchor=AnchorKind.FIELD, name=instant_field(field, names), length=span, before=before)
-    names.waits[name] = Wait(id=name, armed_by=(), at=at)
+    return _waited(words, (), at, names)
+
+
+def _waited(words: str, armed_by: tuple[Ref, ...], at: Offset, names: Names) -> Ref:
+    """A wait by its words; the same words of another agency's working hours are another wait."""
+    calendar = at.length.calendar
+    if calendar == OWNER:
+        says = "Who does this is chosen when it begins, so nobody's working hours are known before."
+        raise PhraseError("UNKNOWN_CALENDAR", says, "Name an agency: for example, 2 court days.")
+    name = _wait_name(words)
+    known = names.waits.get(name)
+    if known is not None and known.at != at:
+        name = _wait_name(f"{words} of {calendar}")
+    names.waits[name] = Wait(id=name, armed_by=armed_by, at=at)
     return f"wait:{name}"
 
 

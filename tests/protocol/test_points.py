@@ -191,3 +191,18 @@ def test_a_month_is_lengthened_by_the_days_it_was_paused(delivered: Instant, gap
     assert case.defined() == due
     assert due is not None
     assert defined("office", delivered, month) < due
+
+
+def test_the_same_words_are_each_agency_s_own_working_hours() -> None:
+    """Two steps wait for 3 working hours before the hearing; each opens by the hours of whoever does it."""
+    more = """\
+steps in waiting:
+ of-court: {when: 3 working hours before hearing, who: judge, must: act, due: within 1 day}
+ of-office: {when: 3 working hours before hearing, who: helper, must: act, due: within 1 day}
+ of-court-too: {when: 3 working hours before hearing, who: clerk, must: act, due: within 1 day}
+"""
+    protocol = compile_text(TEXT + more, today=TODAY, explored=False).protocol
+    waits = {each.id: [ref for arm in each.when.arms for ref in arm] for each in protocol.steps if "of-" in each.id}
+    calendars = {each: protocol.wait[name.partition(":")[2]].at.length.calendar for each, (name,) in waits.items()}
+
+    assert calendars == {"of-court": "court", "of-office": "office", "of-court-too": "court"}
