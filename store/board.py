@@ -20,6 +20,7 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    String,
     and_,
     bindparam,
     func,
@@ -38,17 +39,19 @@ from protocol.state import Instant
 from store.handoffs import IN_HAND_FOR
 from store.paging import NEVER, Cursor
 from store.policy import STATEMENTS, Condition, Subject, notice_visible, party_everywhere, visible, wholly
-from store.tables import WENT_LATE, case_file, notice, task
+from store.tables import WAITING_SINCE, WENT_LATE, case_file, notice, task
 from store.task_view import TaskView, of_ids
-
-UNTAKEN = ("not-taken-up", "unacknowledged")
-"""Reasons of a telling that nobody has taken something up."""
 
 DAY = 24 * clocks.HOUR
 NOW: BindParameter[int] = bindparam("now", type_=BigInteger)
 LATELY: BindParameter[int] = bindparam("lately", type_=BigInteger)
-BEHIND = ("rank_before", "at_before", "id_before")
-"""What is given when a board is asked for: instants, and the cursor that it goes on from."""
+MOST: BindParameter[int] = bindparam("most", type_=Integer)
+BEHIND: tuple[BindParameter[int], BindParameter[int], BindParameter[str]] = (
+    bindparam("rank_before", type_=Integer),
+    bindparam("at_before", type_=BigInteger),
+    bindparam("id_before", type_=String),
+)
+"""What is given when a board is asked for: instants, how many, and the cursor that it goes on from."""
 
 STUCK, RUNNING, COUNTED = 0, 1, 2
 """What comes first; a count comes with no handoff."""
@@ -116,7 +119,7 @@ def board(  # noqa: PLR0913 - filters and paging, by name
         filters=(agency is not None, from_agency is not None, cursor is not None),
     )
     given: dict[str, Any] = {"now": now, "lately": now - IN_HAND_FOR, "agency": agency, "from_agency": from_agency}
-    given |= dict(zip(BEHIND, cursor or (), strict=False))
+    given |= dict(zip((each.key for each in BEHIND), cursor or (), strict=False))
     # Of thousands the stuck are few: only when a page has room left after them are the others put in order.
     found = connection.execute(asked.counted if counted else asked.first, {**given, "most": limit + 1}).all()
     rows = sorted((each for each in found if each.rank != COUNTED), key=_position)
@@ -207,31 +210,29 @@ class _Asked:
         self._everywhere = everywhere
         full = wholly(task, asker)
         open_, secret = task.c.status == "open", task.c.owner.is_not(None)
-        lately = or_(task.c.taken_at.is_(None), task.c.taken_at > LATELY)
-        outside = and_(task.c.outside.is_(True), secret, not_(full), task.c.withdrawn_at.is_(None), lately)
+        sent = and_(task.c.outside.is_(True), secret, not_(full), task.c.withdrawn_at.is_(None))
         # Nobody's secrets, the subject's own and others' stand apart in the index, and less is to be asked of each.
         public, own = _Leg(and_(open_, task.c.owner.is_(None)), (Condition.PUBLIC,)), _Leg(and_(open_, secret, full))
-        others = _Leg(outside, (Condition.OUTSIDE,))
-        told = (
-            select(notice.c.case_id, notice.c.instance, func.min(notice.c.at).label("at"))
-            .where(notice.c.why.in_(UNTAKEN), or_(notice.c.outside, notice.c.owner.is_(None)))
-            .group_by(notice.c.case_id, notice.c.instance)
-            .subquery()
-        )
+        others = [
+            _Leg(and_(sent, each), (Condition.OUTSIDE,))
+            for each in (task.c.taken_at.is_(None), task.c.taken_at > LATELY)
+        ]
         running = or_(task.c.paused_until.is_(None), task.c.paused_until <= NOW)
+        missed, untaken = task.c.missed_at.is_not(None), and_(task.c.untaken_at.is_not(None), task.c.taken_at.is_(None))
         # Not by an index of what is open: of thousands that are, few were told to be untaken: those first.
-        begun = and_(func.lower(task.c.status) == "open", full, task.c.missed_at.is_(None), running)
-        untaken = told.join(task, and_(told.c.case_id == task.c.case_id, told.c.instance == task.c.instance))
-        legs = [self._leg(task.c.delivered_at, each) for each in (public, own, others)]
-        missed = (task.c.missed_at.is_not(None), running)
-        self.counts = _counts(legs)
+        begun = and_(func.lower(task.c.status) == "open", full, not_(missed), running)
+        self.counts = _counts([self._leg(task.c.delivered_at, each) for each in (public, own, *others)])
         self.stuck = union_all(
-            *(self._leg(task.c.missed_at, each, *missed, rank=STUCK) for each in (public, own)),
-            self._leg(told.c.at, _Leg(or_(begun, outside)), task.c.taken_at.is_(None), rank=STUCK, rows=untaken),
+            *(self._leg(task.c.missed_at, each, missed, running, rank=STUCK) for each in (public, own)),
+            self._leg(task.c.untaken_at, _Leg(or_(begun, sent)), untaken, rank=STUCK),
         ).cte("stuck")
-        every = union_all(*legs).subquery()
+        stuck = and_(running, or_(missed, untaken))
+        rest = [self._leg(task.c.delivered_at, each, not_(stuck)) for each in (public, own)]
+        rest += [self._leg(task.c.delivered_at, each, not_(untaken)) for each in others]
         self.first = _page(self.stuck, filters)
-        self.rest = _page(select(every).where(every.c.id.not_in(select(self.stuck.c.id))).subquery(), filters)
+        # Each leg's own first, so that an index in their order is read no further.
+        firsts = [_first(each, filters).subquery() for each in rest]
+        self.rest = _page(union_all(*map(select, firsts)).subquery(), filters)
         pair, page = (self.stuck.c.from_agency, self.stuck.c.agency), self.first.subquery()
         self.counted = union_all(
             select(page.c.id, page.c.at, page.c.rank, page.c.from_agency, page.c.agency),
@@ -241,22 +242,15 @@ class _Asked:
         )
 
     def _leg(
-        self,
-        at: ColumnElement[Any],
-        leg: _Leg,
-        *conditions: ColumnElement[bool],
-        rank: int = RUNNING,
-        rows: FromClause = task,
+        self, at: ColumnElement[Any], leg: _Leg, *conditions: ColumnElement[bool], rank: int = RUNNING
     ) -> Select[Any]:
         subject = self._asker
         # Of what is the subject's own no case is asked for its parties: so none is joined.
         its = select(case_file.c.protocol_hash).where(case_file.c.case_id == task.c.case_id).scalar_subquery()
         seen = visible(task, subject, its, everywhere=self._everywhere, given=frozenset(leg.given))
         between = and_(task.c.from_agency.is_not(None), task.c.from_agency != task.c.agency)
-        found = (
-            select(task.c.id, task.c.from_agency, task.c.agency, at.label("at"), literal(rank).label("rank"))
-            .select_from(rows)
-            .where(leg.where, *conditions, between)
+        found = select(task.c.id, task.c.from_agency, task.c.agency, at.label("at"), literal(rank).label("rank")).where(
+            leg.where, *conditions, between
         )
         if not subject.coordinates:
             found = found.where(or_(task.c.agency == subject.agency, task.c.from_agency == subject.agency))
@@ -270,19 +264,30 @@ class _Asked:
 _asked = lru_cache(maxsize=STATEMENTS)(_Asked)
 
 
+def _first(leg: Select[Any], filters: tuple[bool, bool, bool]) -> Select[Any]:
+    """The first rows of a leg of what is not stuck, as ``_page`` has them."""
+    order = (WAITING_SINCE, task.c.id)
+    by = (task.c.agency == bindparam("agency"), task.c.from_agency == bindparam("from_agency"))
+    rank, at, id_ = BEHIND
+    behind = or_(rank < RUNNING, tuple_(*order) > tuple_(at, id_))
+    chosen = [each for each, is_asked in zip((*by, behind), filters, strict=True) if is_asked]
+    return leg.where(*chosen).order_by(*order).limit(MOST)
+
+
 def _page(found: FromClause, filters: tuple[bool, bool, bool]) -> Select[Any]:
     """The first of what is found, filtered by agencies and from behind a cursor, as far as ``filters`` say."""
     wanted = select(found.c.id, found.c.at, found.c.rank, found.c.from_agency, found.c.agency)
     order = (found.c.rank, func.coalesce(found.c.at, NEVER), found.c.id)
     by = (found.c.agency == bindparam("agency"), found.c.from_agency == bindparam("from_agency"))
-    behind = tuple_(*order) > tuple_(*(bindparam(name) for name in BEHIND))
+    behind = tuple_(*order) > tuple_(*BEHIND)
     chosen = [each for each, is_asked in zip((*by, behind), filters, strict=True) if is_asked]
-    return wanted.where(*chosen).order_by(*order).limit(bindparam("most", type_=Integer))
+    return wanted.where(*chosen).order_by(*order).limit(MOST)
 
 
 def _counts(legs: Sequence[Select[Any]]) -> Select[Any]:
     """How many of each pair: counted leg by leg, each in the order of its index, and added up."""
     pair = (task.c.from_agency, task.c.agency)
-    each = union_all(*(e.with_only_columns(*pair, func.count().label("n")).group_by(*pair) for e in legs)).subquery()
+    counted = (e.with_only_columns(*pair, func.count().label("n")).group_by(task.c.owner, *pair) for e in legs)
+    each = union_all(*counted).subquery()
     both = (each.c.from_agency, each.c.agency)
     return select(*both, func.sum(each.c.n).label("n")).group_by(*both)

@@ -131,6 +131,8 @@ class CaseFold:
         )
         self.notices.append(row)
         self.told.append(row)
+        if task is not None and row.why in labels.UNTAKEN and (outside or owner is None):
+            self.task(body.instance).untaken_at = min(fact.at, fact.at if task.untaken_at is None else task.untaken_at)
         return outside
 
     @staticmethod

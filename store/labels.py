@@ -12,6 +12,9 @@ from protocol.kernel import Act, ActKind, AnchorKind, Event, Guard, Offset, Prot
 from protocol.linking import refs_in
 from protocol.origins import behind, step_of
 
+UNTAKEN = (Guard.NOT_TAKEN_UP.value, Guard.UNACKNOWLEDGED.value)
+"""Reasons of a telling that nobody has taken something up."""
+
 NOBODY = "-"
 """The owner of what no agency may see alone: with two confidential agencies, whether the case has ended."""
 

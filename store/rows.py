@@ -56,6 +56,7 @@ class TaskRow:
     short_notice: bool = False
     taken_at: Instant | None = None
     missed_at: Instant | None = None
+    untaken_at: Instant | None = None
     tries: int = 0
     last_try_at: Instant | None = None
     paused_until: Instant | None = None

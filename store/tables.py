@@ -136,6 +136,7 @@ case_file = Table(
     Column("practice", Boolean, nullable=False),
     Column("ahead", BigInteger, nullable=False),
     Index(None, "opened_at", "code"),
+    Index("ix_case_file_protocol_hash", "protocol_hash"),
     Index("ix_case_file_practice", "practice", "case_id"),
 )
 """``seq`` is the last fact folded in. ``status_owner``: who alone may know whether the case has ended. ``practice``: a
@@ -161,6 +162,8 @@ voter = Table(
 )
 """The roles that vote on a step of a protocol, or stand in for one that does."""
 
+_MISSED, _UNTAKEN = "missed_at IS NOT NULL", "untaken_at IS NOT NULL"
+_STUCK = ("taken_at", "untaken_at", "missed_at", "paused_until", "withdrawn_at", "status")
 _BOARD = ("owner", "from_agency", "agency", "delivered_at", "id", "case_id", "instance", "outside")
 task = Table(
     "task",
@@ -189,6 +192,7 @@ task = Table(
     Column("short_notice", Boolean, nullable=False),
     Column("taken_at", BigInteger),
     Column("missed_at", BigInteger),
+    Column("untaken_at", BigInteger),
     Column("tries", Integer, nullable=False),
     Column("last_try_at", BigInteger),
     Column("paused_until", BigInteger),
@@ -207,9 +211,14 @@ task = Table(
     Index(None, "outside", "delivered_at"),
     Index("ix_task_step_status", "step", "status"),
     Index("ix_task_board", "status", *_BOARD, "missed_at", "taken_at", "paused_until"),
-    Index("ix_task_board_outside", "outside", "taken_at", "withdrawn_at", *_BOARD[:-1]),
+    Index("ix_task_board_outside", "outside", "taken_at", "withdrawn_at", *_BOARD[:-1], "untaken_at"),
+    Index(
+        "ix_task_missed", "status", *_BOARD, *_STUCK[:-1], sqlite_where=text(_MISSED), postgresql_where=text(_MISSED)
+    ),
+    Index("ix_task_untaken", *_STUCK, *_BOARD, sqlite_where=text(_UNTAKEN), postgresql_where=text(_UNTAKEN)),
 )
 """One row per instance. The last indexes hold all that the choice of a page asks; the rest is read for that page.
+``untaken_at``: when somebody was first told that nobody had taken it up, as far as others may know that.
 
  ``owner`` is the confidential agency it belongs to, if any; ``withdrawn_at`` says that an
 outsider's own act withdrew it before it was taken up, so that outsiders may be told. ``item`` and ``votes`` (by voting
@@ -224,6 +233,14 @@ URGENCY = (
     task.c.id,
 )
 """Late first, then not taken up, then by due time: written out, for an index knows no parameters."""
+
+WAITING_SINCE: ColumnElement[int] = func.coalesce(task.c.delivered_at, literal_column(str(NEVER)))
+Index(
+    "ix_task_waiting",
+    *(task.c.status, task.c.owner, WAITING_SINCE, task.c.id, task.c.from_agency, task.c.agency, task.c.case_id),
+    *(task.c.outside, task.c.missed_at, task.c.taken_at, task.c.untaken_at, task.c.paused_until, task.c.delivered_at),
+)
+"""In the order of what a board shows after what is stuck."""
 
 Index(
     "ix_task_inbox",
@@ -273,7 +290,6 @@ notice = Table(
     PrimaryKeyConstraint("case_id", "seq", "role"),
     Index(None, "agency", "role", "recorded"),
     Index(None, "recorded", "id"),
-    Index("ix_notice_why", "why", "case_id", "instance", "at", "outside", "owner"),
     Index("ix_notice_late", "recorded", sqlite_where=text(_LATE), postgresql_where=text(_LATE)),
 )
 """One row per role told. ``outside`` marks the one telling that may leave a confidential agency: not taken up."""

@@ -7,6 +7,7 @@ taken up, and nothing more: ``visible`` selects rows of which anything may be se
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Select,
     and_,
     case,
     exists,
@@ -25,10 +27,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from store.policy.subject import Subject, SubjectKind
+from protocol.kernel import Slug
+from store.policy.subject import STATEMENTS, Subject, SubjectKind
 from store.policy.table import TABLE, Action, Class, Condition, Kind
 from store.policy.tables import shield
-from store.tables import party, protocol_carried, protocol_version, task, voter
+from store.tables import case_file, party, protocol_carried, protocol_version, task, voter
 
 Hash = ColumnElement[str] | None
 """The column of the hash of the case's protocol, where a clause joins it."""
@@ -114,12 +117,17 @@ def visible(
 
 
 def party_everywhere(connection: Connection, subject: Subject) -> bool:
-    """Whether the subject's agency is a party of every text a case can run on: nothing is to be asked of each case."""
-    if subject.coordinates:
-        return True
+    """Whether the subject's agency is a party of every text that a case runs on: nothing is to be asked of each."""
+    return subject.coordinates or connection.execute(_no_party(subject.agency)).first() is None
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _no_party(agency: Slug) -> Select[tuple[str]]:
+    """A text that some case runs on, and in which an agency has no part."""
     known = union_all(select(protocol_version.c.hash), select(protocol_carried.c.hash)).subquery()
-    its = select(party.c.protocol_hash).where(party.c.agency == subject.agency)
-    return connection.execute(select(known.c.hash).where(known.c.hash.not_in(its)).limit(1)).first() is None
+    its = select(party.c.protocol_hash).where(party.c.agency == agency)
+    run_on = exists().where(case_file.c.protocol_hash == known.c.hash)
+    return select(known.c.hash).where(known.c.hash.not_in(its), run_on).limit(1)
 
 
 def wholly(rows: FromClause, subject: Subject) -> ColumnElement[bool]:

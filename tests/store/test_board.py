@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from sqlalchemy import event, func, or_, select
 
 from protocol.messages import TakeUp
-from store import board
+from store import board, tables
 from store.board import Pair
+from store.labels import UNTAKEN
 from store.paging import Cursor
 from store.policy import Subject
 from store.session import Database
@@ -67,6 +72,39 @@ def test_pages_leave_nothing_out_and_repeat_nothing(database: Database, plays: l
             break
     assert ids == [each.task.id for each in looked(database).rows]
     assert len(ids) == len(set(ids)) == 6
+
+
+def test_a_task_knows_when_it_was_first_told_to_be_untaken(database: Database, plays: list[Play]) -> None:
+    """What the projector keeps beside a task is the time of the first telling that others may know of, or none."""
+    known = tables.notice.c
+    with database.read() as connection:
+        tasks = connection.execute(select(tables.task).where(tables.task.c.untaken_at.is_not(None))).all()
+        told = connection.execute(
+            select(known.case_id, known.instance, func.min(known.at).label("at"))
+            .where(known.why.in_(UNTAKEN), or_(known.outside, known.owner.is_(None)))
+            .group_by(known.case_id, known.instance)
+        ).all()
+    assert {(e.case_id, e.instance): e.untaken_at for e in tasks} == {(e.case_id, e.instance): e.at for e in told} != {}
+
+
+def test_what_is_not_stuck_is_read_in_the_order_of_its_index(fresh: Callable[[], Database]) -> None:
+    """Of thousands of open handoffs SQLite reads those of one page, and puts none of the others in order."""
+    said: list[tuple[str, Any]] = []
+
+    def listen(_connection: object, _cursor: object, statement: str, given: object, *_rest: object) -> None:
+        said.append((statement, given))
+
+    with fresh().read() as connection:
+        event.listen(connection, "before_cursor_execute", listen)
+        board.board(connection, COORDINATOR, START)
+        (asked,) = [each for each in said if "count(*)" not in each[0] and "ORDER BY" in each[0]]
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", asked[1]).all()
+    steps = [row.detail for row in plan]
+    first = next(number for number, each in enumerate(steps) if "ix_task_waiting" in each)
+    assert "owner=?" in steps[first]
+    # Up to the next leg: that of the subject's own secrets.
+    leg = steps[first : steps.index("UNION ALL", first)]
+    assert not any("ORDER BY" in each for each in leg)
 
 
 def test_what_is_taken_up_is_stuck_no_more(database: Database, plays: list[Play]) -> None:
