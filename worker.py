@@ -24,7 +24,7 @@ from activities.projection import Projector
 from protocol.errors import HandoffError
 from protocol.messages import Refusal
 from runtime import logs, settings
-from runtime.codec import site_secret
+from runtime.codec import CASE_KEY, site_secret
 from runtime.posting import config as posting
 from runtime.settings import Settings
 from runtime.temporal import connect
@@ -34,7 +34,6 @@ from store.keyring.opening import open_keyring, payload_keys, unlock
 from store.session import Database
 from workflows import client as cases
 from workflows.case import CaseWorkflow
-from workflows.messages import CASE_KEY
 from workflows.sandbox import sandbox
 
 log = structlog.get_logger("worker")

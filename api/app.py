@@ -71,7 +71,7 @@ from api.pages import settings as settings_pages
 from api.views import Closed
 from protocol.kernel import Slug
 from runtime import oidc
-from runtime.codec import site_secret, site_token
+from runtime.codec import CASE_KEY, site_secret, site_token
 from runtime.posting import config as posting
 from runtime.settings import Settings
 from runtime.temporal import connect
@@ -120,7 +120,7 @@ async def open_services(settings: Settings) -> Services:
         ring=ring,
         custodian=custodian,
         client=client,
-        case_key=site_secret(settings.engine_keys, "cases.key"),
+        case_key=site_secret(settings.engine_keys, CASE_KEY),
         page_key=site_secret(settings.engine_keys, "pages.key"),
         site_key=site_key.of_folder(settings.engine_keys),
         metrics_token=site_token(settings.engine_keys, METRICS),

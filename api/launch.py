@@ -12,9 +12,8 @@ from typing import Any
 
 import httpx2
 
-from api.week import progress
 from protocol.errors import HandoffError
-from runtime.codec import site_secret
+from runtime.codec import CASE_KEY, site_secret
 from runtime.settings import Settings
 from runtime.supervisor import Service, Supervisor, hold_lock
 from runtime.temporal_binary import sql_tool
@@ -27,7 +26,6 @@ from store.custodian.safes import options_of
 from store.erasure.opening import gate
 from store.installing import meet, prepare
 from store.temporal_tables import set_up
-from workflows.messages import CASE_KEY
 
 Report = Callable[[str], None]
 READY_WITHIN = 60.0
@@ -57,9 +55,8 @@ async def up(settings: Settings, report: Report, began: float) -> None:
             report("Stopping.")
             return
         report(f"Ready at {settings.url} after {time.monotonic() - began:.1f} s. Ctrl-C stops everything.")
-        made, of = progress(settings)
-        if made < of:
-            report(f"A week of practice cases is being made meanwhile: {of - made} more.")
+        if settings.week_file.exists():
+            _say_how_far_the_week_is(settings, report)
         report(
             "Next:\n"
             "  handoff tasks --as advocate          what the on-call advocate owes, and by when\n"
@@ -71,6 +68,15 @@ async def up(settings: Settings, report: Report, began: float) -> None:
     finally:
         await supervisor.stop()
         lock.close()
+
+
+def _say_how_far_the_week_is(settings: Settings, report: Report) -> None:
+    # Now that everything is ready: it is a third of what this program loads.
+    from api.week import progress  # noqa: PLC0415 - loads all of the API
+
+    made, of = progress(settings)
+    if made < of:
+        report(f"A week of practice cases is being made meanwhile: {of - made} more.")
 
 
 async def _unless_stopped(supervisor: Supervisor, starting: Coroutine[Any, Any, None]) -> bool:

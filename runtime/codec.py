@@ -35,6 +35,8 @@ ENCODING = b"binary/handoff-1"
 BLOCK = 1024
 NONCE = 12
 LENGTH = 4
+CASE_KEY = "cases.key"
+"""The file, in the folder of engine keys, of the secret that case ids are made with (``site_secret``)."""
 SITE = "site"
 """The key of what belongs to no case (schedules, and handles taken without a case)."""
 

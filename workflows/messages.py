@@ -23,8 +23,6 @@ from protocol.migrating.hindrances import Code as Hindered
 from protocol.state import CaseState, Instant, Reply
 
 TASK_QUEUE = "handoff-cases"
-CASE_KEY = "cases.key"
-"""The file, in the folder of engine keys, of the secret that case ids are made with (``runtime.codec.site_secret``)."""
 COMMAND = "command"
 MOVE = "move"
 LOOK = "look"
@@ -186,7 +184,6 @@ def _opaque(key: bytes, *parts: str) -> str:
 
 
 __all__ = [
-    "CASE_KEY",
     "COMMAND",
     "EVENTS_PER_RUN",
     "HINDERED",

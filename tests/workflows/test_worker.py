@@ -14,7 +14,7 @@ import pytest
 from temporalio.client import Client
 
 from protocol.serial import dump_protocol
-from runtime.codec import DerivedCaseKeys, site_secret
+from runtime.codec import CASE_KEY, DerivedCaseKeys, site_secret
 from runtime.settings import Settings
 from runtime.temporal import connect
 from store import schema
@@ -27,7 +27,7 @@ from tests.workflows.conftest import publish_all
 from tests.workflows.drivers import eventually, read_facts
 from tests.workflows.texts import errand, relay
 from workflows import client as cases
-from workflows.messages import CASE_KEY, linked_case_id
+from workflows.messages import linked_case_id
 
 pytestmark = pytest.mark.server
 
