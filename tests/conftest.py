@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -32,6 +34,35 @@ settings.load_profile("handoff")
 
 # What pytest collects stays until its end; looked through at every turn it would be a quarter of the time it takes.
 gc.set_threshold(50_000, 20, 20)
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - the system's own name for it; what is put there has names by chance
+ROOMY = 4 * 2**30
+"""Bytes that must be free there."""
+
+
+def pytest_configure() -> None:
+    """Keep what tests write in memory where there is room: nothing of it outlives the machine's power.
+
+    Every commit waits for the disk otherwise, which is half the time and more of a test of the store.
+    """
+    if "TMPDIR" not in os.environ and _is_roomy(MEMORY):
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+def _is_roomy(folder: Path) -> bool:
+    """Whether much can be written there, and run from there: in a container neither may be so."""
+    if not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= ROOMY and not found.f_flag & os.ST_NOEXEC
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that take long first: one that came last would leave all processes but its own without work."""
+    longest = {each.path for each in items if each.get_closest_marker("slow")}
+    long = {each.path for each in items if each.get_closest_marker("server")}
+    items.sort(key=lambda each: (each.path not in longest, each.path not in long))
 
 
 def pytest_collection_finish() -> None:
@@ -89,16 +120,27 @@ def postgres_url() -> Iterator[str]:
 def new_database(postgres_url: str, template: str = "template1") -> str:
     """The URL of a new database that is as its template is."""
     name = f"test_{uuid4().hex}"
-    url = make_url(postgres_url)
-    with psycopg.connect(f"postgresql://handoff@127.0.0.1:{url.port}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-    return url.set(database=name).render_as_string(hide_password=False)
+    _administer(postgres_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    return make_url(postgres_url).set(database=name).render_as_string(hide_password=False)
+
+
+def drop_database(url: str) -> None:
+    """Take a database away, whoever is connected to it: hundreds of them would fill gigabytes."""
+    _administer(url, f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+
+def _administer(url: str, statement: str) -> None:
+    where = f"postgresql://handoff@127.0.0.1:{make_url(url).port}/postgres"
+    with psycopg.connect(where, autocommit=True) as connection:
+        connection.execute(statement.encode())
 
 
 @pytest.fixture
-def postgres_database_url(postgres_url: str) -> str:
+def postgres_database_url(postgres_url: str) -> Iterator[str]:
     """The URL of a new, empty database."""
-    return new_database(postgres_url)
+    url = new_database(postgres_url)
+    yield url
+    drop_database(url)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -134,6 +176,14 @@ def migrated_postgres(postgres_url: str) -> str:
     return str(make_url(migrated(new_database(postgres_url))).database)
 
 
+@pytest.fixture
+def migrated_postgres_url(postgres_url: str, migrated_postgres: str) -> Iterator[str]:
+    """The URL of a new copy of the migrated PostgreSQL database."""
+    url = new_database(postgres_url, migrated_postgres)
+    yield url
+    drop_database(url)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a new database as ``schema.upgrade`` leaves it, once on SQLite and once on PostgreSQL.
@@ -144,7 +194,7 @@ def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         url = f"sqlite:///{tmp_path / 'handoff.db'}"
         shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "handoff.db")
     else:
-        url = new_database(request.getfixturevalue("postgres_url"), request.getfixturevalue("migrated_postgres"))
+        url = request.getfixturevalue("migrated_postgres_url")
     made = Database(url)
     with made.write() as connection:
         ids.ensure_site(connection)
