@@ -76,11 +76,12 @@ class CaseOut(Closed):
     """One case as its reader may see it; ``protected`` names the values kept, never their content.
 
     ``zone`` is the time zone of its protocol. ``may_move``: whether its reader may move its clock, for practice cases.
-    ``version`` is the text's, ``agencies`` whoever owns a step in it.
+    ``version`` is the text's, ``agencies`` whoever owns a step in it; ``known_at``: since when a field has its value.
     """
 
     case: CaseRow
     fields: dict[Slug, JsonValue]
+    known_at: dict[Slug, datetime | None]
     protected: list[Slug]
     tasks: list[TaskOut]
     linked: list[LinkedOut]
@@ -185,6 +186,7 @@ async def one(case: str, here: Here, who: Who, tongue: Spoken) -> CaseOut:
         return CaseOut(
             case=row(found.case),
             fields=fields,
+            known_at={each.field: when(each.at) for each in found.fields},
             protected=sorted({each.slot for each in found.slots}),
             tasks=tasks_out(connection, who, found.tasks, tongue),
             linked=[_linked(connection, here, who, protocol, found.case.case_id, each) for each in found.links],

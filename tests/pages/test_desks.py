@@ -58,6 +58,27 @@ def test_a_protected_value_is_nowhere_until_it_is_asked_for(here: Installation, 
     assert kept == '[{},{},""]'
 
 
+def test_before_a_call_stands_what_is_known_and_since_when(here: Installation, new_tab: Tabs) -> None:
+    """How the check before it ended, and when, above the number; where nobody is called nothing warns of a call."""
+    check = referred(here)
+    case = here.get("advocate", f"/tasks/{check}")["task"]["case"]
+    tab = new_tab(script=False)
+    tab.be("Advocate One")
+    tab.open(f"/i/{check}")
+    assert "Before you call" not in tab.page.locator("main").inner_text()
+    assert here.ask("advocate", "POST", f"/tasks/{check}/complete", {"outcome": "held"}).status_code == 200
+    tab.open(f"/i/{task_of(here, 'advocate', case, 'first-call')}")
+    said = tab.page.locator("main").inner_text()
+    known = tab.page.locator("section[aria-labelledby=known]").inner_text()
+    assert re.search(r"Custody check\nHeld\. Done on time\. .*\d:\d\d [AP]M", known)
+    assert "Before you call: check again what is older than 2 hours." in known
+    assert said.index("Custody check") < said.index("Show safe numbers")
+    for role in ("advocate", "patrol"):
+        found = here.get(role, f"/cases/{case}")
+        assert found["known_at"].keys() == found["fields"].keys()
+        assert None not in found["known_at"].values()
+
+
 def test_outsiders_see_in_hand_and_nothing_else(here: Installation, new_tab: Tabs) -> None:
     """Of what the confidential agency did, police and coordinator see that it has it, and never how it ended."""
     task = referred(here)
