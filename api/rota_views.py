@@ -111,6 +111,16 @@ class GapOut(Closed):
     how: How
 
 
+class UnfilledOut(Closed):
+    """A stretch of which no shift of a role's rota, nor of its deputies', has any part, in the zone of its agency."""
+
+    agency: Slug
+    role: Slug
+    zone: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+
+
 class FindingOut(Closed):
     """What the proof of cover says of a text with the rotas as they are."""
 
@@ -120,7 +130,7 @@ class FindingOut(Closed):
 
 
 class GapsOut(Closed):
-    """The gaps of the days asked about (fourteen, if nothing is said) of every role that a text in force may ring."""
+    """The gaps of fourteen days of every role that a text in force may ring."""
 
     since: datetime | None
     until: datetime | None
@@ -178,10 +188,10 @@ def rota_out(  # noqa: PLR0913, PLR0917 - a rota and who looks at it
 
 
 def away_of(
-    connection: Connection, protocol: Protocol, role: Slug, span: tuple[Instant, Instant], able: frozenset[str]
+    connection: Connection, protocol: Protocol, role: Slug, at: Instant, able: frozenset[str]
 ) -> tuple[Watch, ...]:
-    """When, within a span, nobody on duty can be reached for a role."""
-    return watching.gaps(protocol, role, watching.watches(connection, protocol, role, *span, able))
+    """When, over the fourteen days, nobody on duty can be reached for a role."""
+    return watching.gaps(protocol, role, watching.watches(connection, protocol, role, at, at + AHEAD, able))
 
 
 def _watch(each: Watch) -> WatchOut:
@@ -203,6 +213,12 @@ def gap_out(protocol: Protocol, role: Slug, each: Watch) -> GapOut:
         ends_at=when(each.ends_at),
         how=each.how,
     )
+
+
+def unfilled_out(agency: Slug, role: Slug, protocol: Protocol, each: Watch) -> UnfilledOut:
+    """A stretch without a shift."""
+    zone = watching.zone_of(protocol, role)
+    return UnfilledOut(agency=agency, role=role, zone=zone, starts_at=when(each.starts_at), ends_at=when(each.ends_at))
 
 
 def shifts_out(connection: Connection, who: Subject, found: Iterable[Shift]) -> list[ShiftOut]:

@@ -23,11 +23,13 @@ from api.rota_views import (
     RotasOut,
     ShiftIn,
     ShiftOut,
+    UnfilledOut,
     away_of,
     gap_out,
     rota_out,
     rung_roles,
     shifts_out,
+    unfilled_out,
 )
 from api.views import instant, when
 from protocol import cover
@@ -74,19 +76,17 @@ async def mine(here: Here, who: Who) -> RotasOut:
 
 
 @router.get("/gaps")
-async def gaps(here: Here, who: Who, *, days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = MOST_DAYS) -> GapsOut:
+async def gaps(here: Here, who: Who) -> GapsOut:
     """Where nobody on duty can be reached: of all agencies for coordinators, of their own for leads and stewards."""
     at, able = now(), here.posting.able
-    until = at + days * 24 * HOUR
 
     def ask(connection: Connection) -> GapsOut:
-        if not who.coordinates and not _arranges(connection, who):
-            raise HandoffError("NOT_YOURS", "coordinators, leads and stewards see where nobody answers")
+        _must_look_around(connection, who)
         items: dict[tuple[Slug, Slug], list[GapOut]] = {}
         findings: list[FindingOut] = []
         for version in protocols.in_force(connection).values():
             protocol = version.protocol
-            away = {role: away_of(connection, protocol, role, (at, until), able) for role in cover.rung(protocol)}
+            away = {role: away_of(connection, protocol, role, at, able) for role in cover.rung(protocol)}
             seen = {role for role in away if who.coordinates or protocol.role[role].agency == who.agency}
             for role in seen:
                 items.setdefault(
@@ -97,13 +97,35 @@ async def gaps(here: Here, who: Who, *, days: Annotated[int, Query(ge=1, le=MOST
                 findings += [FindingOut(protocol=protocol.id, code=each.code, says=each.says) for each in said]
         return GapsOut(
             since=when(at),
-            until=when(until),
+            until=when(at + AHEAD),
             able=tuple(sorted(able)),
             items=[each for key in sorted(items) for each in items[key]],
             findings=findings,
         )
 
     return await here.read(ask)
+
+
+@router.get("/unfilled")
+async def unfilled(
+    here: Here, who: Who, *, days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = MOST_DAYS
+) -> list[UnfilledOut]:
+    """Where rotas have no shift: of all agencies for coordinators, of their own for leads and stewards."""
+    at = now()
+
+    def ask(connection: Connection) -> list[UnfilledOut]:
+        _must_look_around(connection, who)
+        texts = [each.protocol for each in protocols.in_force(connection).values()]
+        found = watching.unfilled(connection, texts, at, at + days * 24 * HOUR)
+        seen = {key: each for key, each in found.items() if who.coordinates or key[0] == who.agency}
+        return [unfilled_out(*key, protocol, each) for key, (protocol, empty) in sorted(seen.items()) for each in empty]
+
+    return await here.read(ask)
+
+
+def _must_look_around(connection: Connection, who: Subject) -> None:
+    if not who.coordinates and not _arranges(connection, who):
+        raise HandoffError("NOT_YOURS", "coordinators, leads and stewards see where nobody answers")
 
 
 @router.post("/{role}/shifts", status_code=201)

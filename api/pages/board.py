@@ -50,7 +50,7 @@ async def board(request: Request, here: Here) -> Response:
         asks = request.query_params.get("told") == "1"
         told = (await desk.api.get("/escalations", limit=TOLD))["items"] if asks else None
         may = desk.who["leads"] or BOARD in desk.who["roles"]
-        gaps = (await desk.api.get("/rotas/gaps", days=GAPS))["items"] if may else []
+        gaps = await desk.api.get("/rotas/unfilled", days=GAPS) if may else []
         practised = await _practised(desk) if found["practised"] and not request.query_params.get("practice") else []
     except Unanswered as error:
         return await desk.refused(error)

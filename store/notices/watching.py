@@ -12,7 +12,7 @@ from protocol import clocks, cover
 from protocol.errors import Finding
 from protocol.kernel import Protocol, Slug
 from protocol.state import Instant
-from store.edge_tables import rota
+from store.edge_tables import person, rota
 from store.notices.resolving import How, rung
 from store.people import Person
 from store.rotas import chain
@@ -53,6 +53,41 @@ def watches(
 def gaps(protocol: Protocol, role: Slug, found: Collection[Watch]) -> tuple[Watch, ...]:
     """The times at which a role should be there, by the text, and nobody on duty is."""
     return tuple(part for each in found if each.how is not How.DUTY for part in _expected(protocol, role, each))
+
+
+def unfilled(
+    connection: Connection, protocols: Collection[Protocol], since: Instant, until: Instant
+) -> dict[tuple[Slug, Slug], tuple[Protocol, tuple[Watch, ...]]]:
+    """By agency and role: when a role with a rota should be there and no shift of it, or of its deputies, is.
+
+    One question of the database for all of them, for pages that are looked at often. ``gaps`` says more at more cost:
+    also that somebody on duty cannot be reached, and who is rung instead.
+    """
+    rows = connection.execute(
+        select(person.c.agency, rota.c.role, rota.c.starts_at, rota.c.ends_at)
+        .join_from(rota, person, rota.c.person_id == person.c.id)
+        .where(person.c.active, rota.c.starts_at < until, rota.c.ends_at > since)
+        .order_by(rota.c.starts_at)
+    ).all()
+    found: dict[tuple[Slug, Slug], tuple[Protocol, tuple[Watch, ...]]] = {}
+    for protocol in protocols:
+        for role in cover.rung(protocol):
+            agency, line = protocol.role[role].agency, chain(protocol, role)
+            if not protocol.role[role].by_rota or not all(protocol.role[each].by_rota for each in line):
+                continue
+            filled = [(row.starts_at, row.ends_at) for row in rows if row.agency == agency and row.role in line]
+            empty = (part for each in _between(filled, since, until) for part in _expected(protocol, role, each))
+            found.setdefault((agency, role), (protocol, tuple(empty)))
+    return found
+
+
+def _between(filled: list[tuple[Instant, Instant]], since: Instant, until: Instant) -> Iterator[Watch]:
+    """What shifts, by their beginnings, leave of a span."""
+    at = since
+    for start, end in [*filled, (until, until)]:
+        if start > at:
+            yield Watch(starts_at=at, ends_at=start, how=How.NOBODY, people=())
+        at = max(at, end)
 
 
 def judged(protocol: Protocol, away: dict[Slug, tuple[Watch, ...]]) -> tuple[Finding, ...]:

@@ -76,8 +76,8 @@ def test_others_gaps_are_shown_by_role_and_never_by_name(here: Installation, new
     assert "One" not in gaps
     tab.page.locator("main .told.late a").click()
     assert "Rota" == tab.heading()
-    assert 422 == here.ask("coordinator", "GET", "/rotas/gaps?days=0").status_code
-    assert 422 == here.ask("coordinator", "GET", "/rotas/gaps?days=15").status_code
+    assert 422 == here.ask("coordinator", "GET", "/rotas/unfilled?days=0").status_code
+    assert 422 == here.ask("coordinator", "GET", "/rotas/unfilled?days=15").status_code
     tab.be("Advocate One")
     tab.open("/r")
     assert 0 == tab.page.locator("section[aria-labelledby=others]").count()

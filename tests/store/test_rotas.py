@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from random import Random
 
 import pytest
 
@@ -12,7 +13,7 @@ from protocol.errors import HandoffError
 from store import demonstration, feeds, people, rotas
 from store.notices import reach, watching
 from store.notices.resolving import How
-from store.notices.watching import AHEAD
+from store.notices.watching import AHEAD, Watch
 from store.session import Database
 from tests.store.streams import HOUR, START, advocacy
 
@@ -110,6 +111,39 @@ def test_what_is_shown_is_who_is_rung_and_a_dead_telephone_is_a_gap(house: tuple
         ]
         reach.mark_dead(connection, ids["Advocate One"], "text", START)
         assert seen()[:2] == [(How.ROLE, 10, ["Backup One"]), (How.ROLE, 2, ["Advocate Two"])]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_no_shift_fills_is_a_gap_where_everybody_is_reached(
+    house: tuple[Database, dict[str, str]], seed: int
+) -> None:
+    """Whatever shifts there are, of a role or its deputies: the quick answer has the hours that routing gives."""
+    database, ids = house
+    chance, protocol, until = Random(seed), advocacy(), START + 7 * 24 * HOUR
+    with database.write() as connection:
+        for _ in range(seed * 3):
+            role, name = chance.choice(
+                [("advocate", "Advocate One"), ("advocate", "Advocate Two"), ("backup", "Backup One")]
+            )
+            start = START + chance.randrange(-12, 7 * 24) * HOUR
+            rotas.add_duty(connection, role, ids[name], start, start + chance.randrange(1, 30) * HOUR)
+        found = watching.unfilled(connection, [protocol], START, until)
+        assert {role for _, role in found} == {"advocate", "backup", "supervisor"}
+        for (_, role), (_, empty) in found.items():
+            all_of = watching.watches(connection, protocol, role, START, until, ABLE)
+            gaps = watching.gaps(protocol, role, all_of)
+            assert merged(empty) == merged(gaps), role
+
+
+def merged(found: Iterable[Watch]) -> list[tuple[int, int]]:
+    """Stretches, those that touch as one."""
+    made: list[tuple[int, int]] = []
+    for each in found:
+        if made and made[-1][1] == each.starts_at:
+            made[-1] = (made[-1][0], each.ends_at)
+        else:
+            made.append((each.starts_at, each.ends_at))
+    return made
 
 
 def test_the_proof_counts_the_same_gaps(house: tuple[Database, dict[str, str]]) -> None:
