@@ -172,3 +172,22 @@ def test_a_finished_case_is_told_again_by_the_command(here: Installation, tmp_pa
     assert play(protocol, scenario)[0] == []
     assert not [each for each in found if each in told]
     assert run_at(here, "scenario", "from-case", found[0], "--as", "clerk").code == 1
+
+
+def test_a_rehearsal_asks_the_site_how_its_people_act(here: Installation, tmp_path: Path) -> None:
+    """With so few answers everybody is as declared, and the report says so; the same is for figures' readers alone."""
+    export, mapping = tmp_path / "export.csv", tmp_path / "map.yaml"
+    export.write_text("\n".join(["at", *(f"2025-0{1 + n % 6}-1{n % 9}T{n % 24:02}:15:00" for n in range(12))]))
+    mapping.write_text(
+        "event: arrest-booked\nsource: police\nkey: '{at}'\nsame key: number\n"
+        "occurred at: {column: at, zone: America/Chicago}\n"
+    )
+    files = ("--incidents", str(export), "--map", str(mapping), "--habits", "site")
+    done = run_at(here, "rehearse", P1, "--against", P1, *files)
+    assert (done.code, done.err) == (0, "")
+    assert "habits as declared, for fewer than 3 people or 50 answers are known: advocate, clerk" in done.out
+
+    found = here.get("coordinator", f"/protocols/{P1}/habits")
+    assert (found["roles"], "patrol" in found["declared"]) == ([], True)
+    assert here.ask("patrol", "GET", f"/protocols/{P1}/habits").status_code == 403
+    assert run_at(here, "rehearse", P1, "--against", P1, *files, "--as", "patrol").code == 1
