@@ -7,7 +7,7 @@ from protocol.kernel import Again, ChosenBy, Ref, Slug, Step
 from protocol.messages import NotOpened, StepNotOpened
 from protocol.points import resolve
 from protocol.running import Occurrence, Running
-from protocol.state import Instance, Item, Phase
+from protocol.state import Instance, Instant, Item, Phase
 
 
 def open_step(running: Running, step: Step, cause: Ref, occurrence: Occurrence) -> None:
@@ -26,11 +26,15 @@ def open_step(running: Running, step: Step, cause: Ref, occurrence: Occurrence) 
     if why is not None:
         running.record(StepNotOpened(step=step.id, cause=cause, why=why), at)
         if step.outside:
+            if step.again is Again.START_OVER:
+                _replace(running, step, at, kept=live)
             _create(running, step, cause, occurrence, _first(running, step, cause, occurrence), receipt=True)
         return
     if step.again is Again.START_OVER:
+        _replace(running, step, at, kept=[])
         for each in live:
             running.cancel(each, at, superseded=True)
+            running.hand_over_still(each)
     if step.series is not None:
         for each in [
             found for found in running.instances.values() if running.is_of(found, (step.id,)) and found.round > 0
@@ -41,6 +45,20 @@ def open_step(running: Running, step: Step, cause: Ref, occurrence: Occurrence) 
         _create(running, step, cause, occurrence, _first(running, step, cause, occurrence))
         return
     _open_batch(running, step, cause, occurrence, items, live[0].batch if live else running.born + 1)
+
+
+def _replace(running: Running, step: Step, at: Instant, *, kept: list[Instance]) -> None:
+    """A newer handoff takes the place of those handed over before and not taken up, as outsiders see it.
+
+    That must not depend on what the newer one opens inside: receipts leave with the duties that start over, and a duty
+    that stays, since a condition keeps the newer one shut, is from now on the agency's own (docs/decisions/0002).
+    """
+    for each in list(running.instances.values()):
+        if each.receipt and each.phase is Phase.OPEN and running.is_of(each, (step.id,)):
+            running.cancel(each, at, superseded=True)
+    for each in kept:
+        if each.phase is Phase.OPEN and each.taken is None:
+            running.put(evolve(each, taken=running.now))
 
 
 def _open_batch(

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from protocol import clocks
+from protocol import rounds
 from protocol.evolving import evolve
 from protocol.kernel import (
     Act,
@@ -18,14 +18,11 @@ from protocol.kernel import (
     Agency,
     AnchorKind,
     ChosenBy,
-    Edge,
-    Length,
     Offset,
     OpaqueId,
     Protocol,
     Ref,
     RungId,
-    Series,
     Slug,
     Step,
     When,
@@ -52,7 +49,7 @@ from protocol.messages import (
     Telling,
     Told,
 )
-from protocol.points import View, calendar_of, due_of, resolve, truth
+from protocol.points import View, due_of, resolve, truth
 from protocol.state import CaseState, Instance, Instant, Page, Phase, Status, Value
 from protocol.waits import wait_times
 
@@ -182,8 +179,12 @@ class Running:
             self.publish(
                 Occurrence(refs=(f"cancelled:{step.stands_for or step.id}",), effective=at, agency=instance.agency)
             )
-        if by == instance.agency and step.outside and instance.phase is Phase.WAITING and instance.round == 0:
-            # Outsiders know that it is to be handed over then: a receipt is, in its place.
+        if by == instance.agency:
+            self.hand_over_still(instance)
+
+    def hand_over_still(self, instance: Instance) -> None:
+        """Put a receipt in the place of a withdrawn handoff that waits: outsiders know that it is to be handed over."""
+        if self.protocol.step[instance.step].outside and instance.phase is Phase.WAITING and instance.round == 0:
             self.born += 1
             self.schedule(evolve(instance, n=self.born, receipt=True), instance.starts or self.now)
 
@@ -213,7 +214,7 @@ class Running:
     def deliver(self, instance: Instance, at: Instant) -> None:
         """Put the task before its owner: its clock starts now, when they can see it, whatever was planned."""
         step = self.protocol.step[instance.step]
-        if instance.round > 0 and not self._round_wanted(instance, step, at):
+        if instance.round > 0 and not rounds.wanted(self, instance, step, at):
             return
         # Rounds are counted from the first: one that is handed over later, or held back, takes the others with it.
         base = at if instance.round == 0 else instance.base
@@ -241,49 +242,7 @@ class Running:
                 Occurrence(refs=(f"opened:{step.stands_for or step.id}",), effective=self.now, agency=opened.agency)
             )
             if step.series is not None:
-                self._next_round(opened, step.series)
-
-    def _round_wanted(self, instance: Instance, step: Step, at: Instant) -> bool:
-        """Conditions are tested at each round of a series; a round they keep shut passes, the next still comes."""
-        if step.lane not in self.closed and self.condition(step.when):
-            return True
-        del self.instances[instance.n]
-        why = NotOpened.LANE_CLOSED if step.lane in self.closed else NotOpened.CONDITION
-        self.record(StepNotOpened(step=step.id, cause=instance.cause, why=why), at)
-        if step.series is not None and step.lane not in self.closed:
-            self._next_round(instance, step.series)
-        return False
-
-    def _next_round(self, instance: Instance, series: Series) -> None:
-        number = instance.round + 1
-        length = series.every or (series.after[number - 1] if number <= len(series.after) else None)
-        if length is None:
-            return
-        if series.every is not None:
-            length = evolve(length, count=length.count * number)
-        self.born += 1
-        following = Instance(
-            n=self.born,
-            step=instance.step,
-            agency=instance.agency,
-            phase=Phase.WAITING,
-            born=self.now,
-            cause=instance.cause,
-            cause_effective=instance.cause_effective,
-            from_agency=instance.from_agency,
-            owners=self.first_owners(self.protocol.step[instance.step], instance),
-            round=number,
-            base=instance.base,
-            batch=instance.batch,
-            item=instance.item,
-        )
-        starts = self.round_start(following, length)
-        self.schedule(following, starts)
-
-    def round_start(self, instance: Instance, length: Length) -> Instant:
-        """When a later round of a series is delivered: its length after the series began."""
-        calendar = calendar_of(self.protocol, length.calendar or instance.agency, instance.agency)
-        return clocks.shift(calendar, instance.base, length, edge=Edge.START)
+                rounds.schedule_next(self, opened, step.series)
 
     def first_owners(self, step: Step, instance: Instance) -> tuple[Slug, ...]:
         """Who owns the next round of a series: whoever owned the first, before it was moved or handed over."""
