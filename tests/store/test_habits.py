@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,7 +18,6 @@ ZONE = advocacy().zone
 NOW = clocks.instant(datetime(2026, 6, 11, 12, tzinfo=UTC))
 MARCH = clocks.instant(datetime(2026, 3, 2, 15, tzinfo=UTC))
 JUNE = clocks.instant(datetime(2026, 6, 2, 15, tzinfo=UTC))
-Fresh = Callable[[], Database]
 
 
 def rows(database: Database, number: int, step: str, at: int, name: str = "a", **more: Any) -> None:
@@ -59,9 +57,8 @@ def learned(database: Database, now: int = NOW, declared: Habits | None = None) 
     return learn(past, declared or Habits(), ZONE, ["patrol", "advocate"])
 
 
-def test_a_role_is_learned_from_settled_months(fresh: Fresh) -> None:
+def test_a_role_is_learned_from_settled_months(database: Database) -> None:
     """Take-up 10 minutes, answers 44 in the middle; the text in force is compared with how it was kept."""
-    database = fresh()
     shared(database)
     rows(database, 120, "referral", MARCH)
     found = learned(database)
@@ -75,9 +72,8 @@ def test_a_role_is_learned_from_settled_months(fresh: Fresh) -> None:
     assert (seen.of, seen.on_time) == (120, 0.8)
 
 
-def test_what_came_this_month_or_in_practice_teaches_nothing(fresh: Fresh) -> None:
+def test_what_came_this_month_or_in_practice_teaches_nothing(database: Database) -> None:
     """Not before the month is over for ten days, when figures of it are told too; of practice never."""
-    database = fresh()
     shared(database)
     rows(database, 120, "referral", JUNE)
     assert learned(database).roles == ()
@@ -87,9 +83,8 @@ def test_what_came_this_month_or_in_practice_teaches_nothing(fresh: Fresh) -> No
     assert learned(database).roles == ()
 
 
-def test_of_a_confidential_agency_nothing_that_happened_inside_is_read(fresh: Fresh) -> None:
+def test_of_a_confidential_agency_nothing_that_happened_inside_is_read(database: Database) -> None:
     """However its answers went, what is learned is the same to the byte: its take-up."""
-    database = fresh()
     shared(database)
     rows(database, 120, "custody-check", MARCH)
     before = learned(database)
@@ -102,17 +97,15 @@ def test_of_a_confidential_agency_nothing_that_happened_inside_is_read(fresh: Fr
     assert learned(database) == before
 
 
-def test_its_steps_that_nobody_outside_opened_are_not_read(fresh: Fresh) -> None:
+def test_its_steps_that_nobody_outside_opened_are_not_read(database: Database) -> None:
     """How soon it takes up what it gave itself is its own."""
-    database = fresh()
     shared(database)
     rows(database, 120, "first-call", MARCH, outside=False)
     assert learned(database).roles == ()
 
 
-def test_a_duty_that_was_never_answered_counts_as_waiting(fresh: Fresh) -> None:
+def test_a_duty_that_was_never_answered_counts_as_waiting(database: Database) -> None:
     """A ladder's end, or a withdrawal, is nobody's answer: with most of them open no middle is known."""
-    database = fresh()
     shared(database)
     rows(database, 60, "referral", MARCH)
     rows(database, 120, "referral", MARCH, "b", ending="rung", ended_at=MARCH + 1_000 * HOUR)
@@ -121,9 +114,8 @@ def test_a_duty_that_was_never_answered_counts_as_waiting(fresh: Fresh) -> None:
     assert learned(database).habits.roles["patrol"].answers is None
 
 
-def test_the_rota_says_how_many_are_at_work_unless_they_are_a_confidential_agency_s(fresh: Fresh) -> None:
+def test_the_rota_says_how_many_are_at_work_unless_they_are_a_confidential_agency_s(database: Database) -> None:
     """Three of police on three shifts; as many of advocacy, whose staffing is its own to say."""
-    database = fresh()
     shared(database)
     publish(database, advocacy())
     declared = Habits.model_validate({"roles": {"patrol": {"staff": 9}, "advocate": {"staff": 9}}})

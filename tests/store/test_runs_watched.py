@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -20,13 +19,11 @@ from tests.store.streams import HOUR, MINUTE, SLUG, START, advocacy, publish
 
 CASES = 20
 NOW = START + 40 * 24 * HOUR
-Fresh = Callable[[], Database]
 
 
 @pytest.fixture
-def here(fresh: Fresh) -> Database:
+def here(database: Database) -> Database:
     """Twenty open cases, opened forty days ago."""
-    database = fresh()
     hash_ = publish(database, advocacy())
     rows = [
         {"case_id": f"case-{n}", "code": f"c{n}", "slug": SLUG, "protocol_hash": hash_, "status": "open",
@@ -164,9 +161,8 @@ def test_the_rest_waits_for_the_first_cases_to_go_on_as_others_see_them(here: Da
     assert advanced(here, waited) == (Stage.REST, None)
 
 
-def test_a_site_without_a_past_has_no_usual(fresh: Fresh) -> None:
+def test_a_site_without_a_past_has_no_usual(database: Database) -> None:
     """No escalation is usual where there was no case."""
-    database = fresh()
     with database.read() as connection:
         assert watched.usual(connection, SLUG, NOW) == 0.0
         assert protocols.versions(connection) == ()
