@@ -75,6 +75,8 @@ def _templates(tongue: str) -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
+        # What a release brings belongs to its own program: nothing is looked for again while this one runs.
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
