@@ -73,10 +73,11 @@ def postgres(*, fsync: bool = False) -> Iterator[str]:
     """A running PostgreSQL on a new folder; gives a URL of its first database, as SQLAlchemy writes it.
 
     Nothing of a test outlives the machine's power, nor is read so often that old rows matter, so ``fsync`` is for what
-    is measured. Its user must pass the folder's parents: pytest closes its own to others whenever a run begins.
+    is measured; its log, which copies of whole databases fill, is kept short, for it may be in memory. Its user must
+    pass the folder's parents: pytest closes its own to others whenever a run begins.
     """
     programs, (port,) = postgres_programs(), free_ports(1)
-    careless = ("fsync=off", "full_page_writes=off", "autovacuum=off")
+    careless = ("fsync=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=64MB")
     options = [word for each in (("fsync=on",) if fsync else careless) for word in ("-c", each)]
     user = "postgres" if os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="handoff-postgres-") as name:

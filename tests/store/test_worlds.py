@@ -24,6 +24,7 @@ SCRIPTS = st.builds(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 @settings(
     max_examples=8,

@@ -94,6 +94,7 @@ async def test_a_killed_worker_loses_nothing(env: dict[str, str]) -> None:
     assert [each.seq for each in answers] == [5, 8]
 
 
+@pytest.mark.slow
 async def test_a_linked_case_outlives_a_killed_worker(env: dict[str, str]) -> None:
     """A worker killed as soon as a case had begun another leaves nothing half done: it is opened, and told of, once."""
     folder, queue, case_id = Path(env["HANDOFF_DATA"]), env["HANDOFF_TASK_QUEUE"], new_id()
