@@ -428,7 +428,8 @@ def test_cover_is_asked_of_whoever_could_give_it(
     tab.be("Advocate One")
     tab.open("/r")
     tab.page.locator("summary", has_text="Ask for cover").click()
-    tab.press("button", "Ask for cover")
+    with tab.page.expect_navigation():
+        tab.press("button", "Ask for cover")
     assert re.fullmatch(r"Rota: cover is asked for, [^.]{11,12} to [^.]{11,12}\. Open your rota\.", phones.text(number))
     until(lambda: bool(tab.page.reload()) and "Sent to: signer@example.org." in tab.page.content(), "whom it went to")
     assert here.ask("advocate", "POST", f"/rotas/shifts/{shift['id']}/keep").json()["asked"] == []
