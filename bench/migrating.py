@@ -58,12 +58,14 @@ DRAFTS = {
     "an outcome is split": BASE.replace("  outcomes: [held, out]", "  outcomes: [held, held-elsewhere, out]"),
     "a lane is removed": BASE[: BASE.index("steps in registration:")].replace(", close registration]", "]"),
 }
+# Windows are to run out while cases move: that must not stop the run.
 PLAN = f"""\
 migration: {P1}
 quiet before: 0 minutes
 grace: {{share: 0%, least: 0 minutes}}
 cases a second: 40
 first share: {{share: 5%, then wait: 0 minutes}}
+stop: {{escalations: 999 times, least escalations: 1000000}}
 steps:
   register: {{close: not owed, because: placeholder}}
 """

@@ -41,6 +41,7 @@ migration: drill
 quiet before: 0 minutes
 grace: {share: 0%, least: 0 minutes}
 cases a second: 8
+stop: {escalations: 999 times}
 first share: {least: 500, share: 100%, most: 500}
 """
 TEXT = (Path(__file__).parent / "drill.yaml").read_bytes()
