@@ -14,15 +14,15 @@ from api.deps import Here, Services, Who, actors, command_id, now
 from api.once import Once
 from api.recording import seen
 from api.views import Closed, Spoken, TaskOut, instant, tasks_out, when
-from protocol import clocks, foreseeing
+from protocol.engine import clocks, foreseeing
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from protocol.languages import Tongue
 from protocol.languages import notices as texts
 from protocol.languages.notices import Notice, Times
 from protocol.messages import Input, PauseClock
-from protocol.refusals import say
 from protocol.state import PauseReason
+from protocol.telling.refusals import say
 from store import board, protocols, task_view
 from store.handing import roles_of
 from store.notices import nudges

@@ -10,7 +10,7 @@ from icalendar import Calendar, Event
 
 from api.deps import Here, now
 from api.identity import address
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.state import Instant
 from runtime import limits
 from store import feeds, rotas

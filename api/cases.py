@@ -15,7 +15,7 @@ from api.once import Once
 from api.recording import seen
 from api.records import columns_of, item_shown, shown
 from api.views import Closed, Spoken, TaskOut, page, tasks_out, when
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import Input, PageRead
 from protocol.origins import owners_of

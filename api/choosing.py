@@ -35,9 +35,9 @@ from protocol.migrating.hindrances import SENTENCES, Code
 from protocol.migrating.plan import Clock, Plan
 from protocol.migrating.route import Route
 from protocol.migrating.writing import with_lines
-from protocol.reading import place_of, read
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.state import CaseState
+from protocol.text.reading import place_of, read
 from store import protocols
 from store.migrating import runs
 from store.session import Connection

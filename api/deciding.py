@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from api.deps import Services, now
 from api.migrations import foreseen, prepared
 from api.moving import carry_texts
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.council import standing
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol

@@ -22,7 +22,7 @@ from api.deps import Here, Services, Who, now
 from api.moving import carry_texts
 from api.once import Once
 from api.views import Closed, when
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.migrating import watching

@@ -16,8 +16,8 @@ import structlog
 
 from api.answered import Answered
 from api.deps import Services
+from protocol.engine.machine import earliest
 from protocol.kernel import OpaqueId, Protocol, Slug
-from protocol.machine import earliest
 from protocol.migrating import watching
 from protocol.migrating.effect import effect
 from protocol.migrating.plan import Plan

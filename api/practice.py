@@ -19,10 +19,10 @@ from api.once import Once
 from api.recording import seen
 from api.records import Values, fields_in
 from api.views import Closed, instant, page
+from protocol.engine.practice import BEHIND_AT_MOST, FARTHEST
 from protocol.errors import HandoffError
 from protocol.kernel import Event, OpaqueId, Protocol, Slug
 from protocol.messages import Actor, EventHappened, Input, MoveClock
-from protocol.practice import BEHIND_AT_MOST, FARTHEST
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.forms import Forms
 from protocol.rehearsal.habits import Habits

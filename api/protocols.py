@@ -11,15 +11,15 @@ from pydantic import Field
 
 from api.deps import Here, Who, now
 from api.views import Closed, when
-from protocol.compiling import compile_text
-from protocol.drawing import Form, draw
+from protocol.compiling.compiler import compile_text
 from protocol.errors import HandoffError
-from protocol.graph import graph
 from protocol.kernel import Slug
-from protocol.outline import Outline, outline
 from protocol.revising.diff import Difference, diff
 from protocol.revising.lines import Line, line_changes
-from protocol.tabular import Row, rows
+from protocol.telling.drawing import Form, draw
+from protocol.telling.graph import graph
+from protocol.telling.outline import Outline, outline
+from protocol.telling.tabular import Row, rows
 from store import protocols, vault
 from store.revisions import keeping
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import MOST_ITEMS, Field, FieldType, Protocol, Slug
 from protocol.state import Item, Scalar, Value

@@ -24,7 +24,7 @@ from api.deps import Here, Services, Who, now
 from api.once import Once
 from api.revisions import sponsors
 from api.views import Closed, when
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import Finding, HandoffError, Place, SpecError
 from protocol.kernel import Event, Protocol, Slug
 from protocol.rehearsal import charts, saying

@@ -12,7 +12,7 @@ from api.once import Once
 from api.views import Closed
 from protocol.kernel import Protocol
 from protocol.messages import Fact
-from protocol.retelling import path, retold
+from protocol.scenarios.retelling import path, retold
 from store import retelling
 from store.session import Connection
 

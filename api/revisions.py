@@ -15,9 +15,9 @@ from api.deps import Here, Services, Who, now
 from api.migrations import EffectOut, foreseen
 from api.once import Once
 from api.revision_views import ActIn, CouncilIn, CouncilOut, DraftIn, NewIn, RevisionOut, council_out, revision_out
-from protocol import clocks
 from protocol.council import acts, standing
 from protocol.council.acts import Act, Weighed
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from protocol.revising.changes import Tag

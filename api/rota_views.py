@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, Field
 
 from api.views import Closed, when
-from protocol import cover
+from protocol.checks import cover
 from protocol.kernel import Protocol, Slug
 from protocol.state import Instant
 from store import people, rotas

@@ -32,7 +32,7 @@ from api.rota_views import (
     unfilled_out,
 )
 from api.views import instant, when
-from protocol import cover
+from protocol.checks import cover
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from protocol.state import Instant

@@ -15,13 +15,13 @@ from api.deps import Here, Services, Who, actors, command_id, now
 from api.once import Once
 from api.records import Values, fields_in
 from api.views import Closed, Spoken, TaskOut, instant, page, tasks_out, when
+from protocol.engine.stopping import stop_of
 from protocol.kernel import Protocol, Slug, Step
 from protocol.languages import Tongue
 from protocol.messages import Answer, CastVote, Input, LogTry, PauseClock, Reassign, ResumeClock, TakeUp
 from protocol.origins import standing_in, voters_of
 from protocol.state import PauseReason
-from protocol.stopping import stop_of
-from protocol.wording import condition_said
+from protocol.telling.wording import condition_said
 from store import handing, inbox, intake, people, protocols, task_view, timeline
 from store.labels import step_owner
 from store.notices import errands, nudges

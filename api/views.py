@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 from api.deps import Services, now
 from api.recording import seen
 from api.records import columns_of, item_shown
-from protocol import clocks
-from protocol.explain import explain
+from protocol.engine import clocks
 from protocol.kernel import Protocol, Slug
 from protocol.languages import DEFAULT, TONGUES, Tongue
 from protocol.state import Instant, PauseReason, Value
-from protocol.telling import Clock
+from protocol.telling.explain import explain
+from protocol.telling.pieces import Clock
 from store import cases, escalations, people, protocols
 from store.labels import step_owner
 from store.policy import Subject

@@ -22,7 +22,7 @@ from api.deps import Here, Services, Who, command_id, now
 from api.once import Once
 from api.practice import SOURCE, sealed
 from api.views import Closed
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import Actor, Answer, CastVote, EventHappened, Input, LogTry, MoveClock, PauseClock
 from protocol.rehearsal.habits import Habits, read_habits

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from protocol.compiling import Compiled, compile_text
-from protocol.judge import Judge
-from protocol.machine import step
+from protocol.compiling.compiler import Compiled, compile_text
+from protocol.engine.machine import step
 from protocol.messages import Input
-from protocol.scenario import advance, read_scenarios
+from protocol.scenarios.judge import Judge
+from protocol.scenarios.scenario import advance, read_scenarios
 from protocol.serial import STATE
 from protocol.state import CaseState, Instant
 

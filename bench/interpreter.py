@@ -33,7 +33,7 @@ from temporalio.worker import Worker
 from bench.by_hand import TenSteps
 from bench.hand_messages import STEPS, HandCommand, HandReply, role_of
 from bench.hand_store import HandStore
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.kernel import Protocol
 from protocol.messages import Actor, Answer, EventHappened, Input
 from protocol.serial import dump_protocol

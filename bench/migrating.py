@@ -25,8 +25,8 @@ from uuid import uuid4
 
 from sqlalchemy import func, select
 
-from protocol.clocks import MINUTE
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
+from protocol.engine.clocks import MINUTE
 from protocol.rehearsal.comparing import RungFigures
 from protocol.rehearsal.habits import read_habits
 from protocol.rehearsal.playing import Arrival

@@ -9,9 +9,9 @@ import sys
 import time
 from datetime import date
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.mutating.trial import tried
-from protocol.scenario import read_scenarios
+from protocol.scenarios.scenario import read_scenarios
 from runtime import texts
 
 TODAY = date(2026, 3, 1)

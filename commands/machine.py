@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from commands.options import Agency, AsJson, database_here, now
-from protocol import clocks
+from protocol.engine import clocks
 from runtime import terminal
 
 app = typer.Typer(help="Keys of records systems.", no_args_is_help=True, rich_markup_mode=None)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from protocol import clocks
-from protocol.compiling import Compiled
+from protocol.compiling.compiler import Compiled
+from protocol.engine import clocks
 from runtime import logs, terminal, texts
 from runtime.checking import check_text
 from runtime.credentials import token_of

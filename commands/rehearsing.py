@@ -10,7 +10,7 @@ import typer
 from pydantic import TypeAdapter
 
 from commands.options import FOUND_SOMETHING, As, AsJson, TextOrSlug, Token, Url, compiled, remote
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import SpecError
 from protocol.kernel import Protocol, Slug
 from protocol.rehearsal import charts, saying

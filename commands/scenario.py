@@ -10,7 +10,7 @@ import typer
 
 from commands.options import FOUND_SOMETHING, As, AsJson, TextOrSlug, Token, Url, compiled, remote
 from protocol.mutating.trial import noticed, tried
-from protocol.scenario import read_scenarios
+from protocol.scenarios.scenario import read_scenarios
 from runtime import terminal, texts
 from runtime.telling import tell
 

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from commands.options import FOUND_SOMETHING, AsJson, TextOrSlug, compiled, today
-from protocol.drawing import Form, draw
-from protocol.graph import graph
-from protocol.outline import outline
 from protocol.revising.diff import diff
 from protocol.revising.lines import changed_lines
-from protocol.spec import json_schema
+from protocol.telling.drawing import Form, draw
+from protocol.telling.graph import graph
+from protocol.telling.outline import outline
+from protocol.text.spec import json_schema
 from runtime import terminal, texts
 from runtime.checking import Checked, check_texts
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from protocol import clocks
-from protocol.clocks import Stretch
+from protocol.engine import clocks
+from protocol.engine.clocks import Stretch
 from protocol.kernel import Calendar, Protocol
 from protocol.state import Instant
 from runtime.mapping import Backlog

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from protocol.compiling import Compiled, compile_text
+from protocol.compiling.compiler import Compiled, compile_text
 from protocol.errors import Finding, SpecError
 from protocol.kernel import Protocol, Slug
 from runtime import texts

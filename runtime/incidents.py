@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import Field, FieldType, Protocol, Slug
-from protocol.names import NAME
 from protocol.state import Instant, Scalar
+from protocol.text.names import NAME
 from runtime.backlog import Schedule
 from runtime.mapping import NAMED, Mapping, Moment, Value, tests
 from runtime.records import REASONS, Record

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import HandoffError, SpecError
 from protocol.kernel import Protocol
 from protocol.state import Instant

@@ -16,8 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from protocol.errors import Finding, SpecError
 from protocol.kernel import FieldType, Protocol
-from protocol.names import did_you_mean
-from protocol.reading import Path, Table, place_of, plain, read
+from protocol.text.names import did_you_mean
+from protocol.text.reading import Path, Table, place_of, plain, read
 
 NOT_IN_A_CELL = (FieldType.LIST, FieldType.COUNT, FieldType.DERIVED)
 """What no cell gives: many values at once, and what the record works out for itself."""

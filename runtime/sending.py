@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import FieldType, Protocol
 from protocol.state import Instant

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from protocol.coverage import Coverage, coverage
 from protocol.kernel import Protocol, Slug
 from protocol.messages import Fact
-from protocol.scenario import play, read_scenarios
-from protocol.verdicts import Problem
+from protocol.scenarios.coverage import Coverage, coverage
+from protocol.scenarios.scenario import play, read_scenarios
+from protocol.scenarios.verdicts import Problem
 from runtime import texts
 
 

@@ -12,15 +12,15 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from protocol.compiling import Compiled
+from protocol.compiling.compiler import Compiled
 from protocol.errors import Finding
-from protocol.findings import counted, tell
 from protocol.mutating.trial import Trial
-from protocol.outline import Outline
 from protocol.rehearsal import saying
 from protocol.rehearsal.comparing import Comparison
 from protocol.rehearsal.learning import Learned
 from protocol.revising.diff import Difference
+from protocol.telling.outline import Outline
+from protocol.text.findings import counted, tell
 from runtime import incidents
 from runtime.intake import Moved, Outcome
 from runtime.remote import items_of

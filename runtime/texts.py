@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from protocol.errors import HandoffError
-from protocol.names import did_you_mean
+from protocol.text.names import did_you_mean
 
 BUNDLED = Path(__file__).parents[1] / "protocol_specs"
 """The texts that come with Handoff: ``<slug>/<version>.yaml``."""

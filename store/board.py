@@ -33,7 +33,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import Slug
 from protocol.state import Instant
 from store.handoffs import IN_HAND_FOR

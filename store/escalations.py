@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, not_, or_, select
 
-from protocol.explain import MOST_TOLD
 from protocol.kernel import OpaqueId, RungId, Slug
 from protocol.state import Instant
+from protocol.telling.explain import MOST_TOLD
 from store.edge_tables import notice_receipt
 from store.keyring.sealing import opened, sealer
 from store.paging import Cursor, Page, page

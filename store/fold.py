@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from functools import singledispatch
 
+from protocol.engine.retention import keeper
 from protocol.kernel import Again, Protocol, Ref, Slug
 from protocol.messages import (
     CaseEnded,
@@ -50,7 +51,6 @@ from protocol.messages import (
     VoteCast,
     WindowMissed,
 )
-from protocol.retention import keeper
 from protocol.serial import canonical
 from store import labels
 from store.case_fold import CaseFold

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import Ending
 from protocol.rehearsal.comparing import FEWEST_PEOPLE

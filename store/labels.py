@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from protocol import retention
+from protocol.checks.linking import refs_in
+from protocol.engine import retention
 from protocol.kernel import Act, ActKind, AnchorKind, Event, Guard, Offset, Protocol, Ref, Rung, RungId, Slug
-from protocol.linking import refs_in
 from protocol.origins import behind, step_of
 
 UNTAKEN = (Guard.NOT_TAKEN_UP.value, Guard.UNACKNOWLEDGED.value)

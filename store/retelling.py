@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol
 from protocol.messages import CaseEnded, Fact, PartErased
-from protocol.retelling import Path, path
+from protocol.scenarios.retelling import Path, path
 from store import protocols
 from store.cases import seen
 from store.keyring.sealing import opened

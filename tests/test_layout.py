@@ -184,6 +184,7 @@ def test_every_dependency_is_locked_with_its_hashes() -> None:
 PLANTS = {
     "layers": ("store/planted.py", "import workflows.messages"),
     "pure": ("protocol/planted.py", "import time"),
+    "engine": ("protocol/engine/planted.py", "import protocol.text.reading"),
     "workflows": ("workflows/planted.py", "import runtime.settings"),
     "workflows-activities": ("workflows/planted.py", "import activities.projection"),
     "activity-contracts": ("activities/contracts.py", "import runtime.settings"),

@@ -1,4 +1,4 @@
 """The durable shell around the pure core: one interpreter workflow, and the typed calls that speak to it.
 
-No rule lives here: what a command or the passing of time does is asked of ``protocol.machine.step``.
+No rule lives here: what a command or the passing of time does is asked of ``protocol.engine.machine.step``.
 """

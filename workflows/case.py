@@ -1,6 +1,6 @@
 """The case workflow: one interpreter for every protocol; its workflow type is the protocol's slug.
 
-A shell without rules. It keeps one state, asks ``protocol.machine.step`` what each command or passing of time
+A shell without rules. It keeps one state, asks ``protocol.engine.machine.step`` what each command or passing of time
 does, keeps one timer armed at the earliest deadline, and delivers what the core decided through an outbox. Update
 handlers only change that state; the one loop in ``run`` does everything that takes commands to the server.
 
@@ -24,13 +24,13 @@ from temporalio.exceptions import ApplicationError
 
 from activities import contracts
 from activities.contracts import Link, LinkedCase, Projected, Projection
-from protocol.machine import Result, earliest, step
+from protocol.engine.machine import Result, earliest, step
 from protocol.messages import TICK, Actor, Arm, Input, SendEvent, StartCase
 from protocol.migrating.crossing import Crossing, migrate, undo
 from protocol.migrating.route import route
-from protocol.refusals import say
 from protocol.serial import load_protocol
 from protocol.state import CaseState, Instant, Status
+from protocol.telling.refusals import say
 from workflows.messages import (
     COMMAND,
     HINDERED,

@@ -17,15 +17,15 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.contracts import Link, LinkedCase, Parent
+from protocol.engine.machine import step
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
-from protocol.machine import step
 from protocol.messages import Actor, EventHappened, Input, Refusal, StartCase
 from protocol.migrating.crossing import move_id
 from protocol.migrating.hindrances import Hindrance
-from protocol.refusals import after_end
 from protocol.serial import load_protocol, protocol_hash
 from protocol.state import CaseState, Code, Instant, Practice
+from protocol.telling.refusals import after_end
 from workflows.calls import Opening, begin, closed, insist, persist, remembered, update_with_start
 from workflows.errors import CaseHasEnded, Hindered, Refused, Unanswered, UnknownCase
 from workflows.messages import (
@@ -112,7 +112,7 @@ async def send(client: Client, case_id: str, command: Input, *, within: timedelt
 
     Raises:
         Refused: the case did not take it.
-        CaseHasEnded: the case is over (``protocol.refusals.after_end`` says what may still be done).
+        CaseHasEnded: the case is over (``protocol.telling.refusals.after_end`` says what may still be done).
         UnknownCase: there is no such case.
         Unanswered: nothing is known; repeat the call.
     """

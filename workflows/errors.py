@@ -5,8 +5,8 @@ from __future__ import annotations
 from protocol.errors import HandoffError
 from protocol.messages import Refusal
 from protocol.migrating.hindrances import Hindrance
-from protocol.refusals import say
 from protocol.state import Code
+from protocol.telling.refusals import say
 
 
 class Refused(HandoffError):

@@ -11,7 +11,7 @@ from dataclasses import replace
 import structlog
 
 from activities.notices.planning import AGAIN, Message, Plan, Site, next_turn, pause, plan
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.state import Instant
 from runtime.posting import gateway, mail, webhooks

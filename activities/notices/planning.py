@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from activities.notices import wording
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import OpaqueId, Protocol
 from protocol.languages.notices import Codes
 from protocol.state import Instant

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import Guard, Protocol
 from protocol.languages import LANGUAGES, Tongue
 from protocol.languages import notices as texts
 from protocol.languages.notices import Codes, Notice, Times
 from protocol.state import Instant
-from protocol.telling import Clock, Telling
+from protocol.telling.pieces import Clock, Telling
 from store.notices.errands import DUTY, Errand, Kind
 from store.notices.resolving import Standing
 from store.rotas import Shift

@@ -14,7 +14,7 @@ from api.deps import Here, now
 from api.pages import stepping
 from api.pages.asking import Unanswered
 from api.pages.desk import Desk, filled_in
-from protocol import clocks
+from protocol.engine import clocks
 
 router = APIRouter(include_in_schema=False)
 ACTS = ("link", "unlock", "sign-out", "end")

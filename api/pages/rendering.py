@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from api.views import spoken
 from protocol.languages import TONGUES
-from protocol.wording import words
+from protocol.telling.wording import words
 
 FOLDER = Path(__file__).parent
 TONGUE = "handoff-language"

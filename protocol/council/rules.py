@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import SpecError
 from protocol.kernel import Slug
-from protocol.reading import plain, read
 from protocol.rehearsal.habits import Surface, misshapen
 from protocol.state import Instant
+from protocol.text.reading import plain, read
 
 MORNING = time(9)
 FRIDAY, SATURDAY = 4, 5

@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum, auto
 from typing import TypeAlias
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import Unit
 from protocol.state import Instant, PauseReason
 

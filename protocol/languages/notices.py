@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum, auto
 from typing import Final, NamedTuple
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.languages import LANGUAGES, Tongue
 from protocol.state import Instant
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from protocol import machine
+from protocol.engine import machine
+from protocol.engine.points import due_of
 from protocol.evolving import evolve
 from protocol.kernel import Slug
 from protocol.messages import TICK
@@ -20,7 +21,6 @@ from protocol.migrating.plan import Clock, Plan, StepPlan
 from protocol.migrating.position import Position, position, with_lane_pauses
 from protocol.migrating.route import Route, route
 from protocol.migrating.terms import Sides
-from protocol.points import due_of
 from protocol.state import CaseState, Instance, Instant, Status
 
 REASONED = frozenset((Code.LATER_UNREASONED, Code.RESTART_UNREASONED, Code.NO_CLOCK))

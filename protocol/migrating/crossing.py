@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol import machine, openings
+from protocol.engine import machine, openings
+from protocol.engine.machine import Result, concluded
+from protocol.engine.points import View, truth
+from protocol.engine.running import Occurrence, Running
 from protocol.evolving import evolve
 from protocol.kernel import Link, OpaqueId, Ref, Step
-from protocol.machine import Result, concluded
 from protocol.messages import TICK, CaseMigrated, DutyMigrated, Fact, OwnersChanged, StepCancelled
 from protocol.migrating import terms
 from protocol.migrating.hindrances import Code, Hindrance
@@ -22,8 +24,6 @@ from protocol.migrating.returning import Return
 from protocol.migrating.route import Route
 from protocol.migrating.terms import Sides
 from protocol.origins import agencies_behind
-from protocol.points import View, truth
-from protocol.running import Occurrence, Running
 from protocol.state import CaseState, Crossed, Instance, Instant, Reply, Status
 
 

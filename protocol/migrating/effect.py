@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from protocol.checks.reach import Reach, made_by
+from protocol.engine.machine import Due, deadlines
+from protocol.engine.points import View
+from protocol.engine.running import Running
 from protocol.kernel import ActKind, Protocol, RungId, Slug
-from protocol.machine import Due, deadlines
 from protocol.messages import DutyMigrated
 from protocol.migrating.crossing import migrate
 from protocol.migrating.hindrances import IMPOSSIBLE, TO_DECIDE, Hindrance
 from protocol.migrating.route import Route
-from protocol.points import View
-from protocol.reach import Reach, made_by
-from protocol.running import Running
 from protocol.state import CaseState, Instance, Instant
 
 PREVIEW = "preview"

@@ -15,9 +15,9 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from protocol.errors import Finding, SpecError
 from protocol.kernel import Protocol, Slug
-from protocol.reading import Table, place_of, plain, read
 from protocol.rehearsal.habits import Seconds, Share, Surface, misshapen
 from protocol.serial import canonical
+from protocol.text.reading import Table, place_of, plain, read
 
 
 class Clock(StrEnum):

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol import clocks
-from protocol.clocks import SECOND
+from protocol.checks.reach import Reach, made_by
+from protocol.engine import clocks
+from protocol.engine.clocks import SECOND
+from protocol.engine.running import Running
+from protocol.engine.waits import wait_times
 from protocol.evolving import evolve
 from protocol.kernel import FieldType, Link, Protocol, Ref, Slug, Step, Wait, When
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.route import Route
-from protocol.reach import Reach, made_by
 from protocol.revising.renames import Names
-from protocol.running import Running
 from protocol.state import Armed, CaseState, Instance, Instant, LanePause, Linked, Mark, PauseReason, Suspension, Value
-from protocol.waits import wait_times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from protocol.engine.points import View, due_of
+from protocol.engine.running import Running
 from protocol.evolving import evolve
 from protocol.kernel import Slug
 from protocol.messages import DueMoved, DutyMigrated, StepCancelled, StepDelivered
@@ -12,8 +14,6 @@ from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.position import position
 from protocol.migrating.route import Route
 from protocol.migrating.terms import Sides
-from protocol.points import View, due_of
-from protocol.running import Running
 from protocol.state import CaseState, Crossed, Instance, Phase
 
 RESTORED = "restored"

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from protocol import clocks
-from protocol.clocks import MINUTE, SECOND
+from protocol.engine import clocks
+from protocol.engine.clocks import MINUTE, SECOND
+from protocol.engine.machine import LATE, rung_at
+from protocol.engine.points import View, calendar_of, due_of, stretches, suspended
 from protocol.evolving import evolve
 from protocol.kernel import (
     ActKind,
@@ -26,12 +28,10 @@ from protocol.kernel import (
     Step,
     Unit,
 )
-from protocol.machine import LATE, rung_at
 from protocol.messages import DutyMigrated
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.plan import Clock
 from protocol.migrating.route import DEADLINE, TERMS, Route
-from protocol.points import View, calendar_of, due_of, stretches, suspended
 from protocol.state import Instance, Instant, Phase
 
 LOUDNESS = (ActKind.REMIND, ActKind.TELL, ActKind.PAGE)

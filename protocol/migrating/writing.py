@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from protocol.kernel import Slug
-from protocol.reading import plain, read
+from protocol.text.reading import plain, read
 
 PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 %./()-]*[A-Za-z0-9%.)])?")
 """Phrases that stand without quotes."""

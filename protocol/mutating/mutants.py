@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from protocol.compiling.ladders import unwritten
 from protocol.kernel import (
     Act,
     ActKind,
@@ -32,7 +33,6 @@ from protocol.kernel import (
     Unit,
     When,
 )
-from protocol.ladders import unwritten
 
 T = TypeVar("T")
 FIRST_ACTS = (ActKind.TELL, ActKind.PAGE)

@@ -14,8 +14,8 @@ from protocol.kernel import Protocol
 from protocol.messages import EventRecorded, Fact
 from protocol.mutating.mutants import Mutant, mutants
 from protocol.revising.diff import diff
-from protocol.scenario import play
-from protocol.stories import Scenario
+from protocol.scenarios.scenario import play
+from protocol.scenarios.stories import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from protocol.errors import Finding, SpecError
 from protocol.kernel import Protocol, Slug
-from protocol.names import did_you_mean
-from protocol.reading import Path, Table, place_of, plain, read
 from protocol.rehearsal.chance import NINE_OF_TEN
+from protocol.text.names import did_you_mean
+from protocol.text.reading import Path, Table, place_of, plain, read
 
 SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400}
 LENGTH = re.compile(r"(\d{1,4}) (minute|hour|day)s?")

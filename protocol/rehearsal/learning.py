@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from statistics import median_low
 from typing import NamedTuple
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import Slug
 from protocol.rehearsal.comparing import FEWEST_PEOPLE
 from protocol.rehearsal.habits import BANDS, LONGEST, Band, Delay, Habits, Hourly, Pace, RoleHabits, Seen, StepHabits

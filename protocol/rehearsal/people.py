@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import Calendar, Length, Protocol, Role, Slug, Step, Unit
 from protocol.rehearsal.habits import BANDS, EVERYBODY, Delay, Habits, Pace
 from protocol.state import Instant

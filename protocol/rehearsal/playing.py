@@ -1,6 +1,6 @@
 """One text played from arrivals by modelled people: a heap of instants, the real core, and what came of it.
 
-The core is the one that runs cases (``protocol.machine.step``); nothing here decides what a text means. Queues couple
+The core is the one that runs cases (``protocol.engine.machine``); nothing here decides what a text means. Queues couple
 cases, so all cases of a text run on one heap; two texts never meet and may run in two processes.
 """
 
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import heappop, heappush
 
-from protocol import clocks
+from protocol.engine import clocks
+from protocol.engine.machine import Deadline, step
+from protocol.engine.memo import Memo
 from protocol.kernel import Guard, Protocol, Slug, Step
-from protocol.machine import Deadline, step
-from protocol.memo import Memo
 from protocol.messages import (
     TICK,
     Actor,

@@ -14,7 +14,7 @@ from protocol.revising.changes import Change, Pair, Tag
 from protocol.revising.parties import party_changes
 from protocol.revising.renames import renames, with_new_names
 from protocol.revising.steps import step_changes
-from protocol.wording import words
+from protocol.telling.wording import words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

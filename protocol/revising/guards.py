@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from itertools import product
 from math import prod
 
+from protocol.engine.points import View, truth
 from protocol.kernel import Expr, FieldType, Joined, Protocol, Slug, Test, TestKind
-from protocol.points import View, truth
 from protocol.state import Instance, Mark, Phase, Value
 
 MOST_ROWS = 4_096

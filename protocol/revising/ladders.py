@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from protocol.kernel import Act, ActKind, Guard, Rung, Slug, Step
-from protocol.outline import rung_said
 from protocol.revising.changes import Change, Pair, Tag
 from protocol.revising.guards import alike
 from protocol.revising.windows import Verdict, compare
-from protocol.wording import capital as _cap
-from protocol.wording import condition_said, listed, words
+from protocol.telling.outline import rung_said
+from protocol.telling.wording import capital as _cap
+from protocol.telling.wording import condition_said, listed, words
 
 TELLS = (ActKind.TELL, ActKind.PAGE, ActKind.REMIND)
 TAKES = (ActKind.MOVE, ActKind.ADD)

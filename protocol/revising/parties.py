@@ -11,7 +11,7 @@ from protocol.revising.guards import alike
 from protocol.revising.ladders import span_said
 from protocol.revising.steps import everybody_around
 from protocol.revising.windows import Verdict, compare
-from protocol.wording import acts_said, capital, causes_said, length_said, listed, words
+from protocol.telling.wording import acts_said, capital, causes_said, length_said, listed, words
 
 
 def party_changes(pair: Pair) -> Iterator[Change]:

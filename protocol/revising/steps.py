@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protocol.kernel import ActKind, Expr, Joined, Outcome, Protocol, Slug, Step, When
-from protocol.outline import lane_title, series_said
 from protocol.revising.changes import Change, Pair, Tag
 from protocol.revising.guards import alike
 from protocol.revising.ladders import ladder_changes, span_said
 from protocol.revising.windows import Verdict, compare
-from protocol.wording import acts_said, capital, causes_said, condition_said, length_said, listed, point_said, words
+from protocol.telling.outline import lane_title, series_said
+from protocol.telling.wording import (
+    acts_said,
+    capital,
+    causes_said,
+    condition_said,
+    length_said,
+    listed,
+    point_said,
+    words,
+)
 
 
 def step_changes(pair: Pair) -> Iterator[Change]:

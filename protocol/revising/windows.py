@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from protocol import clocks
+from protocol.engine import clocks
+from protocol.engine.points import View, resolve
 from protocol.kernel import OWNER, AnchorKind, Calendar, Extreme, Offset, Point, Protocol, Slug, Unit
-from protocol.points import View, resolve
 from protocol.state import Instance, Instant, Phase
 
 DAY = 24 * 60 * 60 * 1_000_000

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy import Connection, select
 
-from protocol import retention
-from protocol.clocks import HOUR
+from protocol.engine import retention
+from protocol.engine.clocks import HOUR
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.state import Instant

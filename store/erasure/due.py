@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, exists, func, not_, or_, select, update
 
-from protocol import retention
+from protocol.engine import retention
 from protocol.kernel import Keeping, OpaqueId, Protocol, Retention, Slug
 from protocol.state import Instant
 from store import ids, protocols, tables

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, exists, func, insert, select, update
 
-from protocol.clocks import HOUR
+from protocol.engine.clocks import HOUR
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant

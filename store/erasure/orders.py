@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from protocol import retention
+from protocol.engine import retention
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.state import Instant

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from protocol.engine.retention import keeper, parts
 from protocol.kernel import OpaqueId, Protocol, Slug
 from protocol.messages import (
     CaseEnded,
@@ -26,7 +27,6 @@ from protocol.messages import (
     StepScheduled,
     TakenUp,
 )
-from protocol.retention import keeper, parts
 from protocol.serial import canonical
 from protocol.state import Instant
 from store import labels, protocols, tables, vault

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
 from protocol.state import Instant

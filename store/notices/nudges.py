@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol, Slug
 from protocol.state import Instant

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from sqlalchemy import Connection, select, update
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId
 from protocol.languages import DEFAULT, TONGUES, Tongue

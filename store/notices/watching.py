@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from sqlalchemy import Connection, or_, select
 
-from protocol import clocks, cover
+from protocol.checks import cover
+from protocol.engine import clocks
 from protocol.errors import Finding
 from protocol.kernel import Protocol, Slug
 from protocol.state import Instant

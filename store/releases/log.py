@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from protocol.clocks import moment
+from protocol.engine.clocks import moment
 from protocol.kernel import OpaqueId, Slug
 from protocol.languages import Tongue
 from protocol.state import Instant

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from protocol.compiling import compile_text
-from protocol.scenario import play, read_scenarios
+from protocol.compiling.compiler import compile_text
+from protocol.scenarios.scenario import play, read_scenarios
 from tests.api.test_erasure import ended
 from tests.cli.running import run_at
 from tests.installation import ROOT, Installation, installed

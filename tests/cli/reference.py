@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import cli
-from protocol import spec
-from protocol.spec import json_schema
+from protocol.text import spec
+from protocol.text.spec import json_schema
 from runtime.settings import load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from protocol import clocks
+from protocol.engine import clocks
 from runtime.posting.config import Gateway, Posting
 from store import rotas
 from store.notices import covering

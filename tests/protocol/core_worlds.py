@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from protocol import clocks
+from protocol.checks.labels import Labels
+from protocol.engine import clocks
+from protocol.engine.machine import step
 from protocol.kernel import Guard, Protocol, Slug, Step
-from protocol.labels import Labels
-from protocol.machine import step
 from protocol.messages import (
     Actor,
     CaseEnded,

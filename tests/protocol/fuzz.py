@@ -16,11 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from protocol.compiling import Compiled, compile_text
+from protocol.compiling.compiler import Compiled, compile_text
 from protocol.errors import Finding, SpecError
-from protocol.outline import outline
-from protocol.reading import MAX_BYTES
 from protocol.serial import PROTOCOL
+from protocol.telling.outline import outline
+from protocol.text.reading import MAX_BYTES
 from tests.protocol.texts import SMALL, SPECS, TODAY
 
 SLOWEST = 1.0

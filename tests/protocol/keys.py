@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from protocol import clocks
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
+from protocol.engine import clocks
 from protocol.kernel import Protocol
 from protocol.messages import Actor, Answer, EventHappened, FactBody, Told
 from protocol.state import Code, Instance, Instant, Value

@@ -17,14 +17,14 @@ from typing import Any
 
 import yaml
 
-from protocol.compiling import compile_text
-from protocol.cover import Week, uncovered
+from protocol.checks.cover import Week, uncovered
+from protocol.compiling.compiler import compile_text
+from protocol.engine.machine import earliest
 from protocol.errors import Finding, SpecError
 from protocol.kernel import Protocol
-from protocol.machine import earliest
 from protocol.messages import CaseEnded
-from protocol.runs import scenario_of
-from protocol.scenario import play
+from protocol.scenarios.runs import scenario_of
+from protocol.scenarios.scenario import play
 from protocol.state import Phase, Status
 from tests.protocol.random_runs import Run, actor, happen, opened, some_act
 from tests.protocol.texts import SPECS, TODAY

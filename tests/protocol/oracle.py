@@ -1,4 +1,4 @@
-r"""Windows worked out from their definitions alone, to hold ``protocol.clocks`` against; the two share no code.
+r"""Windows worked out from their definitions alone, to hold ``protocol.engine.clocks`` against; the two share no code.
 
 Reference §4 Clocks. A zone is the list of its stretches of one offset, found by asking the zone database day by day.
 A wall time *opens* at the first instant that shows it and *falls due* at the last; one that is skipped is the next
@@ -24,7 +24,7 @@ from itertools import count as counting_from
 from random import Random
 from zoneinfo import ZoneInfo
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import Calendar, Edge, Length, Unit
 
 ZONES = (

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from protocol.reading import plain, read
+from protocol.text.reading import plain, read
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 FENCE = re.compile(r"^```yaml (frame|part|protocol)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
 
-from protocol import clocks
+from protocol.engine import clocks
+from protocol.engine.machine import Result, earliest, step
 from protocol.kernel import Field, FieldType, Protocol, Slug
-from protocol.machine import Result, earliest, step
 from protocol.messages import (
     TICK,
     Actor,

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from protocol.compiling import Compiled, compile_text
+from protocol.compiling.compiler import Compiled, compile_text
 from protocol.errors import SpecError
 
 TODAY = date(2026, 3, 1)

@@ -14,7 +14,7 @@ from protocol.migrating.route import route
 from protocol.migrating.writing import with_lines
 from protocol.revising.lines import Mark, line_changes
 from protocol.serial import dump_protocol
-from protocol.tabular import rows
+from protocol.telling.tabular import rows
 from tests.protocol import random_runs
 from tests.protocol.test_migrating import compiled, pair
 from tests.protocol.texts import SMALL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import Calendar, Edge, Length, Unit
 
 OFFICE = (((510, 1020),),) * 5 + ((), ())

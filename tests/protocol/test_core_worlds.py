@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from protocol import clocks, compiling
+from protocol.compiling import compiler as compiling
+from protocol.engine import clocks
 from protocol.kernel import Protocol
 from protocol.messages import Actor, EventHappened, TakeUp
 from protocol.state import Phase as TaskPhase

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import clocks
 from protocol.council.acts import Act, Choice, Kind, Verdict, Weighed, bundle_hash
 from protocol.council.allowed import must
 from protocol.council.rules import Rules, read_rules
 from protocol.council.standing import Standing, State, signers, standing
+from protocol.engine import clocks
 from protocol.errors import HandoffError, SpecError
 from protocol.revising.changes import Tag
 from protocol.state import Instant

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
-from protocol import clocks
-from protocol.compiling import compile_text
-from protocol.explain import explain
+from protocol.compiling.compiler import compile_text
+from protocol.engine import clocks
 from protocol.kernel import Unit
 from protocol.languages import LANGUAGES, TONGUES, Tongue
 from protocol.languages.language import Say, Whose
 from protocol.state import Instant, PauseReason
-from protocol.telling import Clock
+from protocol.telling.explain import explain
+from protocol.telling.pieces import Clock
 from runtime.texts import bundled
 from tests.protocol.texts import TODAY
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from protocol import clocks
-from protocol.explain import explain
-from protocol.telling import Clock
+from protocol.engine import clocks
+from protocol.telling.explain import explain
+from protocol.telling.pieces import Clock
 from tests.protocol.texts import compiled
 
 NOW = 1_772_856_000_000_000

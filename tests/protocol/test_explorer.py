@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.compiling import compile_text
-from protocol.cover import Week, by_text, gaps, uncovered
+from protocol.checks.cover import Week, by_text, gaps, uncovered
+from protocol.compiling.compiler import compile_text
 from protocol.errors import Finding, SpecError
-from protocol.runs import UnplayableError, scenario_of
-from protocol.scenario import play
+from protocol.scenarios.runs import UnplayableError, scenario_of
+from protocol.scenarios.scenario import play
 from tests.protocol.mutants import KINDS, Row, judge, mutants
 from tests.protocol.texts import SMALL, TODAY, changed, compiled
 

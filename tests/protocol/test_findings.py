@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocol.errors import Finding, Place
-from protocol.findings import counted, tell
+from protocol.text.findings import counted, tell
 
 
 def finding(line: int, column: int, level: str = "error", run: tuple[str, ...] = ()) -> Finding:

@@ -8,11 +8,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from protocol.compiling import compile_text
-from protocol.drawing import Form, draw
-from protocol.graph import EdgeKind, Graph, graph
+from protocol.compiling.compiler import compile_text
 from protocol.kernel import Protocol
-from protocol.layered import WIDTH, layout
+from protocol.telling.drawing import Form, draw
+from protocol.telling.graph import EdgeKind, Graph, graph
+from protocol.telling.layered import WIDTH, layout
 from tests.protocol.texts import SPECS, TODAY, compiled
 
 SLUGS = sorted(each.name for each in SPECS.iterdir() if each.is_dir())

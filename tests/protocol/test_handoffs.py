@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from protocol import clocks
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
+from protocol.engine import clocks
 from protocol.messages import Actor, Answer, EventHappened
 from protocol.state import Phase
 from tests.protocol.pages import examples

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import clocks
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
+from protocol.engine import clocks
+from protocol.engine.retention import UNSAID, class_of, erase_at, happened, keeper, length_said, next_look, part, parts
 from protocol.kernel import Protocol, Ref
 from protocol.languages import Tongue
 from protocol.messages import Ending, EventRecorded, StepDelivered, StepEnded
-from protocol.outline import outline
-from protocol.retention import UNSAID, class_of, erase_at, happened, keeper, length_said, next_look, part, parts
 from protocol.serial import dump_protocol
+from protocol.telling.outline import outline
 from tests.protocol.random_runs import Run
 from tests.protocol.texts import SMALL, TODAY, compiled, small
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.messages import (
     Actor,
     CastVote,

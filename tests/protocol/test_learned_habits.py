@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.rehearsal import saying
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.habits import Band, Delay, Habits, read_habits

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from protocol.engine.machine import Result, step
 from protocol.kernel import Slug
-from protocol.machine import Result, step
 from protocol.messages import Actor, EventHappened, Input, LinkNotice, LinkNoticed, LinkNotStarted
 from protocol.state import CaseState, Code, Linked, Status, Value
 from tests.workflows.texts import advocacy, errand

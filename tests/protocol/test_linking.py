@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import Finding, SpecError
 from protocol.kernel import Protocol, Slug
 from tests.protocol.texts import SPECS, TODAY

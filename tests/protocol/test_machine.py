@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol import clocks
-from protocol.machine import Result, earliest, step
+from protocol.engine import clocks
+from protocol.engine.machine import Result, earliest, step
 from protocol.messages import (
     TICK,
     Actor,
@@ -28,9 +28,9 @@ from protocol.messages import (
     Told,
     WindowMissed,
 )
-from protocol.refusals import SENTENCES, say
 from protocol.serial import FACT, INPUT, STATE, dump_protocol, load_protocol
 from protocol.state import CaseState, Code, Instant, Phase, Status, Value
+from protocol.telling.refusals import SENTENCES, say
 from tests.protocol.texts import compiled, small
 
 P1 = compiled("post-arrest-advocacy").protocol

@@ -10,19 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol import clocks
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
+from protocol.engine import clocks
+from protocol.engine.machine import deadlines, step
+from protocol.engine.points import due_of
+from protocol.engine.running import Running
 from protocol.errors import SpecError
 from protocol.kernel import Offset, Protocol, Unit
-from protocol.machine import deadlines, step
 from protocol.messages import TICK, Answer, DueMoved, Input, Told, WindowMissed
 from protocol.migrating.crossing import Crossing, migrate, undo
 from protocol.migrating.effect import Class, effect
 from protocol.migrating.hindrances import IMPOSSIBLE, TO_DECIDE, Code
 from protocol.migrating.plan import Plan, read_plan
 from protocol.migrating.route import Route, route
-from protocol.points import due_of
-from protocol.running import Running
 from protocol.serial import STATE, dump_protocol, load_protocol
 from protocol.state import CaseState, Instant, Status
 from tests.protocol import random_runs, random_texts

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.kernel import Slug
 from protocol.messages import Actor, PauseClock
 from protocol.state import Instant, PauseReason

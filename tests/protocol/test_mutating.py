@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from protocol import kernel
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import HandoffError
 from protocol.mutating.mutants import mutants, negated
 from protocol.mutating.trial import noticed, tried
 from protocol.revising.diff import diff
-from protocol.scenario import read_scenarios
+from protocol.scenarios.scenario import read_scenarios
 from tests.protocol.test_scenarios import STORIES
 from tests.protocol.texts import SPECS, TODAY, compiled
 

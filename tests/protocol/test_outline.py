@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from protocol.compiling import compile_text
-from protocol.outline import Clause, outline
+from protocol.compiling.compiler import compile_text
+from protocol.telling.outline import Clause, outline
 from runtime.texts import bundled
 from tests.protocol.texts import TODAY
 

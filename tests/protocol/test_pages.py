@@ -9,11 +9,11 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import SpecError
-from protocol.findings import tell
-from protocol.reading import plain, read
-from protocol.spec import STEPS_IN, Spec
+from protocol.text.findings import tell
+from protocol.text.reading import plain, read
+from protocol.text.spec import STEPS_IN, Spec
 from tests.protocol.pages import DOCS, Example, examples
 from tests.protocol.texts import TODAY
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol import clocks
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
+from protocol.engine import clocks
+from protocol.engine.points import View, due_of, resolve
 from protocol.kernel import Edge, Length, Slug, Unit
-from protocol.points import View, due_of, resolve
 from protocol.state import Instance, Instant, Mark, PauseReason, Phase, Suspension, Value
 from tests.protocol.oracle import Case
 from tests.protocol.texts import TODAY

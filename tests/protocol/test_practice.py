@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given, strategies
 
-from protocol import practice
-from protocol.clocks import HOUR, MINUTE
-from protocol.machine import Result, earliest, step
+from protocol.engine import practice
+from protocol.engine.clocks import HOUR, MINUTE
+from protocol.engine.machine import Result, earliest, step
 from protocol.messages import (
     TICK,
     Actor,

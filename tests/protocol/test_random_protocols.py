@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from protocol.compiling import Compiled
+from protocol.compiling.compiler import Compiled
+from protocol.engine.machine import Due, deadlines, earliest, step
 from protocol.kernel import Protocol
-from protocol.machine import Due, deadlines, earliest, step
 from protocol.messages import (
     TICK,
     CaseEnded,

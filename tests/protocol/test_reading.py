@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import SpecError
-from protocol.reading import MAX_BYTES, read
+from protocol.text.reading import MAX_BYTES, read
 from tests.protocol import fuzz
 from tests.protocol.texts import SMALL, TODAY
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import Finding, SpecError
 from tests.protocol.texts import SMALL, SPECS, TODAY, changed, compiled
 

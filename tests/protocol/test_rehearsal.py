@@ -12,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocol import clocks, messages, state
-from protocol.compiling import compile_text
+from protocol import messages, state
+from protocol.compiling.compiler import compile_text
+from protocol.engine import clocks
+from protocol.engine.machine import Deadline, step
+from protocol.engine.memo import Memo
 from protocol.errors import SpecError
 from protocol.evolving import evolve
 from protocol.kernel import Protocol
-from protocol.machine import Deadline, step
-from protocol.memo import Memo
 from protocol.rehearsal import charts, saying
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.comparing import Comparison, compare

@@ -9,8 +9,8 @@ import pytest
 
 from protocol.errors import HandoffError
 from protocol.messages import CaseEnded, Fact, FieldSet, LinkNoticed, SlotFilled, StepEnded
-from protocol.retelling import WEEK, path, retold
-from protocol.scenario import play, read_scenarios
+from protocol.scenarios.retelling import WEEK, path, retold
+from protocol.scenarios.scenario import play, read_scenarios
 from tests.protocol.test_scenarios import stories
 from tests.protocol.texts import compiled
 

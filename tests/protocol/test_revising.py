@@ -16,8 +16,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocol import clocks, kernel
-from protocol.compiling import compile_text
+from protocol import kernel
+from protocol.compiling.compiler import compile_text
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.kernel import Joined, Protocol
 from protocol.revising.changes import Tag

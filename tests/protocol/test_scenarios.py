@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.coverage import coverage
-from protocol.scenario import play, read_scenarios
-from protocol.stories import Scenario
+from protocol.scenarios.coverage import coverage
+from protocol.scenarios.scenario import play, read_scenarios
+from protocol.scenarios.stories import Scenario
 from tests.protocol.texts import SPECS, compiled
 
 

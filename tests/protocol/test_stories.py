@@ -6,12 +6,12 @@ from functools import cache
 
 import pytest
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import Finding, SpecError
 from protocol.kernel import Protocol
 from protocol.messages import EventRecorded
-from protocol.scenario import play, read_scenarios
-from protocol.verdicts import Problem
+from protocol.scenarios.scenario import play, read_scenarios
+from protocol.scenarios.verdicts import Problem
 from tests.protocol.texts import TODAY
 
 TEXT = """\

@@ -7,7 +7,7 @@ import pytest
 from protocol.kernel import AnchorKind, Edge, Expr, Extreme, Joined, Length, Offset, Point, Test, Unit
 from protocol.kernel import TestKind as Asked
 from protocol.languages import LANGUAGES, TONGUES
-from protocol.telling import Clock, Telling
+from protocol.telling.pieces import Clock, Telling
 from tests.protocol.test_explain import PROTOCOL, at, clock
 
 WORKING, COURT, PLAIN = "police", "court", None

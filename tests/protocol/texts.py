@@ -6,7 +6,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from protocol.compiling import Compiled, compile_text
+from protocol.compiling.compiler import Compiled, compile_text
 
 SPECS = Path(__file__).resolve().parents[2] / "protocol_specs"
 TODAY = date(2026, 3, 1)

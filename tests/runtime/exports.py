@@ -6,8 +6,8 @@ import io
 from datetime import UTC, date, datetime
 from functools import cache
 
-from protocol import clocks
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
+from protocol.engine import clocks
 from protocol.kernel import Protocol
 from protocol.state import Instant
 from runtime.incidents import Incident, Reader, RefusedRow, header_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from protocol.state import Instant
 from runtime.incidents import Incident, Reader, RefusedRow, header_of

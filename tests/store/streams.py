@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from random import Random
 
+from protocol.engine.machine import earliest, step
 from protocol.kernel import OpaqueId, Protocol, Slug
-from protocol.machine import earliest, step
 from protocol.messages import (
     TICK,
     Actor,

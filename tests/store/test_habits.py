@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert, update
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.rehearsal.habits import Habits
 from protocol.rehearsal.learning import Learned, learn
 from store import demonstration, habits, people, rotas, tables

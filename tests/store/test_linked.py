@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.kernel import Protocol
 from protocol.messages import Answer, CastVote, EventHappened, LinkNotice
 from protocol.state import Item, Value

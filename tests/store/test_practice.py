@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from protocol.clocks import HOUR
-from protocol.machine import step
+from protocol.engine.clocks import HOUR
+from protocol.engine.machine import step
 from protocol.messages import Actor, EventHappened, Fact, Input, MoveClock
 from protocol.state import CaseState, Practice
 from store import projector, tables

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.event import listen as listen_to
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import HandoffError
 from protocol.messages import EventHappened, TakeUp
 from store import cases, escalations, handoffs, inbox, notices, schema, tables, task_view, timeline

@@ -6,10 +6,10 @@ from random import Random
 
 import pytest
 
-from protocol.clocks import MINUTE
+from protocol.engine.clocks import MINUTE
 from protocol.errors import HandoffError
 from protocol.messages import EventHappened
-from protocol.retelling import path, retold
+from protocol.scenarios.retelling import path, retold
 from store import retelling
 from store.custodian.local import LocalCustodian
 from store.policy import Subject

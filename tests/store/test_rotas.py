@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from protocol import clocks
-from protocol.cover import HOURS, rung
+from protocol.checks.cover import HOURS, rung
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from store import demonstration, feeds, people, rotas
 from store.notices import reach, watching

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, select, update
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.errors import HandoffError
 from protocol.kernel import Protocol
 from protocol.messages import Answer, EventHappened

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import update
 
-from protocol import clocks
+from protocol.engine import clocks
 from protocol.errors import HandoffError
 from store import tables, told_figures
 from store.hiding import Told

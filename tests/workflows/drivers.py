@@ -21,14 +21,14 @@ from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.testing import TimeSkipper
 
 from activities.contracts import START_LINKED, LinkedCase
-from protocol.judge import Judge
+from protocol.engine.machine import earliest
 from protocol.kernel import Protocol, Slug
-from protocol.machine import earliest
 from protocol.messages import TICK, Fact, Input, LinkNotice, Refusal
+from protocol.scenarios.judge import Judge
+from protocol.scenarios.stories import Scenario
+from protocol.scenarios.verdicts import Problem
 from protocol.serial import dump_protocol
 from protocol.state import Instant, Status
-from protocol.stories import Scenario
-from protocol.verdicts import Problem
 from store.keyring.sealing import opened
 from store.projector import BODY
 from store.session import Database

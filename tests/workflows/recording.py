@@ -21,7 +21,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkipper
 
 from protocol.messages import Input, MoveClock
-from protocol.scenario import read_scenarios
+from protocol.scenarios.scenario import read_scenarios
 from protocol.serial import dump_protocol
 from protocol.state import Practice
 from store import schema

@@ -9,8 +9,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.contracts import Projected, Projection
 from activities.projection import Projector
+from protocol.engine.machine import step
 from protocol.errors import HandoffError
-from protocol.machine import step
 from protocol.messages import Fact, Input
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.state import CaseState

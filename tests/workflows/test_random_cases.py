@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
+from protocol.engine.machine import step
 from protocol.kernel import Protocol
-from protocol.machine import step
 from protocol.messages import TICK, Fact, LinkNotice
 from protocol.state import CaseState
 from store import protocols

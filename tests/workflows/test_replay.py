@@ -15,7 +15,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import UnintentionalPassthroughError
 
 from activities.contracts import PROJECT, Projection
-from protocol.machine import step
+from protocol.engine.machine import step
 from protocol.messages import Fact
 from protocol.serial import load_protocol
 from tests.workflows.curious import CuriousWorkflow

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from protocol.engine.machine import earliest, step
 from protocol.kernel import Protocol
-from protocol.machine import earliest, step
 from protocol.messages import Fact, Input
-from protocol.scenario import play as on_core
-from protocol.scenario import read_scenarios
+from protocol.scenarios.scenario import play as on_core
+from protocol.scenarios.scenario import read_scenarios
+from protocol.scenarios.stories import Scenario
 from protocol.state import CaseState, Instant
-from protocol.stories import Scenario
 from tests.workflows.drivers import LATE_AT_MOST, TemporalDriver, play
 from tests.workflows.texts import BUNDLED, SPECS, published
 

@@ -6,7 +6,7 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-from protocol.compiling import compile_text
+from protocol.compiling.compiler import compile_text
 from protocol.kernel import Protocol
 
 RELAY = """\

@@ -1,0 +1,1 @@
+"""Stories beside a protocol: written, played, judged, counted, and told again from finished cases."""

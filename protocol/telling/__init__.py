@@ -1,0 +1,1 @@
+"""A protocol and its clocks in words, tables and drawings."""
