@@ -49,8 +49,12 @@ lint: .venv/.dev .venv/.handoff ## ruff, mypy, import contracts
 bench: .venv/.dev .venv/.handoff ## measurements, printed from one run
 	@$(BIN)/python -m bench
 
-screenshots: .venv/.dev .venv/.handoff ## every page, both widths, light and dark, into screenshots/
-	@$(BIN)/python -m tests.pages.shots screenshots
+# Tests make the states that are walked, so that whole files run; what is wrong with a page fails here too.
+screenshots: .venv/.dev .venv/.handoff ## every page in every state, both widths, light and dark, into screenshots/
+	@rm -rf screenshots && mkdir screenshots
+	@HANDOFF_TEST_PAIRINGS=all HANDOFF_TEST_PICTURES=screenshots $(BIN)/python -m pytest \
+		$(addprefix tests/pages/test_,desks.py everyone.py board.py practice.py figures.py council.py)
+	@echo "$$(ls screenshots | wc -l) pictures in screenshots/"
 
 audit: .venv/.dev ## bill of materials and known faults of what Handoff runs on; not passed if a part could not be asked about
 	@$(BIN)/python -m bench.dependencies

@@ -7,6 +7,7 @@ import os
 import pkgutil
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -34,6 +35,8 @@ DARK_PHONE, LIGHT_PHONE = ("phone-dark", "desktop-light"), ("phone-light", "desk
 """What a file is looked at in each time; together the files have all four."""
 ALL = "HANDOFF_TEST_PAIRINGS"
 """The variable that asks for all four pairings of every file: ``all`` (docs/desks.md)."""
+PICTURES = "HANDOFF_TEST_PICTURES"
+"""The variable that names a folder for a picture of everything that is looked at: ``make screenshots``."""
 
 
 def pairings(daily: tuple[str, str]) -> pytest.MarkDecorator:
@@ -63,6 +66,7 @@ class Walk:
     tab: Tab
     seen: set[str] = field(default_factory=set)
     _was: str = ""
+    _taken: int = 0
 
     def go(self, name: str, path: str) -> None:
         """Open a page as somebody (empty: as whoever it is, or nobody), and look at it."""
@@ -84,6 +88,7 @@ class Walk:
         way = route(method, path)
         assert way is not None, path
         self.seen.add(way if method == "GET" else f"{method} {way}")
+        self._picture(way)
         page.evaluate("document.querySelectorAll('main details, footer details').forEach(each => { each.open = true })")
         found = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
         assert found.violations_count == 0, f"{method} {path}: {found.generate_report()}"
@@ -95,3 +100,15 @@ class Walk:
         for each in page.locator("a[href^='/']").all():
             to = str(each.get_attribute("href"))
             assert to.startswith(ELSEWHERE) or route("GET", to), f"{path} leads to {to}, where no page is"
+
+    def _picture(self, way: str) -> None:
+        """Keep how it looks to whoever opens it, where pictures are wanted: by file, place in the walk, and pairing."""
+        folder = os.environ.get(PICTURES)
+        if folder is None:
+            return
+        # As pytest writes it: tests/pages/test_desks.py::test_name[phone-dark] (call)
+        found = re.search(r"test_(\w+)\.py::\w+\[([\w-]+)\]", os.environ["PYTEST_CURRENT_TEST"])
+        assert found is not None
+        self._taken += 1
+        name = f"{found[1]}-{self._taken:02}-{re.sub('[^a-z]+', '-', way).strip('-') or 'root'}-{found[2]}.png"
+        self.tab.page.screenshot(path=Path(folder) / name, full_page=True)
