@@ -72,7 +72,7 @@ def test_others_gaps_are_shown_by_role_and_never_by_name(here: Installation, new
     assert "One" not in shown_
     tab.open("/b")
     gaps = tab.page.locator("main .told.late").inner_text()
-    assert re.search(r"Nobody on duty: Advocacy, advocate, \w{3} \d+ \w{3}, \d+:\d\d [AP]M to ", gaps)
+    assert re.search(r"Nobody on duty: Rota\s+Advocacy, advocate: \w{3} \d+ \w{3}, \d+:\d\d [AP]M to ", gaps)
     assert "One" not in gaps
     tab.page.locator("main .told.late a").click()
     assert "Rota" == tab.heading()
