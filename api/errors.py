@@ -189,7 +189,8 @@ def install(app: FastAPI) -> None:
             }
             for each in error.findings
         ]
-        return problem(422, "PROTOCOL_REFUSED", f"The text has {len(found)} findings.", findings=found)
+        many = "1 finding" if len(found) == 1 else f"{len(found)} findings"
+        return problem(422, "PROTOCOL_REFUSED", f"The text has {many}.", findings=found)
 
     @app.exception_handler(TooMany)
     async def too_many(_: Request, error: TooMany) -> JSONResponse:
