@@ -42,3 +42,8 @@ class Answered:
         found = {slug: (number, self.refused[slug]) for slug, number in self.answers.items()}
         self.answers, self.refused = Counter(), Counter()
         return found
+
+    def forget(self, protocol: Slug) -> None:
+        """Count a protocol's answers anew: those before a run began are none of its own."""
+        self.answers.pop(protocol, None)
+        self.refused.pop(protocol, None)

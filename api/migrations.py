@@ -195,6 +195,7 @@ async def prepared(here: Services, new: Protocol, plan: str | None, by: OpaqueId
     # The first share is drawn: the oldest cases, or the newest, would be no sample.
     case_ids = [each.case_id for each in rows]
     SystemRandom().shuffle(case_ids)
+    here.answered.forget(new.id)
     return run, case_ids
 
 

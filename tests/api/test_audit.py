@@ -30,7 +30,7 @@ from tests.store.streams import HOUR, MINUTE, START, actor, advocacy, answer, op
 CANARY = "Canary Placeholder, +1-555-0100"
 CASE = "case-1"
 NO_CASE = {"/incidents", "/cases/{case}/events", "/protocols", "/protocols/{slug}", "/me", "/figures", "/audit/heads",
-           "/figures.csv",
+           "/figures.csv", "/rotas/unfilled",
            "/audit/breaches", "/audit/breaches/{breach}/answer", "/passkeys", "/people", "/session",
            "/sign-in/service", "/erasures", "/cases/{case}/notes/{note}", "/releases", "/break-glass",
            "/threats", "/words", "/protocols/{slug}/outline", "/protocols/{slug}/drawing.svg",
