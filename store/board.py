@@ -38,7 +38,7 @@ from protocol.kernel import Slug
 from protocol.state import Instant
 from store.handoffs import IN_HAND_FOR
 from store.paging import NEVER, Cursor
-from store.policy import STATEMENTS, Condition, Subject, notice_visible, party_everywhere, visible, wholly
+from store.policy import STATEMENTS, Condition, Subject, held_everywhere, notice_visible, visible, wholly
 from store.tables import WAITING_SINCE, WENT_LATE, case_file, notice, task
 from store.task_view import TaskView, of_ids
 
@@ -111,11 +111,10 @@ def board(  # noqa: PLR0913 - filters and paging, by name
         cursor: the ``next`` of the page before.
         limit: rows on a page.
     """
-    everywhere = party_everywhere(connection, subject)
     asked = _asked(
         subject.asker,
-        everywhere=everywhere,
-        practice=practice,
+        held=held_everywhere(connection, subject),
+        practice=practice if practice or practised(connection) else None,
         filters=(agency is not None, from_agency is not None, cursor is not None),
     )
     given: dict[str, Any] = {"now": now, "lately": now - IN_HAND_FOR, "agency": agency, "from_agency": from_agency}
@@ -145,8 +144,8 @@ def _at(row: Row[Any]) -> Instant | None:
 
 def stuck_since(connection: Connection, subject: Subject, now: Instant, ids: Sequence[str]) -> dict[str, Instant]:
     """Which of these tasks are stuck on the subject's board now, and since when."""
-    everywhere = party_everywhere(connection, subject)
-    found = _asked(subject.asker, everywhere=everywhere, practice=None, filters=(False, False, False)).stuck
+    held = held_everywhere(connection, subject)
+    found = _asked(subject.asker, held=held, practice=None, filters=(False, False, False)).stuck
     wanted = select(found.c.id, found.c.at).where(found.c.id.in_(ids))
     return {row.id: row.at for row in connection.execute(wanted, {"now": now, "lately": now - IN_HAND_FOR})}
 
@@ -203,11 +202,16 @@ class _Asked:
     """
 
     def __init__(
-        self, asker: Subject, *, everywhere: bool, practice: bool | None, filters: tuple[bool, bool, bool]
+        self,
+        asker: Subject,
+        *,
+        held: frozenset[Condition],
+        practice: bool | None,
+        filters: tuple[bool, bool, bool],
     ) -> None:
         self._practice = practice
         self._asker = asker
-        self._everywhere = everywhere
+        self._held = held
         full = wholly(task, asker)
         open_, secret = task.c.status == "open", task.c.owner.is_not(None)
         sent = and_(task.c.outside.is_(True), secret, not_(full), task.c.withdrawn_at.is_(None))
@@ -247,7 +251,7 @@ class _Asked:
         subject = self._asker
         # Of what is the subject's own no case is asked for its parties: so none is joined.
         its = select(case_file.c.protocol_hash).where(case_file.c.case_id == task.c.case_id).scalar_subquery()
-        seen = visible(task, subject, its, everywhere=self._everywhere, given=frozenset(leg.given))
+        seen = visible(task, subject, its, given=self._held.union(leg.given))
         between = and_(task.c.from_agency.is_not(None), task.c.from_agency != task.c.agency)
         found = select(task.c.id, task.c.from_agency, task.c.agency, at.label("at"), literal(rank).label("rank")).where(
             leg.where, *conditions, between

@@ -2,6 +2,7 @@
 
 from store.policy.clauses import (
     arranged_by,
+    held_everywhere,
     inside,
     is_party,
     notice_visible,
@@ -31,6 +32,7 @@ __all__ = [
     "SubjectKind",
     "arranged_by",
     "decide",
+    "held_everywhere",
     "inside",
     "is_party",
     "notice_visible",

@@ -121,6 +121,13 @@ def party_everywhere(connection: Connection, subject: Subject) -> bool:
     return subject.coordinates or connection.execute(_no_party(subject.agency)).first() is None
 
 
+def held_everywhere(connection: Connection, subject: Subject) -> frozenset[Condition]:
+    """What holds between the subject and every case there is, so that it need not be asked of each."""
+    its = select(shield.c.case_id).where(shield.c.person_id == subject.person_id).limit(1)
+    found = {Condition.UNSHIELDED} if connection.execute(its).first() is None else set()
+    return frozenset(found | {Condition.PARTY} if party_everywhere(connection, subject) else found)
+
+
 @lru_cache(maxsize=STATEMENTS)
 def _no_party(agency: Slug) -> Select[tuple[str]]:
     """A text that some case runs on, and in which an agency has no part."""
