@@ -82,7 +82,10 @@ async def show(request: Request, task: str, slot: Slug, here: Here) -> Response:
         value = await desk.api.get(f"/cases/{found['task']['case']}/protected/{slot}", why="item-page")
         return await _item(desk, task, shown=(slot, value["value"]))
     except Unanswered as error:
-        return await desk.refused(error)
+        if error.status in NOTHING:
+            return await desk.refused(error)
+        # Everything else on the item can be done without it.
+        return await _item(desk, task, status=error.status, wrong=error.title)
 
 
 @router.post("/i/{task}/{act}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +17,7 @@ from api.errors import STATUSES
 from api.hints import INBOX
 from api.pages.refusals import refusal, sentences
 from protocol.state import Code
-from tests.installation import ROOT, Installation
+from tests.installation import ROOT, Installation, services
 from tests.pages import test_board, test_council, test_everyone, test_figures, test_practice
 from tests.pages.conftest import CANARY, P1, Tab, referred, report, task_of
 from tests.pages.looking import DARK_PHONE, NO_PAGES, Walk, pairings, routes
@@ -56,6 +58,31 @@ def test_a_protected_value_is_nowhere_until_it_is_asked_for(here: Installation, 
     assert CANARY not in tab.page.content()
     kept = tab.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
     assert kept == '[{},{},""]'
+
+
+def test_while_keys_do_not_answer_the_item_says_so_and_is_done_all_the_same(here: Installation, new_tab: Tabs) -> None:
+    """The value is shut, the item is recorded, and afterwards the value opens where the case shows it."""
+    task = referred(here)
+    code = here.get("advocate", f"/tasks/{task}")["task"]["code"]
+    tab = new_tab()
+    tab.be("Advocate One")
+    tab.open(f"/i/{task}")
+    holder = services(here.process)["store.custodian"]
+    os.kill(holder, signal.SIGSTOP)
+    try:
+        tab.press("button", "Show safe numbers")
+        assert "does not answer" in tab.page.locator(".problem").inner_text()
+        assert CANARY not in tab.page.content()
+        assert all("503" in each for each in tab.wrong)
+        tab.wrong.clear()
+        tab.press("link", "Held")
+        tab.press("button", "Save")
+        assert "Saved" in tab.page.locator("main").inner_text()
+    finally:
+        os.kill(holder, signal.SIGCONT)
+    tab.open(f"/c/{code}")
+    tab.press("button", "Show safe numbers")
+    assert CANARY in tab.page.content()
 
 
 def test_before_a_call_stands_what_is_known_and_since_when(here: Installation, new_tab: Tabs) -> None:
