@@ -67,7 +67,7 @@ class Tab:
         """Press a button or a link, once, by what it is called."""
         self.presses += 1
         self.page.get_by_role(role, name=name, exact=True).nth(number).click()  # type: ignore[arg-type]
-        # A click waits until the next page begins to come, and what is read then may be half of it.
+        # Where the next page has begun to come, what is read at once may be half of it. Whether it has: ``expect``.
         self.page.wait_for_load_state("domcontentloaded")
 
     def be(self, name: str) -> None:
