@@ -77,11 +77,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """Every pair, whatever is filtered; the handoffs of one page, and the cursor of the next."""
+    """Every pair, whatever is filtered; the handoffs of one page, and the cursor of the next.
+
+    ``practised``: whether there is a practice case at all.
+    """
 
     pairs: tuple[Pair, ...]
     rows: tuple[Waiting, ...]
     next: Cursor | None
+    practised: bool
 
 
 def board(  # noqa: PLR0913 - filters and paging, by name
@@ -111,10 +115,11 @@ def board(  # noqa: PLR0913 - filters and paging, by name
         cursor: the ``next`` of the page before.
         limit: rows on a page.
     """
+    practised = _practised(connection)
     asked = _asked(
         subject.asker,
         held=held_everywhere(connection, subject),
-        practice=practice if practice or practised(connection) else None,
+        practice=practice if practice or practised else None,
         filters=(agency is not None, from_agency is not None, cursor is not None),
     )
     given: dict[str, Any] = {"now": now, "lately": now - IN_HAND_FOR, "agency": agency, "from_agency": from_agency}
@@ -135,6 +140,7 @@ def board(  # noqa: PLR0913 - filters and paging, by name
         ),
         rows=tuple(Waiting(task=shown[row.id], stuck_at=_at(row)) for row in kept if row.id in shown),
         next=_position(kept[-1]) if len(rows) > limit else None,
+        practised=practised,
     )
 
 
@@ -150,8 +156,7 @@ def stuck_since(connection: Connection, subject: Subject, now: Instant, ids: Seq
     return {row.id: row.at for row in connection.execute(wanted, {"now": now, "lately": now - IN_HAND_FOR})}
 
 
-def practised(connection: Connection) -> bool:
-    """Whether there is a practice case at all."""
+def _practised(connection: Connection) -> bool:
     return (
         connection.execute(select(case_file.c.case_id).where(case_file.c.practice.is_(True)).limit(1)).first()
         is not None

@@ -108,12 +108,10 @@ def visible(
     subject: Subject,
     protocol_hash: ColumnElement[str],
     *,
-    everywhere: bool = False,
     given: frozenset[Condition] = frozenset(),
 ) -> ColumnElement[bool]:
-    """Rows (facts, tasks) of which the subject may see anything at all; ``everywhere``: see ``party_everywhere``."""
-    known = given | {Condition.PARTY} if everywhere else given
-    return clause(Action.READ, _kind(rows), Class.NEUTRAL, rows, subject, protocol_hash, given=known)
+    """Rows (facts, tasks) of which the subject may see anything at all; ``given``: what holds of all of them."""
+    return clause(Action.READ, _kind(rows), Class.NEUTRAL, rows, subject, protocol_hash, given=given)
 
 
 def party_everywhere(connection: Connection, subject: Subject) -> bool:
