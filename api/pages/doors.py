@@ -83,7 +83,10 @@ async def enter(
     code: Annotated[str, Form(max_length=40)] = "",
     draft: Annotated[str, Form(max_length=200_000)] = "",
 ) -> Response:
-    """Sign in; whatever is wrong has one sentence."""
+    """Sign in; whatever is wrong has one sentence. A form with an empty field is no try, and costs none."""
+    if not (login.strip() and password and code.strip()):
+        wrong = say(tongue_of(request))("Give your name, your password and a code.")
+        return await at_the_door(request, here, draft=draft, login=login, wrong=wrong, status=401)
     made = _onward(request, draft)
     try:
         await sign_in(request, made, SignIn(login=login, password=password, code=code), here)

@@ -154,3 +154,13 @@ def _age(here: Installation, person: str, seconds: int) -> None:
             .values(stepped_up_at=signed_in.c.stepped_up_at - back, began_at=signed_in.c.began_at - back)
         )
     database.close()
+
+
+def test_a_form_with_an_empty_field_costs_no_try(here: Installation) -> None:
+    """Twelve of them at the door, of one agency's name; whoever signs in after them from there is let in."""
+    other = enrolled(here, "blank@example.org", "court", "clerk")
+    full = {"login": other.login, "password": PASSWORD, "code": "000000"}
+    for empty in [name for name in full for _ in range(4)]:
+        said = other.browser.post(f"{here.url}/in", data={**full, empty: ""}, headers={"Sec-Fetch-Site": "same-origin"})
+        assert (401, True) == (said.status_code, "Give your name, your password and a code." in said.text)
+    assert OK == other.sign_in().status_code
