@@ -98,11 +98,10 @@ def new_tab(browser: Browser, here: Installation) -> Iterator[Callable[..., Tab]
     """Makes tabs; at the end none may have broken its rules, asked another host, or written to the console."""
     made: list[tuple[BrowserContext, Tab]] = []
 
-    def make(*, script: bool = True, size: dict[str, int] | None = None, dark: bool = False) -> Tab:
+    def make(*, script: bool = True, size: dict[str, int] | None = None) -> Tab:
         context = browser.new_context(
             java_script_enabled=script,
             viewport=size or PHONE,  # type: ignore[arg-type]
-            color_scheme="dark" if dark else "light",
             locale="en-US",
         )
         tab = Tab(context.new_page(), here.url)

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.installation import Installation
 from tests.pages.conftest import DESKTOP, P1, Tab, referred
-from tests.pages.looking import LIGHT_PHONE, Walk, pairings
+from tests.pages.looking import LIGHT_PHONE, Walk
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 Tabs = Callable[..., Tab]
@@ -148,13 +148,10 @@ def test_of_a_confidential_agency_nothing_can_be_reassigned_or_paused(here: Inst
 WALKED = {"/b", "/b/{act}", "POST /b/{act}"}
 
 
-@pairings(LIGHT_PHONE)
-def test_the_board_and_its_acts_keep_nobody_out(
-    here: Installation, new_tab: Tabs, cases: list[str], size: dict[str, int], *, dark: bool
-) -> None:
+def test_the_board_and_its_acts_keep_nobody_out(here: Installation, new_tab: Tabs, cases: list[str]) -> None:
     """Axe finds nothing, and nothing scrolls sideways: also where nothing was chosen, and where all was done."""
     stuck = list(tasks(here).values())
-    walk = Walk(new_tab(size=size, dark=dark))
+    walk = Walk(new_tab(), LIGHT_PHONE)
     for path in (BOARD, "/b?told=1", "/b/nudge", *(f"/b/{act}?item={stuck[0]}" for act in ("reassign", "pause"))):
         walk.go("Coordinator One", path)
     until = datetime.now(ZoneInfo("America/Chicago")) + timedelta(hours=3)

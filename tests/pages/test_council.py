@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.installation import Installation
 from tests.pages.conftest import DESKTOP, P1, Tab, report, task_of
-from tests.pages.looking import LIGHT_PHONE, Walk, pairings
+from tests.pages.looking import LIGHT_PHONE, Walk
 from tests.servers import until
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
@@ -289,10 +289,9 @@ WALKED = {
 }
 
 
-@pairings(LIGHT_PHONE)
-def test_no_page_keeps_anybody_out(here: Installation, new_tab: Tabs, size: dict[str, int], *, dark: bool) -> None:
+def test_no_page_keeps_anybody_out(here: Installation, new_tab: Tabs) -> None:
     """Axe finds nothing by WCAG 2.0 to 2.2 A and AA, nothing scrolls sideways, titles are neutral, links lead on."""
-    walk = Walk(new_tab(size=size, dark=dark))
+    walk = Walk(new_tab(), LIGHT_PHONE)
     for name, path in pages(here):
         walk.go(name, path)
         if path.endswith("/change"):

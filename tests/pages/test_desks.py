@@ -20,7 +20,7 @@ from protocol.state import Code
 from tests.installation import ROOT, Installation, services
 from tests.pages import test_board, test_council, test_everyone, test_figures, test_practice
 from tests.pages.conftest import CANARY, P1, Tab, referred, report, task_of
-from tests.pages.looking import DARK_PHONE, NO_PAGES, Walk, pairings, routes
+from tests.pages.looking import DARK_PHONE, NO_PAGES, Walk, routes
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
 PAGES = ROOT / "api" / "pages"
@@ -235,10 +235,9 @@ WALKED = {
 }
 
 
-@pairings(DARK_PHONE)
-def test_no_page_keeps_anybody_out(here: Installation, new_tab: Tabs, size: dict[str, int], *, dark: bool) -> None:
+def test_no_page_keeps_anybody_out(here: Installation, new_tab: Tabs) -> None:
     """Axe finds nothing by WCAG 2.0 to 2.2 A and AA, nothing scrolls sideways, titles are neutral, links lead on."""
-    walk = Walk(new_tab(size=size, dark=dark))
+    walk = Walk(new_tab(), DARK_PHONE)
     for name, path in pages(here):
         walk.go(name, path)
     in_between(here, walk)

@@ -19,7 +19,7 @@ from store.hiding import Cell, Told
 from store.session import Database
 from tests.installation import Installation
 from tests.pages.conftest import P1, Tab
-from tests.pages.looking import DARK_PHONE, Walk, pairings
+from tests.pages.looking import DARK_PHONE, Walk
 from tests.servers import until
 from tests.store.test_hiding import YEAR, others, reach, told_of
 
@@ -154,12 +154,9 @@ def test_a_period_that_is_not_there_and_a_reader_whose_figures_are_not(
     assert here.ask("advocate", "GET", "/figures.csv").json()["code"] == "NOT_YOURS"
 
 
-@pairings(DARK_PHONE)
-def test_figures_keep_nobody_out(
-    here: Installation, new_tab: Tabs, histories: Histories, size: dict[str, int], *, dark: bool
-) -> None:
+def test_figures_keep_nobody_out(here: Installation, new_tab: Tabs, histories: Histories) -> None:
     """Axe finds nothing on a month's and a year's figures, tables open, and nothing scrolls sideways."""
-    walk = Walk(new_tab(size=size, dark=dark))
+    walk = Walk(new_tab(), DARK_PHONE)
     for path in ("/f", "/f?period=2026", "/f?period=2031-01"):
         walk.go("Coordinator One", path)
     assert walk.seen == WALKED

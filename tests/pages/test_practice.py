@@ -15,7 +15,7 @@ from playwright.sync_api import expect
 
 from tests.installation import Installation, installed
 from tests.pages.conftest import P1, Tab, referred, report, task_of
-from tests.pages.looking import DARK_PHONE, Walk, pairings
+from tests.pages.looking import DARK_PHONE, Walk
 from tests.servers import until
 
 pytestmark = [pytest.mark.server, pytest.mark.timeout(300)]
@@ -208,10 +208,9 @@ def test_a_tour_leads_to_pages_that_are_there(here: Installation, new_tab: Tabs,
 WALKED = {"/practice", "/c/{code}", "POST /c/{code}/forward", "/tour/{desk_of}", "/b", "/f"}
 
 
-@pairings(DARK_PHONE)
-def test_practice_keeps_nobody_out(here: Installation, new_tab: Tabs, size: dict[str, int], *, dark: bool) -> None:
+def test_practice_keeps_nobody_out(here: Installation, new_tab: Tabs) -> None:
     """Axe finds nothing on its pages, and nothing scrolls sideways."""
-    walk = Walk(new_tab(size=size, dark=dark))
+    walk = Walk(new_tab(), DARK_PHONE)
     for path in ("/practice", "/b", "/f?practice=1", *(f"/tour/{each}" for each in TOURS), f"/c/{begun(here)}"):
         walk.go("Coordinator One", path)
     walk.send("Move on to what is due next")
