@@ -103,9 +103,9 @@ def mine(connection: Connection, who: Subject) -> list[tuple[Protocol, Event, Sl
     """Every event of a text in force that somebody may report, and for which of their agencies."""
     theirs = (who.agency, *who.sources)
     return [
-        (version.protocol, event, next(each for each in theirs if each in event.sources))
-        for _, version in sorted(protocols.in_force(connection).items())
-        for event in version.protocol.events
+        (protocol, event, next(each for each in theirs if each in event.sources))
+        for protocol in protocols.texts(connection).values()
+        for event in protocol.events
         if not set(theirs).isdisjoint(event.sources)
     ]
 

@@ -57,7 +57,7 @@ async def mine(here: Here, who: Who) -> RotasOut:
     _person(who)
 
     def ask(connection: Connection) -> RotasOut:
-        texts = [each.protocol for each in protocols.in_force(connection).values()]
+        texts = list(protocols.texts(connection).values())
         names = people.names(connection, who.agency)
         found = [
             rota_out(connection, who, protocol, role, at, able, names)
@@ -84,8 +84,7 @@ async def gaps(here: Here, who: Who) -> GapsOut:
         _must_look_around(connection, who)
         items: dict[tuple[Slug, Slug], list[GapOut]] = {}
         findings: list[FindingOut] = []
-        for version in protocols.in_force(connection).values():
-            protocol = version.protocol
+        for protocol in protocols.texts(connection).values():
             away = {role: away_of(connection, protocol, role, at, able) for role in cover.rung(protocol)}
             seen = {role for role in away if who.coordinates or protocol.role[role].agency == who.agency}
             for role in seen:
@@ -115,7 +114,7 @@ async def unfilled(
 
     def ask(connection: Connection) -> list[UnfilledOut]:
         _must_look_around(connection, who)
-        texts = [each.protocol for each in protocols.in_force(connection).values()]
+        texts = list(protocols.texts(connection).values())
         found = watching.unfilled(connection, texts, at, at + days * 24 * HOUR)
         seen = {key: each for key, each in found.items() if who.coordinates or key[0] == who.agency}
         return [unfilled_out(*key, protocol, each) for key, (protocol, empty) in sorted(seen.items()) for each in empty]
@@ -223,7 +222,7 @@ async def end_feed(here: Here, who: Who) -> Done:
 
 def _known(connection: Connection, who: Subject, role: Slug) -> Protocol:
     """The text that knows a role of the asker's agency."""
-    found = rung_roles((each.protocol for each in protocols.in_force(connection).values()), who.agency).get(role)
+    found = rung_roles(protocols.texts(connection).values(), who.agency).get(role)
     if found is None:
         raise HandoffError("UNKNOWN_ROLE", f"your agency has no role called {role} that is rung")
     if not found.role[role].by_rota:

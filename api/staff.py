@@ -84,7 +84,7 @@ async def roles(here: Here, who: Who) -> list[Slug]:
 
     def ask(connection: Connection) -> list[Slug]:
         _must_lead(connection, who)
-        texts = [each.protocol for each in protocols.in_force(connection).values()]
+        texts = protocols.texts(connection).values()
         found = {role.id for text in texts for role in text.roles if role.agency == who.agency}
         return sorted({*found, *leads(connection, who.agency), STEWARD})
 
@@ -96,7 +96,7 @@ async def agreements(here: Here, who: Who) -> list[AgreementOut]:
     """The working agreements of the texts in force, those that end first before others."""
     _ = who
     today = datetime.now(UTC).date()
-    texts = await here.read(lambda connection: [e.protocol for e in protocols.in_force(connection).values()])
+    texts = (await here.read(protocols.texts)).values()
     found = [
         AgreementOut(
             agreement=each.id,
@@ -216,5 +216,5 @@ def _must_lead(connection: Connection, who: Subject) -> None:
 
 def leads(connection: Connection, agency: Slug) -> set[Slug]:
     """The roles that lead an agency, in any text in force."""
-    found = (each.protocol.agency.get(agency) for each in protocols.in_force(connection).values())
+    found = (each.agency.get(agency) for each in protocols.texts(connection).values())
     return {lead for each in found if each is not None for lead in each.leads}

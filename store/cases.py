@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, exists, or_, select
 
 from protocol.kernel import OpaqueId, Slug
 from protocol.state import Instant, Value
@@ -168,12 +168,14 @@ def _fields(connection: Connection, subject: Subject, case_id: OpaqueId) -> tupl
     return tuple(FieldView(field=row["field"], value=json.loads(row["value"]), at=row["at"]) for row in rows)
 
 
+_FIELDS = select(field_value).where(
+    field_value.c.case_id.in_(bindparam("cases", expanding=True)),
+    or_(field_value.c.owner.is_(None), field_value.c.owner == bindparam("agency")),
+)
+
+
 def _field_rows(connection: Connection, subject: Subject, case_ids: Collection[OpaqueId]) -> list[dict[str, Any]]:
-    rows = connection.execute(
-        select(field_value)
-        .where(field_value.c.case_id.in_(case_ids))
-        .where(or_(field_value.c.owner.is_(None), field_value.c.owner == subject.agency))
-    ).all()
+    rows = connection.execute(_FIELDS, {"cases": list(case_ids), "agency": subject.agency}).all()
     return opened("field_value", connection, rows)
 
 

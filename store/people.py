@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Slug
@@ -19,6 +19,10 @@ from store.policy import Subject, SubjectKind
 from store.session import add_new
 
 TOKEN_PREFIX = "hnd_"  # noqa: S105 - says what it is, opens nothing
+
+# Made once: every request asks.
+_ACTING = select(person).where(person.c.id == bindparam("of"), person.c.active)
+_ROLES = select(person_role.c.role).where(person_role.c.person_id == bindparam("of")).order_by(person_role.c.role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +129,7 @@ def verify(connection: Connection, token: str) -> Subject:
 
 def subject_of(connection: Connection, person_id: OpaqueId) -> Subject | None:
     """Somebody as they ask, if they still act."""
-    row = connection.execute(select(person).where(person.c.id == person_id, person.c.active)).first()
+    row = connection.execute(_ACTING, {"of": person_id}).first()
     return None if row is None else _subject(_person(connection, row))
 
 
@@ -174,9 +178,7 @@ def names(connection: Connection, agency_id: Slug) -> dict[OpaqueId, str]:
 
 
 def _person(connection: Connection, row: Row[Any]) -> Person:
-    roles = connection.execute(
-        select(person_role.c.role).where(person_role.c.person_id == row.id).order_by(person_role.c.role)
-    ).scalars()
+    roles = connection.execute(_ROLES, {"of": row.id}).scalars()
     return Person(
         id=row.id,
         name=row.name,

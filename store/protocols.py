@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, insert, select
 
 from protocol.errors import HandoffError
 from protocol.kernel import OpaqueId, Protocol, Slug
@@ -14,8 +15,11 @@ from protocol.state import Instant
 from store.session import add_new
 from store.tables import protocol_carried, protocol_in_force, protocol_version
 
+MOST_KEPT = 256
+"""Texts that a process keeps, as values."""
 
-def _in_force() -> Select[tuple[object, ...]]:
+
+def _in_force(*columns: ColumnElement[Any] | Table) -> Select[Any]:
     last = (
         select(protocol_in_force.c.slug, func.max(protocol_in_force.c.seq).label("seq"))
         .group_by(protocol_in_force.c.slug)
@@ -29,11 +33,15 @@ def _in_force() -> Select[tuple[object, ...]]:
         (protocol_version.c.slug == protocol_in_force.c.slug)
         & (protocol_version.c.version == protocol_in_force.c.version),
     )
-    return select(protocol_version).select_from(pinned)
+    return select(*columns).select_from(pinned).order_by(protocol_version.c.slug)
 
 
-IN_FORCE = _in_force()
-"""Each protocol's version in force: made once, for every page asks for it, and making it costs more than asking."""
+# Made once: every page asks, and making one costs more than asking.
+_WHOLE = _in_force(protocol_version)
+_NAMED = _in_force(protocol_version.c.slug, protocol_version.c.hash)
+
+_kept: dict[str, Protocol] = {}
+"""By hash. A text never changes once it is there, so what was read of it stays true."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +134,7 @@ def current(connection: Connection, slug: Slug) -> Version:
     Raises:
         HandoffError: ``UNKNOWN_PROTOCOL``.
     """
-    row = connection.execute(IN_FORCE.where(protocol_version.c.slug == slug)).first()
+    row = connection.execute(_WHOLE.where(protocol_version.c.slug == slug)).first()
     if row is None:
         raise HandoffError("UNKNOWN_PROTOCOL", f"no protocol called {slug} has been published")
     return _version(row)
@@ -134,8 +142,14 @@ def current(connection: Connection, slug: Slug) -> Version:
 
 def in_force(connection: Connection) -> dict[Slug, Version]:
     """The version in force of every protocol."""
-    rows = connection.execute(IN_FORCE.order_by(protocol_version.c.slug))
-    return {row.slug: _version(row) for row in rows}
+    return {row.slug: _version(row) for row in connection.execute(_WHOLE)}
+
+
+def texts(connection: Connection) -> dict[Slug, Protocol]:
+    """The text in force of every protocol, as a value: for pages, which ask often and want none of its bytes."""
+    hashes = {row.slug: row.hash for row in connection.execute(_NAMED)}
+    known = by_hashes(connection, set(hashes.values()))
+    return {slug: known[hash_] for slug, hash_ in hashes.items()}
 
 
 def put_in_force(connection: Connection, found: Version, since: Instant, revision: int | None = None) -> None:
@@ -195,12 +209,18 @@ def by_hash(connection: Connection, hash_: str) -> Version:
 
 
 def by_hashes(connection: Connection, hashes: Collection[str]) -> dict[str, Protocol]:
-    """What cases are pinned to, by hash: each is read once, however many cases there are.
+    """What cases are pinned to, by hash: each is read once by a process, however many cases there are.
 
     Raises:
         HandoffError: ``UNKNOWN_PROTOCOL``.
     """
-    return {each: by_hash(connection, each).protocol for each in hashes}
+    if len(_kept) > MOST_KEPT:
+        _kept.clear()
+    found = {}
+    for each in hashes:
+        found[each] = _kept.get(each) or by_hash(connection, each).protocol
+    _kept.update(found)
+    return found
 
 
 def carry(connection: Connection, data: bytes) -> str:

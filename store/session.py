@@ -134,7 +134,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     mode = connection.get_execution_options().get("handoff_mode", "write")
     # Before BEGIN: a pooled connection that was read from last is still read-only, and IMMEDIATE is a write.
-    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if mode == 'read' else 'OFF'}")
+    if connection.info.get("handoff_mode") != mode:
+        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if mode == 'read' else 'OFF'}")
+        connection.info["handoff_mode"] = mode
     connection.exec_driver_sql("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
 
 

@@ -162,9 +162,16 @@ voter = Table(
 )
 """The roles that vote on a step of a protocol, or stand in for one that does."""
 
-_MISSED, _UNTAKEN = "missed_at IS NOT NULL", "untaken_at IS NOT NULL"
-_STUCK = ("taken_at", "untaken_at", "missed_at", "paused_until", "withdrawn_at", "status")
-_BOARD = ("owner", "from_agency", "agency", "delivered_at", "id", "case_id", "instance", "outside")
+_PAIR = ("owner", "from_agency", "agency")
+_BOARD = (*_PAIR, "delivered_at", "id", "case_id", "instance")
+
+
+def _where(column: str, name: str, *columns: str) -> Index:
+    """An index of the tasks in which a column is filled in."""
+    filled = text(f"{column} IS NOT NULL")
+    return Index(name, *columns, sqlite_where=filled, postgresql_where=filled)
+
+
 task = Table(
     "task",
     metadata,
@@ -210,14 +217,21 @@ task = Table(
     Index(None, "agency", "status", "due_at"),
     Index(None, "outside", "delivered_at"),
     Index("ix_task_step_status", "step", "status"),
-    Index("ix_task_board", "status", *_BOARD, "missed_at", "taken_at", "paused_until"),
-    Index("ix_task_board_outside", "outside", "taken_at", "withdrawn_at", *_BOARD[:-1], "untaken_at"),
-    Index(
-        "ix_task_missed", "status", *_BOARD, *_STUCK[:-1], sqlite_where=text(_MISSED), postgresql_where=text(_MISSED)
+    Index("ix_task_board", "status", *_PAIR, "case_id", "outside"),
+    Index("ix_task_board_outside", "outside", "taken_at", "withdrawn_at", *_BOARD, "untaken_at"),
+    _where("missed_at", "ix_task_missed", "status", *_PAIR, "missed_at", "id", "paused_until", "outside", "case_id"),
+    _where(
+        *("untaken_at", "ix_task_untaken", "taken_at", "untaken_at", "id", *_PAIR),
+        *("missed_at", "paused_until", "withdrawn_at", "status", "outside", "case_id"),
     ),
-    Index("ix_task_untaken", *_STUCK, *_BOARD, sqlite_where=text(_UNTAKEN), postgresql_where=text(_UNTAKEN)),
+    _where(
+        *("untaken_at", "ix_task_untaken_pair", "taken_at", *_PAIR),
+        *("untaken_at", "missed_at", "paused_until", "status", "outside", "case_id"),
+    ),
+    _where("taken_at", "ix_task_taken_pair", "outside", "withdrawn_at", *_PAIR, "taken_at", "case_id"),
 )
-"""One row per instance. The last indexes hold all that the choice of a page asks; the rest is read for that page.
+"""One row per instance. The last indexes hold all that the choice of a page asks, and the counts of every pair (read
+pair by pair, so that it stands before what is asked of each); the rest is read for that page.
 ``untaken_at``: when somebody was first told that nobody had taken it up, as far as others may know that.
 
  ``owner`` is the confidential agency it belongs to, if any; ``withdrawn_at`` says that an

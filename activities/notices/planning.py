@@ -259,7 +259,7 @@ class _Planning:
 
     def _zone(self) -> str:
         if self.shift is not None:
-            texts = (each.protocol for each in protocols.in_force(self.connection).values())
+            texts = protocols.texts(self.connection).values()
             known = (each for each in texts if self.shift.role in each.role)
             return next((watching.zone_of(each, self.shift.role) for each in known), "UTC")
         if self.protocol is None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import BigInteger, Connection, bindparam, or_, select
 
 from protocol.checks import cover
 from protocol.engine import clocks
@@ -56,6 +56,18 @@ def gaps(protocol: Protocol, role: Slug, found: Collection[Watch]) -> tuple[Watc
     return tuple(part for each in found if each.how is not How.DUTY for part in _expected(protocol, role, each))
 
 
+_SHIFTS = (
+    select(person.c.agency, rota.c.role, rota.c.starts_at, rota.c.ends_at)
+    .join_from(rota, person, rota.c.person_id == person.c.id)
+    .where(
+        person.c.active,
+        rota.c.starts_at < bindparam("until", type_=BigInteger),
+        rota.c.ends_at > bindparam("since", type_=BigInteger),
+    )
+    .order_by(rota.c.starts_at)
+)
+
+
 def unfilled(
     connection: Connection, protocols: Collection[Protocol], since: Instant, until: Instant
 ) -> dict[tuple[Slug, Slug], tuple[Protocol, tuple[Watch, ...]]]:
@@ -64,12 +76,7 @@ def unfilled(
     One question of the database for all of them, for pages that are looked at often. ``gaps`` says more at more cost:
     also that somebody on duty cannot be reached, and who is rung instead.
     """
-    rows = connection.execute(
-        select(person.c.agency, rota.c.role, rota.c.starts_at, rota.c.ends_at)
-        .join_from(rota, person, rota.c.person_id == person.c.id)
-        .where(person.c.active, rota.c.starts_at < until, rota.c.ends_at > since)
-        .order_by(rota.c.starts_at)
-    ).all()
+    rows = connection.execute(_SHIFTS, {"since": since, "until": until}).all()
     found: dict[tuple[Slug, Slug], tuple[Protocol, tuple[Watch, ...]]] = {}
     for protocol in protocols:
         for role in cover.rung(protocol):

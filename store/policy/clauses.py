@@ -17,6 +17,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
+    bindparam,
     case,
     exists,
     false,
@@ -121,9 +122,12 @@ def party_everywhere(connection: Connection, subject: Subject) -> bool:
 
 def held_everywhere(connection: Connection, subject: Subject) -> frozenset[Condition]:
     """What holds between the subject and every case there is, so that it need not be asked of each."""
-    its = select(shield.c.case_id).where(shield.c.person_id == subject.person_id).limit(1)
-    found = {Condition.UNSHIELDED} if connection.execute(its).first() is None else set()
+    kept_out = connection.execute(_KEPT_OUT, {"of": subject.person_id}).first() is not None
+    found = set() if kept_out else {Condition.UNSHIELDED}
     return frozenset(found | {Condition.PARTY} if party_everywhere(connection, subject) else found)
+
+
+_KEPT_OUT = select(shield.c.case_id).where(shield.c.person_id == bindparam("of")).limit(1)
 
 
 @lru_cache(maxsize=STATEMENTS)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, or_, select
+from sqlalchemy import event, func, insert, or_, select, update
 
 from protocol.messages import TakeUp
+from protocol.state import Instant
 from store import board, tables
 from store.board import Pair
 from store.labels import UNTAKEN
 from store.paging import Cursor
 from store.policy import Subject
+from store.policy.tables import shield
 from store.session import Database
-from tests.store.streams import HOUR, MINUTE, START, Play, actor, advocacy, publish, store
+from tests.store.streams import HOUR, MINUTE, START, Play, actor, advocacy, publish, store, wander
 from tests.store.test_reads import given
 from tests.store.worlds import subject
 
@@ -89,6 +93,23 @@ def test_a_task_knows_when_it_was_first_told_to_be_untaken(database: Database, p
 
 def test_what_is_not_stuck_is_read_in_the_order_of_its_index(fresh: Callable[[], Database]) -> None:
     """Of thousands of open handoffs SQLite reads those of one page, and puts none of the others in order."""
+    _, steps = planned(fresh)
+    first = next(number for number, each in enumerate(steps) if "ix_task_waiting" in each)
+    assert "owner=?" in steps[first]
+    # Up to the next leg: that of the subject's own secrets.
+    leg = steps[first : steps.index("UNION ALL", first)]
+    assert not any("ORDER BY" in each for each in leg)
+
+
+def test_what_nobody_took_up_is_read_in_the_order_of_its_index(fresh: Callable[[], Database]) -> None:
+    """Of those too only what a page shows: the last leg of what is stuck, whose rows are put in order with no other."""
+    steps, _ = planned(fresh)
+    leg = steps[next(number for number, each in enumerate(steps) if "ix_task_untaken " in each) :]
+    assert [each for each in leg if "ORDER BY" in each] == ["USE TEMP B-TREE FOR ORDER BY"]
+
+
+def planned(fresh: Callable[[], Database]) -> tuple[list[str], list[str]]:
+    """How SQLite means to find the first of what is stuck, and of what is not."""
     said: list[tuple[str, Any]] = []
 
     def listen(_connection: object, _cursor: object, statement: str, given: object, *_rest: object) -> None:
@@ -97,14 +118,45 @@ def test_what_is_not_stuck_is_read_in_the_order_of_its_index(fresh: Callable[[],
     with fresh().read() as connection:
         event.listen(connection, "before_cursor_execute", listen)
         board.board(connection, COORDINATOR, START)
-        (asked,) = [each for each in said if "count(*)" not in each[0] and "ORDER BY" in each[0]]
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", asked[1]).all()
-    steps = [row.detail for row in plan]
-    first = next(number for number, each in enumerate(steps) if "ix_task_waiting" in each)
-    assert "owner=?" in steps[first]
-    # Up to the next leg: that of the subject's own secrets.
-    leg = steps[first : steps.index("UNION ALL", first)]
-    assert not any("ORDER BY" in each for each in leg)
+        stuck, rest = (each for each in list(said) if "count(*)" not in each[0] and "ORDER BY" in each[0])
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {each[0]}", each[1]).all() for each in (stuck, rest)]
+    first, second = ([row.detail for row in plan] for plan in plans)
+    return first, second
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_counted_is_what_the_pages_show(fresh: Callable[[], Database], seed: int) -> None:
+    """Whoever looks, whoever is kept out of a case, with practice and without: pair by pair, and of them the stuck."""
+    protocol, database = advocacy(), fresh()
+    hash_ = publish(database)
+    plays = [wander(protocol, 10 * seed + n, f"case-{n}") for n in range(8)]
+    for each in plays:
+        store(database, each, hash_)
+    whole = [subject(protocol, each.id) for each in protocol.roles]
+    agree(database, whole, max(fact.recorded for each in plays for fact in each.facts))
+    with database.write() as connection:
+        connection.execute(update(tables.case_file).where(tables.case_file.c.case_id == "case-7").values(practice=True))
+        kept_out = {"case_id": "case-6", "reason": "self", "by_person": "somebody", "by_agency": "police", "at": START}
+        connection.execute(insert(shield), [{**kept_out, "person_id": each.person_id} for each in whole[::2]])
+    agree(database, whole, max(fact.recorded for each in plays for fact in each.facts))
+
+
+def agree(database: Database, whole: list[Subject], now: Instant) -> None:
+    """For each of them and practice or not: the counts are of the rows of all pages."""
+    for who, practice in product(whole, (False, True)):
+        with database.read() as connection:
+            pages = [board.board(connection, who, now, practice=practice, limit=5)]
+            while pages[-1].next is not None:
+                again = board.board(
+                    connection, who, now, practice=practice, counted=False, cursor=pages[-1].next, limit=5
+                )
+                pages.append(again)
+        rows = [each for page in pages for each in page.rows]
+        shown = Counter((each.task.from_agency, each.task.agency) for each in rows)
+        stuck = Counter((each.task.from_agency, each.task.agency) for each in rows if each.stuck_at is not None)
+        counted = pages[0].pairs
+        assert {(each.from_agency, each.agency): each.open for each in counted} == shown
+        assert {(each.from_agency, each.agency): each.stuck for each in counted if each.stuck} == stuck
 
 
 def test_what_is_taken_up_is_stuck_no_more(database: Database, plays: list[Play]) -> None:

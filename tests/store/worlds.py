@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from protocol.kernel import ActKind, Protocol
 from protocol.messages import Body, CaseEnded, EventHappened, LogTry, PageRead, PauseClock, Reassign, TakeUp
 from protocol.state import Instance, Instant, PauseReason, Status
-from store import cases, escalations, handoffs, inbox, notices, task_view, timeline
+from store import board, cases, escalations, handoffs, inbox, notices, task_view, timeline
 from store.paging import Cursor, Page
 from store.policy import Subject, SubjectKind
 from tests.store.streams import HOUR, MINUTE, START, Play, actor, answer, opened
@@ -89,6 +89,7 @@ def seen(connection: Connection, observer: Subject, now: Instant) -> list[object
         _pages(lambda cursor: inbox.inbox(connection, observer, whole_agency=True, cursor=cursor, limit=2)),
         _pages(lambda cursor: handoffs.handoffs(connection, observer, now, cursor=cursor, limit=1)),
         _pages(lambda cursor: handoffs.handoffs(connection, observer, now, agency=INSIDE, cursor=cursor, limit=2)),
+        _boards(connection, observer, now),
         _pages(lambda cursor: escalations.escalations(connection, observer, cursor=cursor, limit=2)),
         _pages(lambda cursor: notices.notices(connection, observer, cursor=cursor, limit=2)),
         _pages(lambda cursor: cases.recent(connection, observer, cursor=cursor, limit=1)),
@@ -106,6 +107,14 @@ def _pages(read: Callable[[Cursor | None], Page[Row]]) -> list[Page[Row]]:
     while pages[-1].next is not None:
         pages.append(read(pages[-1].next))
     return pages
+
+
+def _boards(connection: Connection, observer: Subject, now: Instant) -> list[board.Board]:
+    """The counts of every pair, and page by page what is stuck and what is not."""
+    found = [board.board(connection, observer, now, limit=2)]
+    while found[-1].next is not None:
+        found.append(board.board(connection, observer, now, counted=False, cursor=found[-1].next, limit=2))
+    return found
 
 
 # Outsiders' acts: the same in both worlds.
