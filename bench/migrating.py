@@ -1,9 +1,9 @@
-"""``python -m bench.migrating [CASES]``: 1,000 open cases follow newer texts while people answer, and go back.
+"""``python -m bench.migrating [CASES]``: 1,000 open cases follow four newer texts while people answer, and go back.
 
-Cases stand at mixed steps of P1. Of four drafts: what each changes, what it would do to the open cases, what a
-rehearsal says. One is published and followed while 5 answers a second come in and windows of minutes run out; then
-everybody goes back. Printed: times, answers sent a second and honoured, in how many cases a duty is not as it was less
-what people did (none), escalations missed, early, doubled, and how late.
+Cases stand at mixed steps of P1. Of four drafts: what each changes, what a rehearsal says, what it would do to the open
+cases. Then each is published, followed by all and taken back, while 5 answers a second come in and windows of minutes
+run out all the time. Printed of each: times, on which text the cases stand, answers sent a second and honoured, in how
+many cases a duty is not as it was less what people did (none); at the end escalations missed, early, doubled, how late.
 """
 
 from __future__ import annotations
@@ -19,44 +19,46 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import func, select
+import httpx2
 
+from bench.moved import KEPT, as_before, duties, escalations, last_window, standing
 from protocol.compiling.compiler import compile_text
-from protocol.engine.clocks import MINUTE
+from protocol.engine.clocks import MINUTE, SECOND
 from protocol.rehearsal.comparing import RungFigures
 from protocol.rehearsal.habits import read_habits
 from protocol.rehearsal.playing import Arrival
 from protocol.revising.diff import diff
+from protocol.state import Instant
 from runtime.rehearsing import Order as RehearsalOrder
 from runtime.rehearsing import rehearse
-from store.migrating.tables import migration_item
 from store.session import Database
-from store.tables import case_file, fact, protocol_carried, task
 from tests.installation import ROOT, Installation, installed
 
 CASES = 1_000
 ANSWERS = 5
+OPENED = 3
+"""Cases a second: windows of six minutes then run out over the next minutes as well, while the cases move."""
+
 REHEARSED = 600
 TODAY = date(2026, 3, 1)
 MONDAY = 1_772_431_200_000_000
 """Monday 2 March 2026, 00:00 in Chicago."""
 
-SHORTEST = 5 * MINUTE
 P1 = "post-arrest-advocacy"
 WHOLE = "  due: within 2 hours\n  ladder: {when due: tell sergeant, 2 hours late: tell coordinator}\n"
 REFERRAL = WHOLE.replace("2 hours\n", "6 minutes\n")
 BASE = (ROOT / "protocol_specs" / P1 / "1.yaml").read_text().replace(WHOLE, REFERRAL)
-SHORTER = "6 minutes become 5"
-"""Windows so short run out in most cases while they move, or soon after."""
+REMOVED = "a lane is removed"
 DRAFTS = {
-    SHORTER: BASE.replace(REFERRAL, REFERRAL.replace("6 minutes\n", "5 minutes\n")),
+    "6 minutes become 5": BASE.replace(REFERRAL, REFERRAL.replace("6 minutes\n", "5 minutes\n")),
     "a rung is added": BASE.replace(REFERRAL, REFERRAL.replace("{when due", "{1 hour late: tell lead, when due")),
     "an outcome is split": BASE.replace("  outcomes: [held, out]", "  outcomes: [held, held-elsewhere, out]"),
-    "a lane is removed": BASE[: BASE.index("steps in registration:")].replace(", close registration]", "]"),
+    REMOVED: BASE[: BASE.index("steps in registration:")].replace(", close registration]", "]"),
 }
 # Windows are to run out while cases move: that must not stop the run.
 PLAN = f"""\
@@ -73,26 +75,43 @@ steps:
 
 def measure(cases: int = CASES) -> None:
     """Print it all, from one installation with so many cases."""
+    for name, text in DRAFTS.items():
+        _compared(name, text)
     with tempfile.TemporaryDirectory() as folder, installed(Path(folder) / "data") as here:
         publish(here, BASE)
-        opened = _timed(f"{cases} cases opened", lambda: _open(here, cases))
-        _mixed(here, opened)
-        for name, text in DRAFTS.items():
-            _compared(name, text)
-            _foresee(here, name, text)
-        publish(here, DRAFTS[SHORTER])
+        _timed(f"{cases} cases opened", lambda: _open(here, cases))
+        _mixed(here, cases)
         database = Database(f"sqlite:///{here.data / 'handoff.db'}")
-        before = _duties(database)
-        with _answering(here, opened) as answers:
-            run = _tell(here, f"/protocols/{P1}/migrations", {"plan": PLAN.split("steps:", maxsplit=1)[0]})
-            _timed(f"{run['cases']} cases moved", lambda: _until(here, run["run"], "over"))
-            _standing(database, run)
-            _timed("taken back", lambda: _back(here, run["run"]))
-            _standing(database, run)
-            _as_before(before, _duties(database))
-        _answered(answers)
-        time.sleep(400)
-        _escalations(database)
+        open_ = {step: len(_tasks(here, role, step)) for step, (role, _) in ANSWERED.items()}
+        print("    open:", open_ | {"register": len(_tasks(here, "advocate", "register"))})
+        for name, text in DRAFTS.items():
+            _foresee(here, name, text)
+        moving = [_followed(here, database, name, text) for name, text in DRAFTS.items()]
+        time.sleep(max(0.0, last_window(database) / SECOND - time.time()) + 20)
+        escalations(database, moving)
+
+
+def _followed(here: Installation, database: Database, name: str, text: str) -> tuple[Instant, Instant]:
+    """Publish a draft, let all cases follow it, and take that back, while people answer; from when until when."""
+    print(f"{name}:")
+    publish(here, text)
+    before = duties(database)
+    began = time.time_ns() // 1_000
+    with _answering(here) as answers:
+        run = _tell(here, f"/protocols/{P1}/migrations", {"plan": _plan(name)})
+        _timed(f"    {run['cases']} cases moved", lambda: _until(here, run["run"], "over"))
+        standing(database, run)
+        _timed("    taken back", lambda: _back(here, run["run"]))
+        standing(database, run)
+        ended = time.time_ns() // 1_000
+        as_before(before, duties(database))
+    _answered(answers)
+    return began, ended
+
+
+def _plan(name: str) -> str:
+    """The plan of a draft: what becomes of a step that the text no longer has is decided in it."""
+    return PLAN if name == REMOVED else PLAN.split("steps:", maxsplit=1)[0]
 
 
 def _compared(name: str, text: str) -> None:
@@ -122,39 +141,6 @@ def _per_hundred(each: RungFigures) -> str:
     return f"{each.per_hundred.old or 0:.0f} -> {each.per_hundred.new or 0:.0f} per 100"
 
 
-Duties = dict[tuple[str, int], tuple[object, ...]]
-
-
-def _duties(database: Database) -> Duties:
-    """Every duty's step, owner, due time and where it stands."""
-    wanted = (task.c.step, task.c.lane, task.c.agency, task.c.status, task.c.due_at, task.c.outcome, task.c.missed_at)
-    with database.read() as connection:
-        rows = connection.execute(select(task.c.case_id, task.c.instance, *wanted)).all()
-    return {(row[0], row[1]): (_named(row[2]), *row[3:]) for row in rows}
-
-
-def _named(step: str) -> str:
-    """A step as its text calls it: a duty that kept older terms is of a row of its own (docs/decisions/0024)."""
-    return re.sub(r"-k[0-9a-f]{8}$", "", step)
-
-
-def _as_before(before: Duties, after: Duties) -> None:
-    """How many duties are as they were before the move, and what of the others happened meanwhile."""
-    other = {each for each in before if after.get(each) != before[each]}
-    lived = {each for each in other if each in after and _lived(before[each], after[each])}
-    print(
-        f"cases that differ less what people did: {len({case for case, _ in other - lived})};"
-        f" duties before {len(before)}: as they were {len(before) - len(other)},"
-        f" answered or late meanwhile {len(lived)}, otherwise {len(other - lived)};"
-        f" new of answers {len(after.keys() - before.keys())}"
-    )
-
-
-def _lived(was: tuple[object, ...], is_: tuple[object, ...]) -> bool:
-    """Whether it was answered, taken up or missed, and is otherwise as it was."""
-    return was[:3] == is_[:3] and was[3:4] + was[5:] != is_[3:4] + is_[5:]
-
-
 def publish(here: Installation, text: str) -> None:
     """Put a text in force."""
     headers = {"Authorization": f"Bearer {here.token('coordinator')}", "Content-Type": "application/yaml"}
@@ -175,45 +161,66 @@ def _timed(what: str, act: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever
     return found
 
 
-def _open(here: Installation, cases: int) -> list[str]:
-    def report(_: int) -> str:
+def _open(here: Installation, cases: int) -> None:
+    began = time.perf_counter()
+
+    def report(number: int) -> None:
+        time.sleep(max(0.0, began + number / OPENED - time.perf_counter()))
         body = {"protocol": P1, "event": "arrest-booked", "source": "police", "key": uuid4().hex}
-        case: str = here.ask("police-records", "POST", "/incidents", body).json()["case"]
-        return case
+        here.ask("police-records", "POST", "/incidents", body).raise_for_status()
 
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(report, range(cases)))
+        list(pool.map(report, range(cases)))
 
 
-def _tasks(here: Installation, role: str, most: int) -> list[str]:
+def _tasks(here: Installation, role: str, step: str, most: int = CASES) -> list[str]:
     found: list[str] = []
     path = "/tasks?limit=200"
     while path and len(found) < most:
         page = here.get(role, path)
-        found += [
-            each["id"] for each in page["items"] if each["step"] in {"referral", "custody-check", "hearing-report"}
-        ]
+        found += [each["id"] for each in page["items"] if re.sub(KEPT, "", each["step"]) == step]
         path = f"/tasks?limit=200&cursor={page['next']}" if page.get("next") else ""
     return found[:most]
 
 
-def _mixed(here: Installation, opened: list[str]) -> None:
-    """A third of the referrals given, some custody checks answered: cases at mixed steps."""
+def _mixed(here: Installation, cases: int) -> None:
+    """A third of the referrals given, some survivors reached, some to be registered: cases at mixed steps."""
 
-    def give(task: str) -> None:
-        body = {"outcome": "given", "vault": {"safe-numbers": "+1-555-0100"}}
-        here.ask("patrol", "POST", f"/tasks/{task}/complete", body).raise_for_status()
-
-    def check(task: str) -> None:
-        here.ask("advocate", "POST", f"/tasks/{task}/complete", {"outcome": "held"})
+    def answer(each: Answer) -> None:
+        _answer(here, each).raise_for_status()
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(give, _tasks(here, "patrol", len(opened) // 3)))
-        list(pool.map(check, _tasks(here, "advocate", len(opened) // 8)))
+        for step, most in {"referral": 3, "custody-check": 8, "first-call": 16, "decline-talk": 20}.items():
+            list(pool.map(answer, _answers(here, step, cases // most)))
+            time.sleep(1)
+
+
+Answer = tuple[str, str, dict[str, Any]]
+"""Whose answer, to which task, and what it says."""
+
+ANSWERED: dict[str, tuple[str, dict[str, Any]]] = {
+    "referral": ("patrol", {"outcome": "given", "vault": {"safe-numbers": "+1-555-0100"}}),
+    "hearing-report": ("clerk", {"outcome": "done"}),
+    "custody-check": ("advocate", {"outcome": "held"}),
+    "first-call": ("advocate", {"outcome": "declined"}),
+    "decline-talk": ("advocate", {"outcome": "wants-court-told", "data": {"wants-notice": True}}),
+}
+"""Steps that are answered, by whom, and with what."""
+
+
+def _answers(here: Installation, step: str, most: int = CASES) -> list[Answer]:
+    """Whose answer to which task, of what they have on their list."""
+    role, body = ANSWERED[step]
+    return [(role, each, body) for each in _tasks(here, role, step, most)]
+
+
+def _answer(here: Installation, answer: Answer) -> httpx2.Response:
+    role, task, body = answer
+    return here.ask(role, "POST", f"/tasks/{task}/complete", body)
 
 
 def _foresee(here: Installation, name: str, text: str) -> None:
-    asked = {"text": text, "plan": PLAN if "lane" in name else PLAN.split("steps:", maxsplit=1)[0]}
+    asked = {"text": text, "plan": _plan(name)}
     found = _timed(f"foreseen: {name}", lambda: _tell(here, f"/protocols/{P1}/effect", asked))
     print("   ", {kind: number for kind, number in found["classes"].items() if number})
     for each in found["steps"]:
@@ -243,25 +250,28 @@ def _answered(sent: list[Sent]) -> None:
 
 
 @contextmanager
-def _answering(here: Installation, opened: list[str]) -> Iterator[list[Sent]]:
+def _answering(here: Installation) -> Iterator[list[Sent]]:
     """So many answers a second, of people who read their list before."""
     sent: list[Sent] = []
     over = threading.Event()
-    tasks = _tasks(here, "patrol", len(opened))
+    lists = [_answers(here, step) for step in ("hearing-report", "referral", "hearing-report", "custody-check")]
+    # The clerk has two turns in four, and each task one answer.
+    lists[0], lists[2] = lists[0][::2], lists[2][1::2]
+    answers = [each for turn in zip_longest(*lists) for each in turn if each is not None]
 
-    def one(task: str) -> None:
-        body, at = {"outcome": "given", "vault": {"safe-numbers": "+1-555-0100"}}, time.perf_counter()
-        status = here.ask("patrol", "POST", f"/tasks/{task}/complete", body).status_code
+    def one(answer: Answer) -> None:
+        at = time.perf_counter()
+        status = _answer(here, answer).status_code
         sent.append((at, status, time.perf_counter() - at))
 
     def answer() -> None:
         began = time.perf_counter()
         with ThreadPoolExecutor(8) as pool:
-            for number, task in enumerate(tasks):
+            for number, each in enumerate(answers):
                 # By the clock, so that what one answer takes is not added to the next one's wait.
                 if over.wait(max(0.0, began + number / ANSWERS - time.perf_counter())):
                     return
-                pool.submit(one, task)
+                pool.submit(one, each)
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -280,52 +290,6 @@ def _until(here: Installation, run: str, stage: str) -> None:
 def _back(here: Installation, run: str) -> None:
     _tell(here, f"/migrations/{run}/undo", {})
     _until(here, run, "taken-back")
-
-
-def _standing(database: Database, run: dict[str, Any]) -> None:
-    """On which text the run's cases stand, and what became of them."""
-    time.sleep(3)
-    with database.read() as connection:
-        of = select(migration_item.c.case_id).where(migration_item.c.run == run["run"])
-        base = func.coalesce(protocol_carried.c.base, case_file.c.protocol_hash)
-        joined = case_file.outerjoin(protocol_carried, protocol_carried.c.hash == case_file.c.protocol_hash)
-        wanted = select(base, func.count()).select_from(joined).where(case_file.c.case_id.in_(of)).group_by(base)
-        texts = {hash_[:8]: number for hash_, number in connection.execute(wanted)}
-        item = migration_item.c
-        results = connection.execute(
-            select(item.result, item.code, func.count()).where(item.run == run["run"]).group_by(item.result, item.code)
-        ).all()
-    print(f"    texts {texts}, target {run['target'][:8]}; {[tuple(each) for each in results]}")
-
-
-def _escalations(database: Database) -> None:
-    """What came of the referrals' windows: each that ran out is missed once, not before its time, and told once."""
-    of_referrals = fact.c.step.like("referral%")
-    with database.read() as connection:
-        facts = connection.execute(
-            select(fact.c.case_id, fact.c.kind, fact.c.at, fact.c.recorded, fact.c.body)
-            .where(fact.c.kind.in_(("window-missed", "told")), of_referrals)
-            .order_by(fact.c.case_id, fact.c.seq)
-        ).all()
-        tasks = connection.execute(
-            select(task.c.case_id, task.c.delivered_at, task.c.due_at, task.c.ended_at).where(
-                task.c.step.like("referral%")
-            )
-        ).all()
-    missed = Counter(each.case_id for each in facts if each.kind == "window-missed")
-    told = Counter(each.case_id for each in facts if each.kind == "told" and '"tell-sergeant"' in each.body)
-    ran_out = {each.case_id for each in tasks if each.ended_at is None or each.ended_at > each.due_at}
-    since = {each.case_id: each.delivered_at for each in tasks}
-    windows = [each for each in facts if each.kind == "window-missed"]
-    early = sum(each.recorded < each.at or each.at < since[each.case_id] + SHORTEST for each in windows)
-    late = sorted((each.recorded - each.at) / 1e6 for each in windows)
-    cut = statistics.quantiles(late, n=100) if len(late) > 1 else [0.0] * 99
-    print(
-        f"referrals {len(tasks)}, windows run out {len(ran_out | missed.keys())}: "
-        f"missed escalations {len(ran_out - missed.keys()) + len(missed.keys() - told.keys())}, early {early}, "
-        f"doubled {sum(each > 1 for each in missed.values()) + sum(each > 1 for each in told.values())}; "
-        f"late p50 {cut[49]:.1f} s, p99 {cut[98]:.1f} s, max {max(late, default=0):.1f} s"
-    )
 
 
 if __name__ == "__main__":

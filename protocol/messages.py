@@ -292,7 +292,7 @@ class StepNotOpened:
 
     kind: Literal["step-not-opened"] = "step-not-opened"
     step: Slug
-    cause: Ref
+    cause: Ref | None
     why: NotOpened
 
 
@@ -430,13 +430,16 @@ class StepEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCancelled:
-    """An instance was withdrawn: a lane closed, something cancelled it, a newer one took its place."""
+    """An instance was withdrawn: a lane closed, something cancelled it, a newer one took its place.
+
+    ``cause`` None, here and wherever it may be: nothing in the text was the cause, but a move or the case's end.
+    """
 
     kind: Literal["step-cancelled"] = "step-cancelled"
     instance: int
     step: Slug
     superseded: bool
-    cause: Ref
+    cause: Ref | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -445,7 +448,7 @@ class LaneClosed:
 
     kind: Literal["lane-closed"] = "lane-closed"
     lane: Slug
-    cause: Ref
+    cause: Ref | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -454,7 +457,7 @@ class LaneReopened:
 
     kind: Literal["lane-reopened"] = "lane-reopened"
     lane: Slug
-    cause: Ref
+    cause: Ref | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -464,7 +467,7 @@ class LanePaused:
     kind: Literal["lane-paused"] = "lane-paused"
     lane: Slug
     until: Instant
-    cause: Ref
+    cause: Ref | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

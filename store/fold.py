@@ -274,8 +274,8 @@ def _step_cancelled(body: StepCancelled, case: CaseFold, fact: Fact) -> Label:
     return case.about(body.step, body.instance)
 
 
-def _is_public(protocol: Protocol, cause: Ref) -> bool:
-    kind, _, name = cause.partition(":")
+def _is_public(protocol: Protocol, cause: Ref | None) -> bool:
+    kind, _, name = (cause or "").partition(":")
     return kind == "event" and labels.event_is_public(protocol, name)
 
 

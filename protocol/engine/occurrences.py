@@ -94,13 +94,13 @@ def _lanes(running: Running, acts: Iterable[Act], at: Instant) -> None:
             _close_lane(running, act.targets[0], at)
         if act.act is ActKind.REOPEN and act.targets[0] in running.closed:
             running.closed.remove(act.targets[0])
-            running.record(LaneReopened(lane=act.targets[0], cause=running.cause or ""), at)
+            running.record(LaneReopened(lane=act.targets[0], cause=running.cause), at)
 
 
 def _close_lane(running: Running, lane: Slug, at: Instant) -> None:
     """Latch the lane; its open handoffs from outside count as taken up, so the closing cannot be seen there."""
     running.closed.append(lane)
-    running.record(LaneClosed(lane=lane, cause=running.cause or ""), at)
+    running.record(LaneClosed(lane=lane, cause=running.cause), at)
     for each in [found for found in running.instances.values() if running.protocol.step[found.step].lane == lane]:
         running.cancel(each, at, by=each.agency)
 

@@ -172,9 +172,7 @@ class Running:
         untaken = instance.phase is Phase.OPEN and step.outside and instance.taken is None
         if untaken and by == instance.agency:
             self.record(TakenUp(instance=instance.n, step=instance.step, by=None, person=None), at)
-        self.record(
-            StepCancelled(instance=instance.n, step=instance.step, superseded=superseded, cause=self.cause or ""), at
-        )
+        self.record(StepCancelled(instance=instance.n, step=instance.step, superseded=superseded, cause=self.cause), at)
         if not superseded and not instance.receipt:
             self.publish(
                 Occurrence(refs=(f"cancelled:{step.stands_for or step.id}",), effective=at, agency=instance.agency)
@@ -438,7 +436,7 @@ class Running:
             if any(each < len(step.when.arms) for each in self.arms.get(step.id, ()))
         ]
         for step in half:
-            self.record(StepNotOpened(step=step.id, cause=self.cause or "", why=NotOpened.UNFILLED), self.now)
+            self.record(StepNotOpened(step=step.id, cause=self.cause, why=NotOpened.UNFILLED), self.now)
             leads = self.protocol.agency[step.agency].leads
             self.record(Told(instance=0, step=step.id, rung=None, how=Telling.TELL, roles=leads), self.now)
         self.status = Status.ENDED

@@ -92,7 +92,7 @@ def pause_lanes(running: Running, acts: Iterable[Act], at: Instant) -> None:
         calendar = running.protocol.clock if span.calendar is None else running.protocol.calendar[span.calendar]
         cap = clocks.shift(calendar, running.now, span)
         running.pauses = (*running.pauses, LanePause(lane=lane, start=running.now, cap=cap, refs=act.until))
-        running.record(LanePaused(lane=lane, until=cap, cause=running.cause or ""), at)
+        running.record(LanePaused(lane=lane, until=cap, cause=running.cause), at)
 
 
 def resume_lanes(running: Running, refs: tuple[Ref, ...], at: Instant) -> None:

@@ -158,7 +158,7 @@ def _put(running: Running, each: Instance, made: Instance | None) -> None:
     """Record what became of a duty beyond its clock."""
     if made is None:
         del running.instances[each.n]
-        running.record(StepCancelled(instance=each.n, step=each.step, superseded=True, cause=""), running.now)
+        running.record(StepCancelled(instance=each.n, step=each.step, superseded=True, cause=None), running.now)
         return
     running.put(made)
     if made.owners != each.owners:

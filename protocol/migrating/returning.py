@@ -125,7 +125,7 @@ class Return:
         for each in self.here.instances:
             if each.n not in staying:
                 del running.instances[each.n]
-                running.record(StepCancelled(instance=each.n, step=each.step, superseded=True, cause=""), running.now)
+                running.record(StepCancelled(instance=each.n, step=each.step, superseded=True, cause=None), running.now)
         for each, told in duties:
             running.put(each)
             if told.how == RESTORED and each.n in here and told.due != told.due_was:

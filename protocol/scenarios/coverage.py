@@ -98,6 +98,10 @@ def _does(rung: Rung, kind: ActKind, target: str | None) -> bool:
     return any(act.act is kind and target in act.targets for act in rung.acts)
 
 
-def _published(steps: Iterable[Step], cause: str) -> set[str]:
+def _published(steps: Iterable[Step], cause: str | None) -> set[str]:
     """The rung that made an occurrence, if one did."""
-    return {f"rung:{step.id}/{rung.id}" for step in steps for rung in step.rungs if rung.publishes == cause}
+    return (
+        set()
+        if cause is None
+        else {f"rung:{step.id}/{rung.id}" for step in steps for rung in step.rungs if rung.publishes == cause}
+    )

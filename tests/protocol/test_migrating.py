@@ -17,13 +17,13 @@ from protocol.engine.points import due_of
 from protocol.engine.running import Running
 from protocol.errors import SpecError
 from protocol.kernel import Offset, Protocol, Unit
-from protocol.messages import TICK, Answer, DueMoved, Input, Told, WindowMissed
+from protocol.messages import TICK, Answer, DueMoved, Input, StepCancelled, Told, WindowMissed
 from protocol.migrating.crossing import Crossing, migrate, undo
 from protocol.migrating.effect import Class, effect
 from protocol.migrating.hindrances import IMPOSSIBLE, TO_DECIDE, Code
 from protocol.migrating.plan import Plan, read_plan
 from protocol.migrating.route import Route, route
-from protocol.serial import STATE, dump_protocol, load_protocol
+from protocol.serial import FACT, STATE, dump_protocol, load_protocol
 from protocol.state import CaseState, Instant, Status
 from tests.protocol import random_runs, random_texts
 from tests.protocol.random_runs import Run, actor
@@ -31,6 +31,7 @@ from tests.protocol.texts import SMALL, TODAY, changed
 
 LENGTH = re.compile(r"\b(" + "|".join((*random_texts.LENGTHS, *random_texts.SHORT)) + r")\b")
 CLOCKS = ("keep elapsed", "keep deadline", "restart", "grandfather")
+NOT_OWED = {"close": "not owed", "because": "placeholder"}
 YEAR = 400 * 24 * clocks.HOUR
 
 
@@ -79,7 +80,8 @@ def test_a_move_keeps_the_laws_or_does_not_happen(seed: int) -> None:
     """Nothing in time is missed, every duty is there, survivors lose no time, nothing is in the past or fires twice."""
     chance = Random(seed)
     old, new = pair(chance)
-    there = way(old, new, clock=chance.choice(CLOCKS))
+    gone = {each.id for each in old.steps if each.stands_for is None} - set(new.step)
+    there = way(old, new, clock=chance.choice(CLOCKS), steps={each: NOT_OWED for each in gone if chance.random() < 0.8})
     run = random_runs.drive(old, chance, chance.randint(1, 12))
     made = migrate(there, run.state, "run", run.now)
     after = made.result.state
@@ -90,6 +92,7 @@ def test_a_move_keeps_the_laws_or_does_not_happen(seed: int) -> None:
     assert after.crossed is not None
     before = after.crossed.before
     assert STATE.validate_json(STATE.dump_json(after)) == after
+    assert [FACT.validate_json(FACT.dump_json(each)) for each in made.result.facts] == list(made.result.facts)
     assert load_protocol(there.onto_data) == there.onto
     was = {each.n: each for each in before.instances}
     if after.status is Status.ENDED:
@@ -140,6 +143,7 @@ def test_a_move_taken_back_at_once_leaves_the_case_as_it_was(seed: int) -> None:
         assert taken.hindrance.code is Code.CANNOT_GO_BACK
         return
     before, state = after.crossed.before, taken.result.state
+    assert [FACT.validate_json(FACT.dump_json(each)) for each in taken.result.facts] == list(taken.result.facts)
     assert {each.n: each for each in state.instances} == {each.n: each for each in before.instances}
     assert state.fields == before.fields
     assert state.arms == before.arms
@@ -310,7 +314,9 @@ def test_a_step_that_is_gone_must_be_decided() -> None:
     made, _ = moved(run, SMALL, hours(0.5))
     assert made.hindrance is not None
     assert (made.hindrance.code, made.hindrance.place) == (Code.STEP_GONE, "note")
-    made, there = moved(run, SMALL, hours(0.5), steps={"note": {"close": "not owed", "because": "placeholder"}})
+    made, there = moved(run, SMALL, hours(0.5), steps={"note": NOT_OWED})
+    (closed,) = [each for each in made.result.facts if isinstance(each.body, StepCancelled)]
+    assert FACT.validate_json(FACT.dump_json(closed)) == closed
     assert [each.step for each in made.result.state.instances] == ["call"]
     taken = undo(back(there, made), made.result.state, "run", hours(0.75))
     assert sorted(each.step for each in taken.result.state.instances) == ["call", "note"]
@@ -465,7 +471,7 @@ def test_a_join_never_waits_for_a_branch_that_is_gone() -> None:
     """What it waited for is gone: it opens by the plan's word, and without one the case stays."""
     only = JOINED.replace("when all of: [call talked, note written]", "when: call talked")
     without = only[: only.index(" note:")] + only[only.index("steps in care:") :]
-    close = {"note": {"close": "not owed", "because": "placeholder"}}
+    close = {"note": NOT_OWED}
     made, _ = moved(talked(JOINED), without, hours(0.5), steps=close)
     assert made.hindrance is not None
     assert (made.hindrance.code, made.hindrance.place) == (Code.WOULD_BE_OWED, "plan")

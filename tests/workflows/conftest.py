@@ -22,12 +22,14 @@ from tests.workflows.texts import (
     QUICK,
     RELAY,
     SOONER,
+    UNFILED,
     errand,
     linking,
     published,
     quick,
     relay,
     sooner,
+    unfiled,
     written,
 )
 from worker import build
@@ -37,7 +39,14 @@ KEY = bytes(range(32))
 
 def publish_all(database: Database) -> None:
     """Publish the tests' protocols and the bundled ones; the relay that is in force is the plain one."""
-    small = ((sooner(), SOONER), (relay(), RELAY), (quick(), QUICK), (errand(), ERRAND), (linking(), LINKING))
+    small = (
+        (unfiled(), UNFILED),
+        (sooner(), SOONER),
+        (relay(), RELAY),
+        (quick(), QUICK),
+        (errand(), ERRAND),
+        (linking(), LINKING),
+    )
     texts = (*small, *((published(each), written(each)) for each in BUNDLED))
     with database.write() as connection:
         for protocol, text in texts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -23,7 +24,7 @@ from store.rebuild import rebuild
 from store.session import Database
 from tests.workflows.acts import begin, booked, filed, given, kinds, moves, new_id, note
 from tests.workflows.drivers import eventually, read_facts
-from tests.workflows.texts import relay, sooner
+from tests.workflows.texts import relay, sooner, unfiled
 from workflows import client as cases
 
 pytestmark = pytest.mark.server
@@ -45,12 +46,29 @@ def due(reader: Database, case_id: str) -> int:
     return found or 0
 
 
+def duties(reader: Database, case_id: str) -> dict[str, list[str]]:
+    """How the case's duties stand, by their steps, in the order they were owed."""
+    wanted = select(tables.task.c.step, tables.task.c.status).where(tables.task.c.case_id == case_id)
+    found: dict[str, list[str]] = {}
+    with reader.read() as connection:
+        for step, status in connection.execute(wanted.order_by(tables.task.c.instance)):
+            found.setdefault(step, []).append(status)
+    return found
+
+
 async def projected(reader: Database, case_id: str, seq: int) -> None:
-    async def there() -> bool:
+    def there() -> bool:
         facts = read_facts(reader, case_id)
         return bool(facts) and facts[-1].seq >= seq
 
-    await eventually(there)
+    await seen(there)
+
+
+async def seen(holds: Callable[[], bool]) -> None:
+    async def asked() -> bool:
+        return holds()
+
+    await eventually(asked)
 
 
 async def test_a_case_goes_over_and_back(client: Client, task_queue: str, database: Database, reader: Database) -> None:
@@ -126,13 +144,13 @@ async def test_answers_and_a_move_at_once_are_all_honoured(client: Client, task_
     assert sorted(each.step for each in state.instances) == ["file"] * 10
 
 
-def run_of(name: str, *, then_wait: int = 0, gone_on: int = 0) -> Run:
+def run_of(name: str, *, then_wait: int = 0, gone_on: int = 0, target: str = NEW, **steps: object) -> Run:
     first = {"least": 2, "share": 0.0, "then wait": then_wait, "gone on": gone_on}
-    lines = {"migration": "relay", "first share": first, "quiet before": 0}
+    lines = {"migration": "relay", "first share": first, "quiet before": 0, "steps": steps}
     plan = Plan.model_validate({**lines, "cases a second": 100}, by_alias=True)
     now = time.time_ns() // 1_000
     return Run(
-        id=name, slug="relay", target=NEW, plan=plan, stage=Stage.FIRST, waits_until=None, ordered_at=now,
+        id=name, slug="relay", target=target, plan=plan, stage=Stage.FIRST, waits_until=None, ordered_at=now,
         ordered_by="council",
     )  # fmt: skip
 
@@ -186,6 +204,36 @@ async def test_a_run_moves_every_case_once_and_takes_them_back(
     assert stage is Stage.TAKEN_BACK
     assert counts[Outcome.RETURNED] == 5
     assert {(await cases.look(client, each)).protocol_hash for each in ids[:-1]} == {OLD}
+
+
+@pytest.mark.parametrize("other", [True, False], ids=["goes on", "ends"])
+async def test_a_duty_that_a_plan_closes_is_on_no_list_until_it_is_owed_again(
+    client: Client, task_queue: str, database: Database, reader: Database, *, other: bool
+) -> None:
+    """Its step is gone: what its owner reads says so, if the case has more to do and if it ends with that."""
+    case_id = await opened(client, task_queue)
+    if other:
+        await cases.send(client, case_id, note("note"))
+    reply = await cases.send(client, case_id, given("given"))
+    await projected(reader, case_id, reply.seq)
+    target = protocol_hash(dump_protocol(unfiled()))
+    run = run_of(new_id(), target=target, file={"close": "not owed", "because": "placeholder"})
+    assert order(database, run, [case_id]) == 1
+    works = mover(database, client)
+    while await works.work():
+        pass
+    assert standing(reader, run)[1] == {Outcome.MOVED: 1}
+    left = ["open"] if other else []
+    await seen(lambda: duties(reader, case_id) == {"hand-over": ["ended", *left], "file": ["cancelled"]})
+
+    if other:
+        with database.write() as connection:
+            runs.take_back(connection, run.id)
+        while await works.work():
+            pass
+        await seen(lambda: "open" in duties(reader, case_id)["file"])
+    report = await asyncio.to_thread(rebuild, database)
+    assert report.before == report.after
 
 
 async def test_the_rest_waits_until_the_first_cases_have_gone_on(

@@ -47,6 +47,9 @@ steps in relay:
 SOONER = RELAY.replace("within 2 hours", "within 90 minutes")
 """The next version of the relay: its first window is shorter."""
 
+UNFILED = RELAY[: RELAY.index(" file:")]
+"""Another next version: nobody files the papers any more."""
+
 QUICK = RELAY.replace("protocol: relay", "protocol: quick").replace("within 2 hours", "within 1 second")
 """The same with a first window that a test can wait for on a real clock."""
 
@@ -118,6 +121,12 @@ def relay() -> Protocol:
 def sooner() -> Protocol:
     """The relay with a shorter first window."""
     return compile_text(SOONER, today=date(2026, 3, 1)).protocol
+
+
+@cache
+def unfiled() -> Protocol:
+    """The relay without its second step."""
+    return compile_text(UNFILED, today=date(2026, 3, 1)).protocol
 
 
 @cache
