@@ -223,6 +223,7 @@ class CaseState:
     """One case. ``arms`` holds, per join, the arms filled so far; ``born`` numbers instances.
 
     ``practice`` is there from the beginning or never: a real case (None) has no clock that could be moved.
+    ``stays``: so long a case stays open whose duties a move closed, with nothing owed too, or there were no way back.
     """
 
     status: Status = Status.NEW
@@ -244,6 +245,7 @@ class CaseState:
     replies: dict[OpaqueId, Reply] = field(default_factory=dict)
     crossed: Crossed | None = None
     practice: Practice | None = None
+    stays: Instant = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

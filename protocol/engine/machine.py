@@ -193,6 +193,8 @@ def _deadlines(running: Running, *, first: bool = False) -> list[Deadline]:
     found += [
         Deadline(pause.cap, Due.PAUSE_CAP, 0, 0, 0, pause.lane) for pause in running.pauses if pause.until is None
     ]
+    if running.stays > running.looked:
+        found.append(Deadline(running.stays, Due.TURN, 0, 0, 0))
     view = running.view()
     timed = running.protocol.timed
     for each in running.instances.values():

@@ -104,6 +104,7 @@ class Running:
         self.cause: Ref | None = None
         self.root: Ref | None = None
         self.looked = state.now
+        self.stays = state.stays
         self.end_asked = False
         self.memo: Memo[Deadline] = Memo() if memo is None else memo
 
@@ -141,6 +142,7 @@ class Running:
             replies=self.replies,
             crossed=self.state.crossed,
             practice=self.state.practice,
+            stays=self.stays,
         )
 
     def record(self, body: FactBody, at: Instant) -> None:
@@ -444,7 +446,8 @@ class Running:
         self.effects.append(EndCase())
 
     def _live(self) -> bool:
-        return bool(self.instances) or any(True for _ in wait_times(self)) or self._awaits_link()
+        stays = self.now < self.stays
+        return stays or bool(self.instances) or any(True for _ in wait_times(self)) or self._awaits_link()
 
     def _awaits_link(self) -> bool:
         """A linked case holds its parent only as long as something here waits for its opening, or for its end."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.engine import machine, openings
+from protocol.engine import clocks, machine, openings
 from protocol.engine.machine import Result, concluded
 from protocol.engine.points import View, truth
 from protocol.engine.running import Occurrence, Running
@@ -25,6 +25,9 @@ from protocol.migrating.route import Route
 from protocol.migrating.terms import Sides
 from protocol.origins import agencies_behind
 from protocol.state import CaseState, Crossed, Instance, Instant, Reply, Status
+
+KEPT_OPEN = 30 * 24 * clocks.HOUR
+"""So long a case stays open in which a move closed a duty, also with nothing owed: one that ended has no way back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,8 @@ def _migrated(route: Route, state: CaseState, run: OpaqueId, now: Instant) -> Cr
     _tell(running, moved)
     for (made, _), each in zip(duties, here.instances, strict=True):
         _put(running, each, made)
+    if any(made is None for made, _ in duties):
+        running.stays = running.now + KEPT_OPEN
     _open_now(running, route, place)
     result = concluded(running, move_id(run))
     crossed = Crossed(run=run, was=route.was, now=pinned, before=_bare(here), after=_bare(result.state))

@@ -46,6 +46,7 @@ class Return:
             counters=was.counters if self.here.counters == after.counters else moved.counters,
             closed=tuple(dict.fromkeys((*was.closed, *(each for each in moved.closed if each not in after.closed)))),
             crossed=None,
+            stays=was.stays,
         )
 
     def _known(self) -> None:

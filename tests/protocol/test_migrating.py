@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from protocol.compiling.compiler import compile_text
 from protocol.engine import clocks
-from protocol.engine.machine import deadlines, step
+from protocol.engine.machine import deadlines, earliest, step
 from protocol.engine.points import due_of
 from protocol.engine.running import Running
 from protocol.errors import SpecError
@@ -32,7 +32,8 @@ from tests.protocol.texts import SMALL, TODAY, changed
 LENGTH = re.compile(r"\b(" + "|".join((*random_texts.LENGTHS, *random_texts.SHORT)) + r")\b")
 CLOCKS = ("keep elapsed", "keep deadline", "restart", "grandfather")
 NOT_OWED = {"close": "not owed", "because": "placeholder"}
-YEAR = 400 * 24 * clocks.HOUR
+DAY = 24 * clocks.HOUR
+YEAR = 400 * DAY
 
 
 def compiled(text: str) -> Protocol:
@@ -149,7 +150,7 @@ def test_a_move_taken_back_at_once_leaves_the_case_as_it_was(seed: int) -> None:
     assert state.arms == before.arms
     assert state.waits == before.waits
     assert state.counters == before.counters
-    assert state.crossed is None
+    assert (state.crossed, state.stays) == (None, before.stays)
 
 
 @settings(max_examples=40)
@@ -320,6 +321,23 @@ def test_a_step_that_is_gone_must_be_decided() -> None:
     assert [each.step for each in made.result.state.instances] == ["call"]
     taken = undo(back(there, made), made.result.state, "run", hours(0.75))
     assert sorted(each.step for each in taken.result.state.instances) == ["call", "note"]
+
+
+def test_a_case_whose_last_duty_a_plan_closed_stays_open_for_the_way_back() -> None:
+    """For 30 days with nothing owed; taken back it is owed again, and not taken back the case ends by itself."""
+    run = calling(text=MORE)
+    (call,) = [each.n for each in run.state.instances if each.step == "call"]
+    assert run.send(Answer(instance=call, outcome="talked"), actor(run.protocol, "advocate")).refusal is None
+    made, there = moved(run, SMALL, hours(0.5), steps={"note": NOT_OWED})
+    state = made.result.state
+    assert (state.status, state.instances) == (Status.OPEN, ())
+    later = step(there.onto, state, TICK, hours(0.5) + 30 * DAY - 1).state
+    assert later.status is Status.OPEN
+    taken = undo(back(there, made), later, "run", later.now)
+    assert [each.step for each in taken.result.state.instances] == ["note"]
+    ends = earliest(there.onto, later)
+    assert ends == hours(0.5) + 30 * DAY
+    assert step(there.onto, later, TICK, ends).state.status is Status.ENDED
 
 
 def test_answers_given_since_stay_given_when_it_is_taken_back() -> None:
