@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from protocol.compiling.compiler import compile_text
 from protocol.engine import clocks
-from protocol.engine.machine import deadlines, earliest, step
+from protocol.engine.machine import deadlines, step
 from protocol.engine.points import due_of
 from protocol.engine.running import Running
 from protocol.errors import SpecError
 from protocol.kernel import Offset, Protocol, Unit
-from protocol.messages import TICK, Answer, DueMoved, Input, StepCancelled, Told, WindowMissed
+from protocol.messages import TICK, Answer, DueMoved, Input, Told, WindowMissed
 from protocol.migrating.crossing import Crossing, migrate, undo
 from protocol.migrating.effect import Class, effect
 from protocol.migrating.hindrances import IMPOSSIBLE, TO_DECIDE, Code
@@ -296,50 +296,6 @@ steps in care:""",
 )
 
 
-def test_a_new_step_whose_moment_has_passed_must_be_decided() -> None:
-    """Without a line it is refused naming the step; opened it is delivered at the move; waived it is not."""
-    run = calling()
-    made, _ = moved(run, MORE, hours(1))
-    assert made.hindrance is not None
-    assert (made.hindrance.code, made.hindrance.place) == (Code.WOULD_BE_OWED, "note")
-    made, there = moved(run, MORE, hours(1), steps={"note": {"passed": "open"}})
-    assert dues(there.onto, made.result.state)[3] == hours(2)
-    waived = {"note": {"passed": "waive", "because": "placeholder"}}
-    made, _ = moved(run, MORE, hours(1), steps=waived)
-    assert [each.step for each in made.result.state.instances] == ["call"]
-
-
-def test_a_step_that_is_gone_must_be_decided() -> None:
-    """An open duty is never dropped in silence: it is closed by a named line, or the case stays."""
-    run = calling(text=MORE)
-    made, _ = moved(run, SMALL, hours(0.5))
-    assert made.hindrance is not None
-    assert (made.hindrance.code, made.hindrance.place) == (Code.STEP_GONE, "note")
-    made, there = moved(run, SMALL, hours(0.5), steps={"note": NOT_OWED})
-    (closed,) = [each for each in made.result.facts if isinstance(each.body, StepCancelled)]
-    assert FACT.validate_json(FACT.dump_json(closed)) == closed
-    assert [each.step for each in made.result.state.instances] == ["call"]
-    taken = undo(back(there, made), made.result.state, "run", hours(0.75))
-    assert sorted(each.step for each in taken.result.state.instances) == ["call", "note"]
-
-
-def test_a_case_whose_last_duty_a_plan_closed_stays_open_for_the_way_back() -> None:
-    """For 30 days with nothing owed; taken back it is owed again, and not taken back the case ends by itself."""
-    run = calling(text=MORE)
-    (call,) = [each.n for each in run.state.instances if each.step == "call"]
-    assert run.send(Answer(instance=call, outcome="talked"), actor(run.protocol, "advocate")).refusal is None
-    made, there = moved(run, SMALL, hours(0.5), steps={"note": NOT_OWED})
-    state = made.result.state
-    assert (state.status, state.instances) == (Status.OPEN, ())
-    later = step(there.onto, state, TICK, hours(0.5) + 30 * DAY - 1).state
-    assert later.status is Status.OPEN
-    taken = undo(back(there, made), later, "run", later.now)
-    assert [each.step for each in taken.result.state.instances] == ["note"]
-    ends = earliest(there.onto, later)
-    assert ends == hours(0.5) + 30 * DAY
-    assert step(there.onto, later, TICK, ends).state.status is Status.ENDED
-
-
 def test_answers_given_since_stay_given_when_it_is_taken_back() -> None:
     """A call answered under the newer text is answered under the older one; the clock of what is open is as it was."""
     run = calling(text=MORE)
@@ -453,62 +409,3 @@ def ladder(there: Route) -> dict[str, str]:
         if length is not None and length.unit is Unit.HOUR and length.count in late:
             found[each.id] = late[length.count]
     return found
-
-
-JOINED = MORE.replace(
-    "  outcomes: [talked, not-reached]",
-    """\
-  outcomes: [talked, not-reached]
- plan:
-  when all of: [call talked, note written]
-  who: advocate
-  must: make a plan
-  due: within 1 hour""",
-)
-CHECKED = JOINED.replace("note written]", "note written, check done]").replace(
-    "steps in care:",
-    """\
- check:
-  when: refer given
-  who: sergeant
-  must: check it
-  due: within 1 day
-steps in care:""",
-)
-
-
-def talked(text: str) -> Run:
-    """She was called, which is one arm of the join."""
-    run = calling(text=text)
-    (call,) = [each.n for each in run.state.instances if each.step == "call"]
-    assert run.send(Answer(instance=call, outcome="talked"), actor(run.protocol, "advocate")).refusal is None
-    return run
-
-
-def test_a_join_never_waits_for_a_branch_that_is_gone() -> None:
-    """What it waited for is gone: it opens by the plan's word, and without one the case stays."""
-    only = JOINED.replace("when all of: [call talked, note written]", "when: call talked")
-    without = only[: only.index(" note:")] + only[only.index("steps in care:") :]
-    close = {"note": NOT_OWED}
-    made, _ = moved(talked(JOINED), without, hours(0.5), steps=close)
-    assert made.hindrance is not None
-    assert (made.hindrance.code, made.hindrance.place) == (Code.WOULD_BE_OWED, "plan")
-    made, _ = moved(talked(JOINED), without, hours(0.5), steps={**close, "plan": {"passed": "open"}})
-    assert [each.step for each in made.result.state.instances] == ["plan"]
-
-
-def test_a_join_waits_for_a_new_branch_once_that_is_owed() -> None:
-    """Undecided the case stays; opened at the move the new duty fills its arm when it is done, and the join opens."""
-    made, _ = moved(talked(JOINED), CHECKED, hours(0.5))
-    assert made.hindrance is not None
-    assert (made.hindrance.code, made.hindrance.place) == (Code.WOULD_BE_OWED, "check")
-
-    made, there = moved(talked(JOINED), CHECKED, hours(0.5), steps={"check": {"passed": "open"}})
-    assert made.hindrance is None
-    state = made.result.state
-    for name, outcome in (("note", "written"), ("check", "done")):
-        assert "plan" not in {each.step for each in state.instances}
-        (n,) = [each.n for each in state.instances if each.step == name]
-        done = Input(command=name, actor=actor(there.onto, "sergeant"), body=Answer(instance=n, outcome=outcome))
-        state = step(there.onto, state, done, hours(0.6)).state
-    assert [each.step for each in state.instances] == ["plan"]
