@@ -16,7 +16,8 @@ from protocol.errors import HandoffError
 from protocol.kernel import Slug
 from protocol.revising.diff import Difference, diff
 from protocol.revising.lines import Line, line_changes
-from protocol.telling.drawing import Form, draw
+from protocol.telling.drawing import draw
+from protocol.telling.forms import Form
 from protocol.telling.graph import graph
 from protocol.telling.outline import Outline, outline
 from protocol.telling.tabular import Row, rows

@@ -11,9 +11,7 @@ import typer
 
 from commands.options import FOUND_SOMETHING, As, AsJson, Text, Token, Url, now, remote
 from protocol.errors import SpecError
-from runtime import intake as taking_in
 from runtime import terminal, texts
-from runtime.mapping import read_mapping
 from runtime.remote import items_of
 
 Wait = Annotated[
@@ -55,6 +53,9 @@ def intake(  # noqa: PLR0913 - the options of a command
     as_json: AsJson = False,
 ) -> None:
     """Report every incident of an export; safe to run again. Exit code 1 if any row was refused."""
+    from runtime import intake as taking_in  # noqa: PLC0415 - the engine takes half a second to load; most commands need none
+    from runtime.mapping import read_mapping  # noqa: PLC0415 - as above
+
     data = texts.read_bytes(map_)
     refused = report or Path(f"{file.name}.refused.csv")
     try:

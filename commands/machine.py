@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from commands.options import Agency, AsJson, database_here, now
-from protocol.engine import clocks
 from runtime import terminal
 
 app = typer.Typer(help="Keys of records systems.", no_args_is_help=True, rich_markup_mode=None)
@@ -59,6 +58,7 @@ def end_key(key: KeyId) -> None:
 @app.command("list")
 def list_keys(*, as_json: AsJson = False) -> None:
     """List the keys that hold, the one that ends first in front."""
+    from protocol.engine import clocks  # noqa: PLC0415 - as above
     from store.accounts import machine_keys  # noqa: PLC0415 - as above
 
     with database_here() as database, database.read() as connection:

@@ -10,8 +10,6 @@ import typer
 
 from commands.options import As, AsJson, Token, Url, remote
 from runtime import terminal
-from runtime.posting import config, trial
-from runtime.posting.outcome import State
 from runtime.settings import load
 
 app = typer.Typer(
@@ -47,6 +45,9 @@ def try_out(address: Address, *, call: Call = False, as_json: AsJson = False) ->
 
     Exit code 1 if it did not leave.
     """
+    from runtime.posting import config, trial  # noqa: PLC0415 - only this command sends anything
+    from runtime.posting.outcome import State  # noqa: PLC0415 - as above
+
     posting = config.read(load().notices_file)
     became = asyncio.run(trial.send(posting, address, time.time_ns() // 1_000, call=call))
     left = became.state in {State.SENT, State.DELIVERED}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -10,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from protocol.compiling.compiler import Compiled
-from protocol.engine import clocks
 from runtime import logs, terminal, texts
-from runtime.checking import check_text
 from runtime.credentials import token_of
 from runtime.remote import Remote
 from runtime.settings import load
 
 if TYPE_CHECKING:
+    from protocol.compiling.compiler import Compiled
     from store.session import Database
 
 FOUND_SOMETHING = 1
@@ -60,6 +59,8 @@ def database_here() -> Iterator[Database]:
 
 def compiled(path: Path) -> Compiled:
     """A text, compiled; with findings they are printed and the command ends with 1."""
+    from runtime.checking import check_text  # noqa: PLC0415 - the engine takes half a second to load; most commands need none
+
     checked = check_text(path, texts.read_bytes(path), today())
     if checked.compiled is None:
         terminal.findings(path, checked.data, checked.findings)
@@ -69,7 +70,7 @@ def compiled(path: Path) -> Compiled:
 
 def now() -> int:
     """The present instant, in microseconds."""
-    return clocks.instant(datetime.now(UTC))
+    return time.time_ns() // 1_000
 
 
 def today() -> date:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import TypeAdapter
 
 from commands.options import FOUND_SOMETHING, As, AsJson, TextOrSlug, Token, Url, compiled, remote
-from protocol.engine import clocks
 from protocol.errors import SpecError
-from protocol.kernel import Protocol, Slug
-from protocol.rehearsal import charts, saying
-from protocol.rehearsal.habits import Habits, read_habits
-from protocol.rehearsal.learning import Learned
+from protocol.rehearsal import DAYS
 from runtime import terminal, texts
-from runtime.mapping import read_mapping
-from runtime.rehearsing import DAYS, arrivals, processes, unsettled
-from runtime.rehearsing import Order as RehearsalOrder
-from runtime.rehearsing import rehearse as rehearse_both
+
+if TYPE_CHECKING:
+    from protocol.kernel import Protocol, Slug
+    from protocol.rehearsal.habits import Habits
+    from protocol.rehearsal.learning import Learned
 
 SITE = "site"
-LEARNED: TypeAdapter[Learned] = TypeAdapter(Learned)
 
 
 def rehearse(  # noqa: PLR0913 - the options of a command
@@ -50,6 +45,13 @@ def rehearse(  # noqa: PLR0913 - the options of a command
     as_json: AsJson = False,
 ) -> None:
     """Play last year's arrests through two texts with modelled people, and say what would differ. No forecast."""
+    from protocol.engine import clocks  # noqa: PLC0415 - the engine takes half a second to load; most commands need none
+    from protocol.rehearsal import charts, saying  # noqa: PLC0415 - as above
+    from runtime.mapping import read_mapping  # noqa: PLC0415 - as above
+    from runtime.rehearsing import Order as RehearsalOrder  # noqa: PLC0415 - as above
+    from runtime.rehearsing import arrivals, processes, unsettled  # noqa: PLC0415 - as above
+    from runtime.rehearsing import rehearse as rehearse_both  # noqa: PLC0415 - as above
+
     with processes() as pool:
         data = texts.read_bytes(map_)
         protocols = compiled(texts.find(against)).protocol, compiled(texts.find(new)).protocol
@@ -74,11 +76,17 @@ def rehearse(  # noqa: PLR0913 - the options of a command
 
 def _site(slug: Slug, url: str | None, token: str | None, as_: str | None) -> Learned:
     """Habits that an installation learned from its own facts."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - as above
+
+    from protocol.rehearsal.learning import Learned  # noqa: PLC0415 - as above
+
     with remote(url, token, as_ or "coordinator") as there:
-        return LEARNED.validate_python(there.ask(f"/protocols/{slug}/habits"))
+        return TypeAdapter(Learned).validate_python(there.ask(f"/protocols/{slug}/habits"))
 
 
 def _habits(path: Path | None, protocols: tuple[Protocol, Protocol]) -> Habits:
+    from protocol.rehearsal.habits import Habits, read_habits  # noqa: PLC0415 - as above
+
     if path is None:
         return Habits()
     data = texts.read_bytes(path)

@@ -9,10 +9,7 @@ from typing import Annotated
 import typer
 
 from commands.options import FOUND_SOMETHING, As, AsJson, TextOrSlug, Token, Url, compiled, remote
-from protocol.mutating.trial import noticed, tried
-from protocol.scenarios.scenario import read_scenarios
 from runtime import terminal, texts
-from runtime.telling import tell
 
 app = typer.Typer(
     help="The stories beside a protocol text: play them, see what they leave out, try them on mutants.",
@@ -38,6 +35,8 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Play the scenarios that stand beside a protocol text, on the engine's own rules, with no server."""
+    from runtime.telling import tell  # noqa: PLC0415 - the engine takes half a second to load; most commands need none
+
     tellings = []
     for name in texts.bundled() if protocol is None else (protocol,):
         path = texts.find(name)
@@ -67,6 +66,10 @@ def coverage(
 
     A change is noticed by a scenario that holds on one of the two texts only. Exit code 1 if one is not.
     """
+    from protocol.mutating.trial import noticed  # noqa: PLC0415 - as above
+    from protocol.scenarios.scenario import read_scenarios  # noqa: PLC0415 - as above
+    from runtime.telling import tell  # noqa: PLC0415 - as above
+
     path = texts.find(protocol)
     new = compiled(path).protocol
     telling = tell(path, new)
@@ -100,6 +103,9 @@ def mutate(
     A window doubled, a rung dropped, a condition turned round: hundreds of mutants, each played by the scenarios that
     come by there. What survives is printed as what it would change. It takes up to some minutes.
     """
+    from protocol.mutating.trial import tried  # noqa: PLC0415 - as above
+    from protocol.scenarios.scenario import read_scenarios  # noqa: PLC0415 - as above
+
     path = texts.find(protocol)
     known = compiled(path).protocol
     stories = read_scenarios(texts.read_bytes(texts.stories_of(path)), known.zone)

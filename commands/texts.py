@@ -5,19 +5,16 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.options import FOUND_SOMETHING, AsJson, TextOrSlug, compiled, today
-from protocol.revising.diff import diff
-from protocol.revising.lines import changed_lines
-from protocol.telling.drawing import Form, draw
-from protocol.telling.graph import graph
-from protocol.telling.outline import outline
-from protocol.text.spec import json_schema
+from protocol.telling.forms import Form
 from runtime import terminal, texts
-from runtime.checking import Checked, check_texts
+
+if TYPE_CHECKING:
+    from runtime.checking import Checked
 
 Texts = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Protocol texts (YAML).")]
 
@@ -28,6 +25,8 @@ def check(files: Texts, *, as_json: AsJson = False) -> None:
     Every text is compiled, checked and explored; the last line says how many states were looked at, and how long it
     took. Texts that run one another are held against one another, and against the bundled ones.
     """
+    from runtime.checking import check_texts  # noqa: PLC0415 - the engine takes half a second to load; most commands need none
+
     checked = check_texts(files, today())
     if as_json:
         found = [_found(each) for each in checked]
@@ -52,6 +51,8 @@ def _found(checked: Checked) -> dict[str, object]:
 
 def show(protocol: TextOrSlug, *, as_json: AsJson = False) -> None:
     """Tell a protocol in plain English, step by step, from what the engine will run."""
+    from protocol.telling.outline import outline  # noqa: PLC0415 - as above
+
     told = outline(compiled(texts.find(protocol)).protocol)
     if as_json:
         terminal.print_json(asdict(told))
@@ -67,6 +68,9 @@ def draw_graph(
     file: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it there, not here.")] = None,
 ) -> None:
     """Draw a protocol: its lanes as bands, its steps from left to right, what opens what and what cancels what."""
+    from protocol.telling.drawing import draw  # noqa: PLC0415 - as above
+    from protocol.telling.graph import graph  # noqa: PLC0415 - as above
+
     drawn = draw(graph(compiled(texts.find(protocol)).protocol, ladders=ladders), form)
     if file is None:
         sys.stdout.write(drawn)
@@ -84,6 +88,9 @@ def compare_texts(
 
     Exit code 1 if a change is more than words, so that a script can tell.
     """
+    from protocol.revising.diff import diff  # noqa: PLC0415 - as above
+    from protocol.revising.lines import changed_lines  # noqa: PLC0415 - as above
+
     texts_of = texts.find(old), texts.find(new)
     found = diff(*(compiled(each).protocol for each in texts_of))
     if as_json:
@@ -101,4 +108,6 @@ def compare_texts(
 
 def schema() -> None:
     """Print the JSON Schema of protocol texts, for editors."""
+    from protocol.text.spec import json_schema  # noqa: PLC0415 - as above
+
     terminal.print_json(json_schema())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from protocol.errors import SpecError
 from protocol.kernel import Protocol, Slug
+from protocol.rehearsal import DAYS
 from protocol.rehearsal.comparing import Comparison, compare
 from protocol.rehearsal.habits import Habits
 from protocol.rehearsal.playing import Arrival, play
@@ -21,9 +22,6 @@ from runtime import incidents
 from runtime.incidents import Incident, Reader, header_of
 from runtime.mapping import Sheet, judge
 from runtime.records import opened, records
-
-DAYS = 60
-"""How many days each case is followed, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,24 +7,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from protocol.compiling.compiler import Compiled
 from protocol.errors import Finding
-from protocol.mutating.trial import Trial
-from protocol.rehearsal import saying
-from protocol.rehearsal.comparing import Comparison
-from protocol.rehearsal.learning import Learned
-from protocol.revising.diff import Difference
-from protocol.telling.outline import Outline
 from protocol.text.findings import counted, tell
-from runtime import incidents
-from runtime.intake import Moved, Outcome
 from runtime.remote import items_of
-from runtime.telling import Telling
+
+if TYPE_CHECKING:
+    # Most commands print none of these, and loading the engine takes longer than all else they do.
+    from protocol.compiling.compiler import Compiled
+    from protocol.mutating.trial import Trial
+    from protocol.rehearsal.comparing import Comparison
+    from protocol.rehearsal.learning import Learned
+    from protocol.revising.diff import Difference
+    from protocol.telling.outline import Outline
+    from runtime import incidents
+    from runtime.intake import Moved, Outcome
+    from runtime.telling import Telling
 
 # Texts may hold brackets and colons: nothing in them is markup.
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -269,6 +271,8 @@ def rehearsed(
     learned: Learned | None = None,
 ) -> None:
     """A rehearsal's report."""
+    from protocol.rehearsal import saying  # noqa: PLC0415 - as above
+
     unread = f", {tally.refused:,} not readable" if tally.refused else ""
     out.print(
         f"{tally.read:,} rows read: {tally.filtered:,} passed over by the mapping, {tally.opened:,} cases{unread}"

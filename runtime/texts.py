@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from protocol.errors import HandoffError
-from protocol.text.names import did_you_mean
 
 BUNDLED = Path(__file__).parents[1] / "protocol_specs"
 """The texts that come with Handoff: ``<slug>/<version>.yaml``."""
@@ -59,6 +58,8 @@ def find(name: str, folder: Path = BUNDLED) -> Path:
         return path
     known = bundled(folder)
     if name not in known:
+        from protocol.text.names import did_you_mean  # noqa: PLC0415 - loads the engine; this is seldom asked
+
         hint = did_you_mean(name, known)
         raise HandoffError("UNKNOWN_PROTOCOL", f"{name} is no file and no bundled protocol. {hint}".rstrip())
     return known[name][max(known[name])]

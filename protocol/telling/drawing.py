@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from enum import StrEnum
 from html import escape
 
+from protocol.telling.forms import Form
 from protocol.telling.graph import Edge, EdgeKind, Graph, Node, NodeKind
 from protocol.telling.layered import HEADING, LINE, MARGIN, ROW, TITLE, WIDTH, Box, Layout, Line, layout
 
@@ -24,14 +24,6 @@ text{fill:var(--ink)}.quiet{fill:var(--quiet)}.name{font-weight:600;font-size:13
 """Colours follow the reader's own setting, light or dark; kinds of lines differ in their dashes too."""
 
 KINDS = {EdgeKind.OPENS: "opens", EdgeKind.ENDS: "cancels, or sets to zero", EdgeKind.TELLS: "is told to a linked case"}
-
-
-class Form(StrEnum):
-    """What a graph can be drawn as."""
-
-    SVG = "svg"
-    MERMAID = "mermaid"
-    DOT = "dot"
 
 
 def draw(graph: Graph, form: Form) -> str:

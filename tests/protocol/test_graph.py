@@ -10,7 +10,8 @@ import pytest
 
 from protocol.compiling.compiler import compile_text
 from protocol.kernel import Protocol
-from protocol.telling.drawing import Form, draw
+from protocol.telling.drawing import draw
+from protocol.telling.forms import Form
 from protocol.telling.graph import EdgeKind, Graph, graph
 from protocol.telling.layered import WIDTH, layout
 from tests.protocol.texts import SPECS, TODAY, compiled
