@@ -161,10 +161,11 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     routers = (
-        *(incidents, tasks, cases, board, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in, staff),
+        *(tasks, board, rotas, incidents, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in),
+        *(staff,),
         *(passing, erasures, releases, disclosures, glass, retelling, notifications),
         *(migrations, choosing, going_back, revisions, rehearsing, learning),
-        *(practice, week, rotas, hints),
+        *(practice, week, hints),
         *(sharing, reporting),
     )
     # A request is matched against one route after another: what is asked for most comes first.

@@ -106,26 +106,32 @@ class Asked:
 
         full = wholly(task, asker)
         told = _Leg(untaken & or_(begun & full, sent & not_(full)), untaken)
+        parts = [public._replace(where=nobodys & late), *self._halves(own, secret & late)]
         stuck = [
-            (task.c.missed_at, self._leg(each._replace(where=each.stuck[0]), task.c.missed_at, STUCK))
-            for each in (public, own)
+            (at, self._leg(leg, at, STUCK))
+            for at, leg in (*((task.c.missed_at, each) for each in parts), (task.c.untaken_at, told))
         ]
-        stuck.append((task.c.untaken_at, self._leg(told, task.c.untaken_at, STUCK)))
         self.stuck = union_all(*(leg for _, leg in stuck)).cte("stuck")
         self.first = _page([_first(leg, at, STUCK, filters) for at, leg in stuck])
         moving = not_(running & or_(missed, untaken))
-        rest = [each._replace(where=each.where & moving) for each in (public, own)]
+        rest = [public._replace(where=known & moving), *self._halves(own, hidden & moving)]
         rest += [each._replace(where=each.where & not_(untaken)) for each in others]
         calm = [self._leg(each, task.c.delivered_at, RUNNING) for each in rest]
         self.rest = _page([_first(each, WAITING_SINCE, RUNNING, filters) for each in calm])
 
     def _leg(self, leg: _Leg, at: ColumnElement[Any], rank: int) -> Select[Any]:
         found = select(task.c.id, *PAIR, at.label("at"), literal(rank).label("rank"))
-        if leg.full:
-            # Of thousands of secrets none is looked at that is not of an owner who has some for the subject.
-            owners = _different("owners", leg.among, leg.by)
-            found = found.where(task.c.owner.in_(select(owners.c.owner).where(*self._between(owners, leg))))
         return found.where(*self._seen(leg), *self._between(task, leg))
+
+    def _halves(self, leg: _Leg, where: ColumnElement[bool]) -> list[_Leg]:
+        """Of a leg of secrets those of the subject's own agency, which an index has in order; and the others.
+
+        Of the others none is looked at whose owner has none for the subject.
+        """
+        owners = _different("owners", leg.among, leg.by)
+        lent = select(owners.c.owner).where(owners.c.owner != self._asker.agency, *self._between(owners, leg))
+        halves = (task.c.owner == self._asker.agency, task.c.owner.in_(lent))
+        return [leg._replace(where=where & each) for each in halves]
 
     def _seen(self, leg: _Leg) -> list[ColumnElement[bool]]:
         """Of a leg's rows those that the subject may see."""

@@ -221,6 +221,10 @@ task = Table(
     Index("ix_task_board_outside", "outside", "taken_at", "withdrawn_at", *_BOARD, "untaken_at"),
     _where("missed_at", "ix_task_missed", "status", *_PAIR, "missed_at", "id", "paused_until", "outside", "case_id"),
     _where(
+        *("missed_at", "ix_task_missed_since", "status", "owner", "missed_at", "id"),
+        *("from_agency", "agency", "paused_until", "outside", "case_id"),
+    ),
+    _where(
         *("untaken_at", "ix_task_untaken", "taken_at", "untaken_at", "id", *_PAIR),
         *("missed_at", "paused_until", "withdrawn_at", "status", "outside", "case_id"),
     ),

@@ -7,7 +7,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -94,8 +94,9 @@ def local(found: str | None, zone: str) -> str:
     return "" if found is None else f"{datetime.fromisoformat(found).astimezone(ZoneInfo(zone)):%Y-%m-%dT%H:%M}"
 
 
+@lru_cache(maxsize=4096)
 def moment(found: str | None, zone: str, tongue: str) -> str:
-    """A time of the API as people read it: with its weekday, in a zone."""
+    """A time of the API as people read it: with its weekday, in a zone. Kept: who looks again sees mostly the same."""
     if found is None:
         return ""
     return str(
