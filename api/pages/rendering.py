@@ -19,6 +19,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from api.pages.translating import Translating
 from api.views import spoken
 from protocol.languages import TONGUES
 from protocol.telling.wording import words
@@ -79,8 +80,9 @@ def _templates(tongue: str) -> Environment:
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
-        extensions=["jinja2.ext.i18n"],
+        extensions=[Translating],
     )
+    made.extend(said=_translations(tongue).gettext)
     made.install_gettext_translations(_translations(tongue), newstyle=True)  # type: ignore[attr-defined]
     made.filters["words"] = words
     made.filters["at"] = lambda found, zone="UTC": moment(found, zone, tongue)

@@ -137,6 +137,8 @@ class Sealer:
 
     def __init__(self, keys: RowKeys | None) -> None:
         self._keys = keys
+        # For as long as rows are sealed or opened together: those of one case have one key.
+        self._ciphers: dict[bytes, AESSIV] = {}
 
     def sealed(self, table: str, row: Row, protocol: Protocol, erased: Collection[Slug] = ()) -> dict[str, Any]:
         """A row as it is kept: with its column ``sealed``, which is NULL for what is no agency's own.
@@ -166,7 +168,7 @@ class Sealer:
         if table == "field_value":
             told["field"] = row["field"]
             kept["field"] = pseudonym(key, "field", row["field"])
-        kept["sealed"] = _headed(owner) + AESSIV(_siv(key)).encrypt(
+        kept["sealed"] = _headed(owner) + self._cipher(key).encrypt(
             _padded(canonical(told)), _place(table, shape, kept)
         )
         return kept
@@ -184,7 +186,7 @@ class Sealer:
         owner, start = _head(data)
         key = self._key(row["case_id"], owner, None)
         try:
-            plain = AESSIV(_siv(key)).decrypt(bytes(data[start:]), _place(table, SHAPES[table], row))
+            plain = self._cipher(key).decrypt(bytes(data[start:]), _place(table, SHAPES[table], row))
         except InvalidTag:
             raise HandoffError("ROW_SPOILED", "a sealed row was altered or moved; it does not open") from None
         found.update(json.loads(plain[LENGTH : LENGTH + int.from_bytes(plain[:LENGTH])]))
@@ -202,6 +204,12 @@ class Sealer:
         if owner is None:
             return site
         return hmac.digest(self._key(case_id, owner, confidential(protocol)), b"handoff/1|ids", "sha256")
+
+    def _cipher(self, key: bytes) -> AESSIV:
+        known = self._ciphers.get(key)
+        if known is None:
+            known = self._ciphers[key] = AESSIV(hmac.digest(key, b"handoff/1|rows", "sha512"))
+        return known
 
     def _key(self, case_id: str, owner: Slug, agencies: tuple[Slug, ...] | None) -> bytes:
         if self._keys is None:
@@ -250,10 +258,6 @@ def _headed(owner: Slug) -> bytes:
 def _head(data: bytes) -> tuple[Slug, int]:
     start = 1 + data[0]
     return data[1:start].decode(errors="replace"), start
-
-
-def _siv(key: bytes) -> bytes:
-    return hmac.digest(key, b"handoff/1|rows", "sha512")
 
 
 def _place(table: str, shape: Shape, row: Row) -> list[bytes]:
