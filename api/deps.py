@@ -137,7 +137,12 @@ def services(request: Request) -> Services:
     return found
 
 
-Here = Annotated[Services, Depends(services)]
+async def _here(request: Request) -> Services:
+    # Not as a plain function: for those a thread is woken, with each request.
+    return services(request)
+
+
+Here = Annotated[Services, Depends(_here)]
 bearer = HTTPBearer(auto_error=False, description="The token of a records system, or of a placeholder person.")
 
 

@@ -76,7 +76,7 @@ class TaskOut(Closed):
     clock: Explained
 
 
-def spoken(accept: Annotated[str, Header(alias="Accept-Language")] = "") -> Tongue:
+def spoken(accept: str) -> Tongue:
     """The language a reader asked for (RFC 9110 §12.5.4), of those that clocks are explained in; else English."""
     wanted: list[tuple[float, Tongue]] = []
     for each in accept.replace(" ", "").split(","):
@@ -95,7 +95,12 @@ def _weight(said: str) -> float:
         return 0.0
 
 
-Spoken = Annotated[Tongue, Depends(spoken)]
+async def _spoken(accept: Annotated[str, Header(alias="Accept-Language")] = "") -> Tongue:
+    # As in ``deps``: no thread is woken for it.
+    return spoken(accept)
+
+
+Spoken = Annotated[Tongue, Depends(_spoken)]
 
 
 def when(at: Instant | None) -> datetime | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -142,17 +142,17 @@ def tasks_seen(subject: Subject, *extra: ColumnElement[Any]) -> Select[Any]:
 
 def views(connection: Connection, rows: Sequence[Row[Any]]) -> list[TaskView]:
     """Rows of ``tasks_seen`` as values, with the owners of those seen in full."""
+    owners = _owners(connection, [(row.case_id, row.instance) for row in rows if row.full])
     names = TaskView.__dataclass_fields__
     made = []
-    for row in opened("task", connection, rows):
-        found = {name: value for name, value in row.items() if name in names and name not in WRITTEN}
-        written = {name: None if row[name] is None else json.loads(row[name]) for name in WRITTEN}
-        made.append(TaskView(**{**found, **written, "full": bool(row["full"])}))
-    owners = _owners(connection, [(row.case_id, row.instance) for row in rows if row.full])
-    return [
-        replace(view, owners=owners.get((row.case_id, row.instance), ())) if view.full else view
-        for view, row in zip(made, rows, strict=True)
-    ]
+    for place, row in zip(rows, opened("task", connection, rows), strict=True):
+        found = {name: value for name, value in row.items() if name in names}
+        for name in WRITTEN:
+            found[name] = None if row[name] is None else json.loads(row[name])
+        found["full"] = bool(row["full"])
+        found["owners"] = owners.get((place.case_id, place.instance), ()) if found["full"] else ()
+        made.append(TaskView(**found))
+    return made
 
 
 def of_ids(connection: Connection, subject: Subject, ids: Sequence[str]) -> dict[str, TaskView]:
