@@ -11,7 +11,6 @@ time, and no accepted answer is followed by its own escalation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -69,8 +68,7 @@ class Due(IntEnum):
     TURN = 5
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Deadline:
+class Deadline(NamedTuple):
     """Something the case will do unprompted, ordered as reference §4 orders ties."""
 
     at: Instant

@@ -34,10 +34,10 @@ class Known(Generic[D]):
     def still_due(self, instance: Instance, pauses: tuple[LanePause, ...], read: tuple[object, ...]) -> bool:
         """Whether the instance is due as it was: nothing of it that a due time is read from is another."""
         was = self.instance
-        return (
-            pauses is self.pauses
-            and read == self.read
-            and instance.step == was.step
+        if pauses is not self.pauses or read != self.read:
+            return False
+        return instance is was or (
+            instance.step == was.step
             and instance.delivered == was.delivered
             and instance.clock == was.clock
             and instance.suspensions == was.suspensions

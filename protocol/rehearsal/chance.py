@@ -6,7 +6,7 @@ draw the same number under either text, so that a difference between the texts i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from statistics import NormalDist
 
@@ -34,14 +34,13 @@ class Chance:
         """The same, in standard deviations from the middle."""
         return NORMAL.inv_cdf(min(max(self.draw(*name), 1e-9), 1 - 1e-9))
 
-    def choose(self, choices: Sequence[tuple[str, float]], *name: object) -> tuple[str, ...]:
+    def choose(self, choices: Sequence[tuple[str, float]], *name: object) -> Iterator[str]:
         """The choices in a drawn order: the first by weight, the rest by their weights among what is left."""
-        left, found = list(choices), []
+        left = list(choices)
         for place in range(len(choices)):
             at = self.draw(*name, place) * sum(weight for _, weight in left)
             taken = _reached(at, (weight for _, weight in left))
-            found.append(left.pop(taken)[0])
-        return tuple(found)
+            yield left.pop(taken)[0]
 
 
 def _reached(at: float, weights: Iterable[float]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from protocol.kernel import Event, Field, FieldType, Outcome, Protocol, Slug, Step
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.habits import AHEAD, FieldHabits, Habits
@@ -18,7 +20,7 @@ class Forms:
     def __init__(self, protocol: Protocol, habits: Habits, chance: Chance) -> None:
         self._protocol, self._habits, self._chance = protocol, habits, chance
 
-    def outcomes(self, step: Step, name: Slug, of: Name) -> tuple[Outcome, ...]:
+    def outcomes(self, step: Step, name: Slug, of: Name) -> Iterator[Outcome]:
         """The outcomes of a step in the order in which they would be chosen."""
         said = self._habits.steps.get(name)
         weights = None if said is None else said.outcomes
@@ -28,7 +30,7 @@ class Forms:
             (each, (1.0 if each != ends else 0.0) if weights is None else float(weights.get(each, 0.0)))
             for each in known
         ]
-        return tuple(known[each] for each in self._chance.choose(chosen, *of, "outcome"))
+        return (known[each] for each in self._chance.choose(chosen, *of, "outcome"))
 
     def filled(self, outcome: Outcome, of: Name, at: Instant) -> tuple[dict[Slug, Value], dict[Slug, str]]:
         """What the form of an outcome is answered with: all that it needs."""
@@ -66,4 +68,4 @@ class Forms:
                 return "rehearsed"
         weights = habit.choices
         choices = [(each, 1.0 if weights is None else float(weights.get(each, 0.0))) for each in known.choices]
-        return chance.choose(choices, *of, known.id)[0]
+        return next(chance.choose(choices, *of, known.id))

@@ -444,7 +444,7 @@ class Playing:
             self._send(case, CastVote(instance=instance), role, at)
             return
         name = case.number, duty.name, duty.occurrence, role
-        outcome = self.forms.outcomes(duty.step, duty.name, name)[0]
+        outcome = next(self.forms.outcomes(duty.step, duty.name, name))
         fields, refs = self.forms.filled(outcome, name, at)
         self._send(case, CastVote(instance=instance, outcome=outcome.id, fields=fields, refs=refs), role, at)
 
