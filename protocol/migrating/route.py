@@ -95,7 +95,7 @@ class Route:
             steps=(*past.steps, *rows),
             calendars=(*past.calendars, *calendars.values()),
             words={**past.words, **words},
-            base=self.target,
+            base=self.new.base or self.target,
         )
 
     @cached_property
@@ -119,8 +119,11 @@ class Route:
         return found if found in self.onto.step else None
 
     def _row_id(self, step: Slug, keeps: str) -> Slug:
-        mark = f"-{keeps}{self.was[:8]}"
-        return f"{step[: LONGEST - len(mark)].rstrip('-')}{mark}"
+        """One mark however often a case moved: of the text that the terms are from, or of its row there."""
+        known = self.renamed.step.get(step)
+        name = step if known is None or known.stands_for is None else known.stands_for
+        was = self.was if name == step else hashlib.sha256(f"{self.was}/{step}".encode()).hexdigest()
+        return _marked(name, keeps, was)
 
     def _rows(self, calendars: dict[Slug, Calendar], words: dict[str, Words]) -> Iterator[Step]:
         for old in self.renamed.steps:
@@ -144,12 +147,18 @@ class Route:
         for each in _calendars(old):
             was = self.renamed.calendar.get(each)
             if was is not None and was != self.new.calendar.get(each):
-                name = self._row_id(each, "c")
+                # A calendar that was carried here already goes on by its name.
+                name = _marked(each, "c", self.was) if each in self.old.agency else each
                 calendars[name] = evolve(was, id=name)
                 other[each] = name
         if old.chosen is None and old.agency in other:
             other[OWNER] = other[old.agency]
         return _counted_on(old, other) if other else old
+
+
+def _marked(name: Slug, keeps: str, was: str) -> Slug:
+    mark = f"-{keeps}{was[:8]}"
+    return f"{name[: LONGEST - len(mark)].rstrip('-')}{mark}"
 
 
 _NOTHING = StepPlan()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from protocol.engine.machine import earliest, step
 from protocol.messages import TICK, Answer, Input, StepCancelled
-from protocol.migrating.crossing import undo
+from protocol.migrating.crossing import migrate, undo
 from protocol.migrating.hindrances import Code
-from protocol.serial import FACT
+from protocol.serial import FACT, dump_protocol, protocol_hash
 from protocol.state import Status
 from tests.protocol.random_runs import Run, actor
-from tests.protocol.test_migrating import DAY, MORE, NOT_OWED, back, calling, dues, hours, moved
-from tests.protocol.texts import SMALL
+from tests.protocol.test_migrating import DAY, MORE, NOT_OWED, back, begun, calling, compiled, dues, hours, moved, way
+from tests.protocol.texts import SMALL, changed
 
 
 def test_a_new_step_whose_moment_has_passed_must_be_decided() -> None:
@@ -38,6 +40,24 @@ def test_a_step_that_is_gone_must_be_decided() -> None:
     assert [each.step for each in made.result.state.instances] == ["call"]
     taken = undo(back(there, made), made.result.state, "run", hours(0.75))
     assert sorted(each.step for each in taken.result.state.instances) == ["call", "note"]
+
+
+def test_however_often_a_case_moves_it_carries_terms_under_one_mark_for_a_published_text() -> None:
+    """Missed under a shorter window, taken back, and so on: what it runs on stands for the text it was told to."""
+    run = begun()
+    state, on = run.state, run.protocol
+    small = protocol_hash(dump_protocol(on))
+    for number, window in enumerate(("90 minutes", "3 hours", "80 minutes")):
+        there = way(on, compiled(changed("within 2 hours", f"within {window}")))
+        made = migrate(there, state, f"run-{number}", hours(1 + 3 * number))
+        assert (made.hindrance, there.onto.base or there.target) == (None, there.target)
+        again = back(there, made)
+        taken = undo(again, made.result.state, f"run-{number}", hours(2 + 3 * number))
+        assert taken.hindrance is None
+        state, on = taken.result.state, again.onto if taken.pinned == again.onto_hash else again.new
+        assert (on.base or protocol_hash(dump_protocol(on))) == small
+        (refer,) = [each for each in state.instances if on.known_as[each.step] == "refer"]
+        assert re.fullmatch("refer-k[0-9a-f]{8}", refer.step)
 
 
 def test_a_case_whose_last_duty_a_plan_closed_stays_open_for_the_way_back() -> None:
