@@ -335,7 +335,14 @@ def _grace(sides: Sides, budget: int) -> int:
 
 
 def grace_ends(sides: Sides, made: Instance) -> Instant:
-    """The earliest that a duty may fall due after the move: the plan's share of its window, in its owner's hours."""
+    """The earliest that a duty may fall due after the move: the plan's share of its window, in its owner's hours.
+
+    After it also where the plan gives no grace: what fell due at the very move would be told of and not missed.
+    """
+    return max(_with_grace(sides, made), sides.now + 1)
+
+
+def _with_grace(sides: Sides, made: Instance) -> Instant:
     window = _window(sides.new.protocol, made)
     if window is not None and window.elapsed is not None:
         span = Length(count=_grace(sides, window.elapsed) // SECOND, unit=Unit.SECOND, calendar=window.length.calendar)
