@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -31,6 +32,11 @@ from tests.store import rings
 # How long an example takes says nothing on a machine that is busy: what must be quick is measured in bench/.
 settings.register_profile("handoff", deadline=None)
 settings.load_profile("handoff")
+
+# Whatever the environment says: programs are started hundreds of times, each of which would compile all of itself anew,
+# and every process of the run the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # What pytest collects stays until its end; looked through at every turn it would be a quarter of the time it takes.
 gc.set_threshold(50_000, 20, 20)
