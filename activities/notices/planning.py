@@ -32,7 +32,7 @@ FIRST_PAUSE = 5 * clocks.SECOND
 GIVE_UP = 24 * clocks.HOUR
 """After so long nobody is told any more of what is told once; a duty is never given up."""
 
-HELD = frozenset((Kind.REMIND, Kind.COVER))
+HELD = frozenset((Kind.REMIND, Kind.COVER, Kind.STOPPED))
 """What quiet hours hold back."""
 
 ANSWER_WITHIN = 10 * clocks.MINUTE
@@ -107,7 +107,7 @@ class _Planning:
             return self._once(self._whom(self.protocol, standing))
         if found.kind is Kind.COVER:
             return self._cover()
-        if self.now - found.since > ANSWER_WITHIN:
+        if self.now - found.since > (GIVE_UP if found.kind is Kind.STOPPED else ANSWER_WITHIN):
             return self._over("unanswered")
         whom = resolving.one_person(self.connection, found.person or "", self.site.posting.able)
         return self._once(whom)
@@ -277,7 +277,7 @@ def _chosen(kind: Kind, ways: tuple[reach.Channel, ...]) -> tuple[reach.Channel,
     """By which of somebody's ways they are told once: a test by all, what answers a text by text, else by the first."""
     if kind is Kind.TEST:
         return ways
-    if kind not in ABOUT_A_NOTICE | NUDGES | {Kind.COVER} and "text" in ways:
+    if kind not in ABOUT_A_NOTICE | NUDGES | {Kind.COVER, Kind.STOPPED} and "text" in ways:
         return ("text",)
     return ways[:1]
 

@@ -28,6 +28,7 @@ ANSWERS = {
     Kind.OVER: Notice.OVER,
     Kind.UNKNOWN: Notice.UNKNOWN,
     Kind.TEST: Notice.TEST,
+    Kind.STOPPED: Notice.STOPPED,
     Kind.REMIND: Notice.REMINDER,
     Kind.NUDGED: Notice.REMINDER,
     Kind.ASKED: Notice.REMINDER,

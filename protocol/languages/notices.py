@@ -195,6 +195,7 @@ class Notice(StrEnum):
     UNKNOWN = auto()
     TEST = auto()
     COVER = auto()
+    STOPPED = auto()
 
 
 DUTIES: Final = frozenset((Notice.NEW, Notice.AGAIN, Notice.MOVED))
@@ -238,6 +239,7 @@ _FIRST: Final[Mapping[Tongue, Mapping[Notice, str]]] = {
         Notice.UNKNOWN: "code not known. Open your list or call the duty line.",
         Notice.TEST: "this is a test. Nothing to do.",
         Notice.COVER: "cover is asked for, {at} to {by}. Open your rota.",
+        Notice.STOPPED: "what you started has stopped. Please look.",
     },
     "es": {
         Notice.NEW: "1 asunto le espera.",
@@ -255,6 +257,7 @@ _FIRST: Final[Mapping[Tongue, Mapping[Notice, str]]] = {
         Notice.UNKNOWN: "clave no conocida. Abra su lista o llame a la guardia.",
         Notice.TEST: "esto es una prueba. Nada que hacer.",
         Notice.COVER: "se pide un relevo, {at} a {by}. Abra su turno.",
+        Notice.STOPPED: "lo que usted puso en marcha se detuvo. Por favor mire.",
     },
 }
 

@@ -18,9 +18,11 @@ from protocol.kernel import OpaqueId, Slug
 from protocol.migrating.plan import FirstShare, Plan, load_plan
 from protocol.migrating.watching import Because, halts, soaked
 from protocol.state import Instant
-from store import protocols
+from store import people, protocols
 from store.migrating import watched
 from store.migrating.tables import migration_item, migration_run
+from store.notices import errands
+from store.notices.errands import Kind
 from store.tables import case_file, protocol_carried
 
 SECOND = 1_000_000
@@ -256,7 +258,16 @@ def advance(connection: Connection, run: Run, now: Instant) -> Run:
         return run
     until = now + run.plan.first.then_wait * SECOND if stage is Stage.WAITING else None
     _set(connection, run.id, stage, until, because)
+    if because is not None:
+        _tell(connection, run.ordered_by, now)
     return replace(run, stage=stage, waits_until=until, because=because)
+
+
+def _tell(connection: Connection, ordered_by: OpaqueId, now: Instant) -> None:
+    """Let whoever ordered a run know that it stopped by itself."""
+    who = people.subject_of(connection, ordered_by)
+    if who is not None:
+        errands.add(connection, [(errands.new(who.agency, Kind.STOPPED, now, person=ordered_by), None)])
 
 
 def _next(connection: Connection, run: Run, now: Instant) -> tuple[Stage, Because | None]:

@@ -50,6 +50,8 @@ class Kind(StrEnum):
     NUDGED = "nudged"
     COVER = "cover"
     """A colleague asks for cover of a shift; it is about no case."""
+    STOPPED = "stopped"
+    """Open cases no longer follow a newer text, for the reason of a plan; to whoever had them follow it."""
     ASKED = "asked"
     """A nudge by an outsider of a confidential agency: by those inside it neither seen as theirs, nor in its way."""
 

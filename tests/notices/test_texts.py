@@ -42,11 +42,11 @@ WORDS = {
     "en": "item needs you still waiting for moved to at take it by reply pass on open your list late message due "
     "system was down next time mark you have a colleague has this since nothing do passed no longer waits code not "
     "known or call the duty line please about in team is past its between agencies look test am pm mon tue wed thu "
-    "fri sat sun one press hear again check cover asked is rota",
+    "fri sat sun one press hear again check cover asked is rota what started stopped",
     "es": "asunto le espera sigue pendiente pasa a usted hora tope responda para tomarlo pasarlo abra su lista "
     "mensaje tarde el sistema no funcionaba siguiente lo tiene otra persona desde nada que hacer pasado esto ya "
     "clave conocida o llame la guardia por favor de equipo mire entre entidades es una prueba am pm lun mar mié jue "
-    "vie sab dom un pulse repetir ver se pide relevo turno",
+    "vie sab dom un pulse repetir ver se pide relevo turno puso en marcha detuvo",
 }
 """Every word that a text may hold beside the sender's."""
 
