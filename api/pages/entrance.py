@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import segno
 from fastapi import APIRouter, Form, Request, Response
+from markupsafe import Markup
 
 from api import oidc_sign_in, signin
 from api.deps import Here
@@ -36,7 +38,7 @@ async def begin(request: Request, here: Here, link: LinkText = "", login: Text =
             request, "enrol.html", "Sign in", status=_status(error), link=link, login=login, wrong=_says(request, error)
         )
     shown = {"secret": made.secret, "uri": made.uri, "link": secret_of(link), "login": login, "wrong": ""}
-    return page(request, "enrol_choose.html", "Sign in", status=200, **shown)
+    return page(request, "enrol_choose.html", "Sign in", status=200, picture=picture(made.uri), **shown)
 
 
 @router.post("/enrol/finish")
@@ -56,7 +58,7 @@ async def finish(  # noqa: PLR0913, PLR0917 - the fields of one form
         made = await signin.finish(request, chosen, here)
     except HandoffError as error:
         shown = {"secret": secret, "uri": uri, "link": link, "login": login, "wrong": _says(request, error)}
-        return page(request, "enrol_choose.html", "Sign in", status=_status(error), **shown)
+        return page(request, "enrol_choose.html", "Sign in", status=_status(error), picture=picture(uri), **shown)
     return page(request, "codes.html", "Sign in", codes=made.codes)
 
 
@@ -77,6 +79,12 @@ async def service(request: Request, here: Here, service: Text = "", link: LinkTe
             made.raw_headers.append((name, value))
     made.headers["Refresh"] = f"0; url={to.url}"
     return made
+
+
+def picture(uri: str) -> Markup:
+    """A link for another device's camera (ISO/IEC 18004): dark on light, whatever colours the page has."""
+    drawn = segno.make(uri, error="m", micro=False)
+    return Markup(drawn.svg_inline(scale=4, border=4, dark="#000", light="#fff", lineclass=None))  # noqa: S704 - drawn here
 
 
 def secret_of(link: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import update
 
+from api.pages.entrance import picture
 from store.accounts.tables import signed_in
 from store.session import Database
 from tests.installation import Installation
@@ -102,6 +103,9 @@ def enrolled(tab: Tab, login: str, secret_link: str) -> list[str]:
     tab.page.get_by_label("The name you want to sign in with").fill(login)
     tab.press("button", "Go on")
     secret = tab.page.locator("li .code").inner_text()
+    drawn = tab.page.get_by_role("img", name="The same, for the camera of another device").locator("path").last
+    link = tab.page.get_by_role("link", name="Open the app on this device").get_attribute("href")
+    assert str(drawn.get_attribute("d")) in picture(str(link))
     for number in ("000000", pyotp.TOTP(secret).now()):
         tab.page.get_by_label("Password").fill(PASSWORD)
         tab.page.get_by_label("The number that the app shows").fill(number)
