@@ -11,8 +11,9 @@ from datetime import timedelta
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from protocol.kernel import OpaqueId, Slug
-from protocol.messages import Actor, Fact, SendEvent, StartCase
+from protocol.facts import Fact
+from protocol.messages import Actor, SendEvent, StartCase
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant, Practice
 
 PROJECT = "project"

@@ -11,8 +11,8 @@ from temporalio import activity
 
 from activities.contracts import SEND_LINKED, START_LINKED, TELL_PARENT, LinkedCase, LinkedStarted, Parent
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
 from protocol.messages import Refusal, StartCase
+from protocol.names import Slug
 from store import protocols
 from store.session import Database
 

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 
 
 @dataclass

@@ -69,7 +69,7 @@ from api.pages import revisions as revision_pages
 from api.pages import rotas as rota_pages
 from api.pages import settings as settings_pages
 from api.views import Closed
-from protocol.kernel import Slug
+from protocol.names import Slug
 from runtime import oidc
 from runtime.codec import CASE_KEY, site_secret, site_token
 from runtime.posting import config as posting

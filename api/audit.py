@@ -17,7 +17,7 @@ from api.deps import Here, Services, Who, now
 from api.once import Once
 from api.views import Closed, page, when
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store import audit, cases, ids, protocols
 from store.audit import breaches, heads, keeping
 from store.audit import seen as readings

@@ -16,11 +16,12 @@ from api.recording import seen
 from api.views import Closed, Spoken, TaskOut, instant, tasks_out, when
 from protocol.engine import clocks, foreseeing
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.languages import Tongue
 from protocol.languages import notices as texts
 from protocol.languages.notices import Notice, Times
 from protocol.messages import Input, PauseClock
+from protocol.names import Slug
 from protocol.state import PauseReason
 from protocol.telling.refusals import say
 from store import board, protocols, task_view

@@ -16,8 +16,9 @@ from api.recording import seen
 from api.records import columns_of, item_shown, shown
 from api.views import Closed, Spoken, TaskOut, page, tasks_out, when
 from protocol.engine import clocks
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.messages import Input, PageRead
+from protocol.names import OpaqueId, Slug
 from protocol.origins import owners_of
 from store import cases, escalations, handoffs, notices, protocols, timeline, vault
 from store.labels import agency_owner, field_owner, step_owner

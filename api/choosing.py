@@ -29,12 +29,13 @@ from api.migrations import (
     told_if_many,
 )
 from api.views import Closed, when
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.migrating.choices import Foretold, Offered, foretold, offered, open_duties
 from protocol.migrating.hindrances import SENTENCES, Code
 from protocol.migrating.plan import Clock, Plan
 from protocol.migrating.route import Route
 from protocol.migrating.writing import with_lines
+from protocol.names import OpaqueId, Slug
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.state import CaseState
 from protocol.text.reading import place_of, read

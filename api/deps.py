@@ -25,8 +25,8 @@ from temporalio.service import RPCError
 from api import identity
 from api.answered import Answered
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
 from protocol.messages import Actor
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from runtime.limits import Limits
 from runtime.oidc import SignInService

@@ -15,8 +15,8 @@ from api.once import Once
 from api.recording import seen
 from api.releases import RecipientIn, ReleaseOut, Words, noted
 from api.views import Closed, when
-from protocol.kernel import Slug
 from protocol.languages import Tongue
+from protocol.names import Slug
 from store.policy import Action, Kind, Subject
 from store.releases import acts, filing, log, threats
 from store.releases.acts import Wanted

@@ -21,9 +21,10 @@ from api.recording import seen
 from api.views import Closed, Spoken, instant, when
 from protocol.engine.retention import length_said
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.languages import LANGUAGES, Tongue
 from protocol.languages.language import Say
+from protocol.names import Slug
 from protocol.state import Instant
 from store import cases, ids, protocols, vault
 from store.erasure import carrying, due, holds, opening, orders

@@ -15,7 +15,7 @@ from api.deps import Here, Services, Who, now
 from api.once import Once
 from api.views import Closed
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store import figures, protocols, told_figures
 from store.figures import LEAST
 from store.hiding import Told

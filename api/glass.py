@@ -16,7 +16,7 @@ from api.once import Once
 from api.recording import seen
 from api.releases import Words
 from api.views import Closed, when
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from store import cases
 from store.policy import Subject
 from store.releases import glass as breaking

@@ -17,10 +17,10 @@ from api.deps import Here, Services, Who, now
 from api.migrations import AT_ONCE, FEWEST, PlaceOut, compiled_at, coordinates, is_private, places_out
 from api.moving import back_plan
 from api.views import Closed, when
-from protocol.kernel import OpaqueId
 from protocol.migrating.crossing import undo
 from protocol.migrating.hindrances import Code
 from protocol.migrating.route import route
+from protocol.names import OpaqueId
 from protocol.state import CaseState, Instant
 from store import labels, protocols
 from store.migrating import runs

@@ -16,8 +16,9 @@ from api.once import Once
 from api.records import Values, fields_in
 from api.views import Closed, instant
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.messages import Actor, EventHappened, Input
+from protocol.names import Slug
 from protocol.state import Code, Practice
 from store import cases, ids, intake, labels, protocols
 from store.plain import Plain

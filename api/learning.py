@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from api.deps import Here, Who, now
 from api.views import Closed, when
 from protocol.council.learning import SMALLEST, Share, Verdict
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store import adherence
 from store.adherence import Look
 from store.revisions import keeping

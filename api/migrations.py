@@ -24,13 +24,14 @@ from api.once import Once
 from api.views import Closed, when
 from protocol.compiling.compiler import compile_text
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.migrating import watching
 from protocol.migrating.effect import Class, Effect, effect
 from protocol.migrating.hindrances import SENTENCES, Code
 from protocol.migrating.plan import Plan, read_plan
 from protocol.migrating.route import Route, route
 from protocol.migrating.watching import Because
+from protocol.names import OpaqueId, Slug
 from protocol.serial import dump_protocol, load_protocol, protocol_hash
 from store import labels, protocols
 from store.migrating import runs

@@ -17,11 +17,12 @@ import structlog
 from api.answered import Answered
 from api.deps import Services
 from protocol.engine.machine import earliest
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.migrating import watching
 from protocol.migrating.effect import effect
 from protocol.migrating.plan import Plan
 from protocol.migrating.route import Route, route
+from protocol.names import OpaqueId, Slug
 from protocol.serial import dump_protocol
 from protocol.state import Instant
 from store import protocols

@@ -18,7 +18,7 @@ from api.deps import Here, Services, now
 from api.identity import address
 from api.views import Closed
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from runtime import limits, oidc
 from runtime.oidc import Asked, Shown, SignInService
 from store.accounts import challenges, identities, secrets, sessions

@@ -13,8 +13,8 @@ from api.recording import seen
 from api.tasks import Aim, Key, aim, command_of, do
 from api.views import Closed, Spoken, when
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
 from protocol.messages import Reassign
+from protocol.names import Slug
 from protocol.origins import standing_in
 from store import handing, people, task_view
 from store.handing import Passed, Reason

@@ -21,8 +21,9 @@ from api.records import Values, fields_in
 from api.views import Closed, instant, page
 from protocol.engine.practice import BEHIND_AT_MOST, FARTHEST
 from protocol.errors import HandoffError
-from protocol.kernel import Event, OpaqueId, Protocol, Slug
+from protocol.kernel import Event, Protocol
 from protocol.messages import Actor, EventHappened, Input, MoveClock
+from protocol.names import OpaqueId, Slug
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.forms import Forms
 from protocol.rehearsal.habits import Habits

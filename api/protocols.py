@@ -13,7 +13,7 @@ from api.deps import Here, Who, now
 from api.views import Closed, when
 from protocol.compiling.compiler import compile_text
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.revising.diff import Difference, diff
 from protocol.revising.lines import Line, line_changes
 from protocol.telling.drawing import draw

@@ -16,7 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.deps import Services, bearer, now, services, subject
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from store import audit
 from store.audit.entry import MOST_FIELDS
 from store.audit.seen import behind

@@ -8,7 +8,8 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import MOST_ITEMS, Field, FieldType, Protocol, Slug
+from protocol.kernel import MOST_ITEMS, Field, FieldType, Protocol
+from protocol.names import Slug
 from protocol.state import Item, Scalar, Value
 
 Cell = bool | int | str

@@ -26,7 +26,8 @@ from api.revisions import sponsors
 from api.views import Closed, when
 from protocol.engine import clocks
 from protocol.errors import Finding, HandoffError, Place, SpecError
-from protocol.kernel import Event, Protocol, Slug
+from protocol.kernel import Event, Protocol
+from protocol.names import Slug
 from protocol.rehearsal import charts, saying
 from protocol.rehearsal.habits import Habits, read_habits
 from protocol.rehearsal.learning import Learned, learn

@@ -20,7 +20,7 @@ from api.once import Once
 from api.recording import recorded, seen
 from api.views import Closed, instant, when
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from store.policy import Action, Kind, Subject
 from store.releases import acts, filing, opening
 from store.releases.acts import Wanted

@@ -19,7 +19,8 @@ from api.records import shown
 from api.tasks import Ask, ask_of
 from api.views import Closed, when
 from protocol.errors import HandoffError
-from protocol.kernel import Event, Protocol, Slug
+from protocol.kernel import Event, Protocol
+from protocol.names import Slug
 from runtime import sheets
 from runtime.incidents import Incident, RefusedRow
 from runtime.sheets import Sheet

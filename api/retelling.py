@@ -10,8 +10,8 @@ from fastapi.concurrency import run_in_threadpool
 from api.deps import Here, Who
 from api.once import Once
 from api.views import Closed
+from protocol.facts import Fact
 from protocol.kernel import Protocol
-from protocol.messages import Fact
 from protocol.scenarios.retelling import path, retold
 from store import retelling
 from store.session import Connection

@@ -12,7 +12,7 @@ from protocol.council import standing
 from protocol.council.acts import Act, Choice, Verdict
 from protocol.council.blockers import Need, blockers
 from protocol.council.rules import Rules
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.revisions.keeping import Revision
 
 Words = Annotated[str, Field(max_length=4_000)]

@@ -19,7 +19,8 @@ from protocol.council import acts, standing
 from protocol.council.acts import Act, Weighed
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.revising.changes import Tag
 from protocol.revising.diff import diff
 from protocol.revising.lines import Line, line_changes

@@ -9,7 +9,8 @@ from pydantic import AwareDatetime, Field
 
 from api.views import Closed, when
 from protocol.checks import cover
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.state import Instant
 from store import people, rotas
 from store.notices import covering, watching

@@ -34,7 +34,8 @@ from api.rota_views import (
 from api.views import instant, when
 from protocol.checks import cover
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.state import Instant
 from store import feeds, people, protocols, rotas
 from store.accounts.decisions import decided

@@ -9,7 +9,8 @@ from api.once import Once
 from api.recording import seen
 from api.views import Closed
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from store import protocols
 from store.policy import Action, Kind, Subject, unknown
 from store.releases import acts, document, filing

@@ -16,7 +16,7 @@ from api.guard import token_of
 from api.identity import FRESH, address
 from api.views import Closed, when
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.state import Instant
 from runtime import limits
 from store import people

@@ -10,7 +10,7 @@ from pydantic import Field
 from api.deps import Here, Services, StepUp, Who, now
 from api.views import Closed, when
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.state import Instant
 from store import people, protocols
 from store.accounts import enrolling, lockout, sessions, strength

@@ -16,9 +16,10 @@ from api.once import Once
 from api.records import Values, fields_in
 from api.views import Closed, Spoken, TaskOut, instant, page, tasks_out, when
 from protocol.engine.stopping import stop_of
-from protocol.kernel import Protocol, Slug, Step
+from protocol.kernel import Protocol, Step
 from protocol.languages import Tongue
 from protocol.messages import Answer, CastVote, Input, LogTry, PauseClock, Reassign, ResumeClock, TakeUp
+from protocol.names import Slug
 from protocol.origins import standing_in, voters_of
 from protocol.state import PauseReason
 from protocol.telling.wording import condition_said

@@ -13,8 +13,9 @@ from api.deps import Services, now
 from api.recording import seen
 from api.records import columns_of, item_shown
 from protocol.engine import clocks
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.languages import DEFAULT, TONGUES, Tongue
+from protocol.names import Slug
 from protocol.state import Instant, PauseReason, Value
 from protocol.telling.explain import explain
 from protocol.telling.pieces import Clock

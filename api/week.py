@@ -23,8 +23,9 @@ from api.once import Once
 from api.practice import SOURCE, sealed
 from api.views import Closed
 from protocol.engine import clocks
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.messages import Actor, Answer, CastVote, EventHappened, Input, LogTry, MoveClock, PauseClock
+from protocol.names import OpaqueId, Slug
 from protocol.rehearsal.habits import Habits, read_habits
 from protocol.rehearsal.playing import Arrival
 from protocol.rehearsal.script import MINUTE, NIGHT, WEEK, Line, script

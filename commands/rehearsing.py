@@ -14,7 +14,8 @@ from protocol.rehearsal import DAYS
 from runtime import terminal, texts
 
 if TYPE_CHECKING:
-    from protocol.kernel import Protocol, Slug
+    from protocol.kernel import Protocol
+    from protocol.names import Slug
     from protocol.rehearsal.habits import Habits
     from protocol.rehearsal.learning import Learned
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protocol.kernel import (
+from protocol.expressions import (
     AnchorKind,
     Either,
     Expr,
     Extreme,
     Joined,
-    Link,
     Offset,
     Point,
-    Protocol,
-    Ref,
-    Slug,
-    Step,
     Test,
     TestKind,
 )
+from protocol.kernel import Link, Protocol, Step
+from protocol.names import Ref, Slug
 
 
 def step_of(protocol: Protocol, ref: Ref) -> Step | None:

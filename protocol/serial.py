@@ -12,8 +12,9 @@ from functools import lru_cache
 
 from pydantic import TypeAdapter
 
+from protocol.facts import Fact
 from protocol.kernel import Protocol
-from protocol.messages import Fact, Input
+from protocol.messages import Input
 from protocol.state import CaseState
 
 PROTOCOL: TypeAdapter[Protocol] = TypeAdapter(Protocol)

@@ -12,7 +12,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field as Bound
 
-from protocol.kernel import MOST_COUNTED, MOST_ITEMS, OpaqueId, Ref, RungId, Slug
+from protocol.kernel import MOST_COUNTED, MOST_ITEMS
+from protocol.names import OpaqueId, Ref, RungId, Slug
 
 Instant: TypeAlias = int
 """Microseconds since 1970-01-01T00:00Z. Compared exactly, never rounded."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from protocol.compiling.compiler import Compiled, compile_text
 from protocol.errors import Finding, SpecError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from runtime import texts
 
 

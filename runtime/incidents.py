@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import Field, FieldType, Protocol, Slug
+from protocol.kernel import Field, FieldType, Protocol
+from protocol.names import Slug
 from protocol.state import Instant, Scalar
 from protocol.text.names import NAME
 from runtime.backlog import Schedule

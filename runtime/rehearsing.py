@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocol.errors import SpecError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.rehearsal import DAYS
 from protocol.rehearsal.comparing import Comparison, compare
 from protocol.rehearsal.habits import Habits

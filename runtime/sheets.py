@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocol.errors import HandoffError
-from protocol.kernel import Event, Protocol, Slug
+from protocol.kernel import Event, Protocol
+from protocol.names import Slug
 from protocol.state import Instant
 from runtime.incidents import Incident, Reader, RefusedRow, header_of
 from runtime.mapping import NOT_IN_A_CELL, Mapping

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from protocol.kernel import Protocol, Slug
-from protocol.messages import Fact
+from protocol.facts import Fact
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.scenarios.coverage import Coverage, coverage
 from protocol.scenarios.scenario import play, read_scenarios
 from protocol.scenarios.verdicts import Problem

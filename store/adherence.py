@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from protocol.council.learning import Learned, Week, before_after
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.state import Instant
 from store.figures import FIGURES, counts, kept
 from store.policy import Action, Class, Subject, decide

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, bindparam, func, select, text
 
 from protocol.engine import clocks
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.state import Instant
 from store.board_asked import BEHIND, STUCK, asked
 from store.handoffs import IN_HAND_FOR

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from protocol.kernel import Guard, OpaqueId, Protocol, Ref, RungId, Slug
-from protocol.messages import Fact, OwnersChanged, Told
+from protocol.facts import Fact, OwnersChanged, Told
+from protocol.kernel import Guard, Protocol
+from protocol.names import OpaqueId, Ref, RungId, Slug
 from store import ids, labels
 from store.rows import CaseRow, FieldRow, Label, NoticeRow, SlotRow, TaskRow
 

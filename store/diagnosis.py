@@ -16,7 +16,8 @@ from pathlib import Path
 
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from runtime.settings import OTHERS, Settings
 from runtime.temporal_binary import VERSION, Kind, present
 from store import linked, people, protocols, schema

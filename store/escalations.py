@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, exists, func, not_, or_, select
 
-from protocol.kernel import OpaqueId, RungId, Slug
+from protocol.names import OpaqueId, RungId, Slug
 from protocol.state import Instant
 from protocol.telling.explain import MOST_TOLD
 from store.edge_tables import notice_receipt

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, select
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.state import Instant
 from store.policy import Action, Class, Kind, Object, Subject, decide
 from store.tables import case_file, task

@@ -10,8 +10,7 @@ import json
 from functools import singledispatch
 
 from protocol.engine.retention import keeper
-from protocol.kernel import Again, Protocol, Ref, Slug
-from protocol.messages import (
+from protocol.facts import (
     CaseEnded,
     CaseMigrated,
     CaseOpened,
@@ -51,6 +50,8 @@ from protocol.messages import (
     VoteCast,
     WindowMissed,
 )
+from protocol.kernel import Again, Protocol
+from protocol.names import Ref, Slug
 from protocol.serial import canonical
 from store import labels
 from store.case_fold import CaseFold

@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Row, Select, func, select
 
 from protocol.engine import clocks
-from protocol.kernel import OpaqueId, Protocol, Slug
-from protocol.messages import Ending
+from protocol.facts import Ending
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.rehearsal.comparing import FEWEST_PEOPLE
 from protocol.rehearsal.habits import Band
 from protocol.rehearsal.learning import Handled, Past, Took, staffing

@@ -11,7 +11,8 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import people, rotas
 from store.notices import errands

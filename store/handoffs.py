@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, and_, case, func, not_, or_
 
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.state import Instant
 from store.paging import NEVER, Cursor, Page, after, page
 from store.policy import Subject, only_if, wholly

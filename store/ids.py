@@ -14,7 +14,7 @@ import secrets
 
 from sqlalchemy import Connection, insert, select
 
-from protocol.kernel import RungId, Slug
+from protocol.names import RungId, Slug
 from store.tables import case_code, site
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"

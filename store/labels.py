@@ -9,7 +9,16 @@ from collections.abc import Collection, Iterator
 
 from protocol.checks.linking import refs_in
 from protocol.engine import retention
-from protocol.kernel import Act, ActKind, AnchorKind, Event, Guard, Offset, Protocol, Ref, Rung, RungId, Slug
+from protocol.expressions import AnchorKind, Offset
+from protocol.kernel import (
+    Act,
+    ActKind,
+    Event,
+    Guard,
+    Protocol,
+    Rung,
+)
+from protocol.names import Ref, RungId, Slug
 from protocol.origins import behind, step_of
 
 UNTAKEN = (Guard.NOT_TAKEN_UP.value, Guard.UNACKNOWLEDGED.value)

@@ -15,8 +15,18 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Table, delete, insert, select, tuple_, update
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Protocol, Slug
-from protocol.messages import CaseMigrated, Fact, FactBody, OwnersChanged, PageStopped, PartErased, SlotFilled, Told
+from protocol.facts import (
+    CaseMigrated,
+    Fact,
+    FactBody,
+    OwnersChanged,
+    PageStopped,
+    PartErased,
+    SlotFilled,
+    Told,
+)
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.origins import owners_of, voters_of
 from protocol.serial import canonical
 from store import ids, labels, tables

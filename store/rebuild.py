@@ -10,8 +10,8 @@ from itertools import groupby
 
 from sqlalchemy import Connection, delete, func, select
 
-from protocol.kernel import OpaqueId, Slug
-from protocol.messages import Fact, PartErased
+from protocol.facts import Fact, PartErased
+from protocol.names import OpaqueId, Slug
 from store import ids, labels, protocols, tables
 from store.case_fold import empty_case
 from store.keyring.sealing import opened

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from protocol.errors import HandoffError
+from protocol.facts import CaseEnded, Fact, PartErased
 from protocol.kernel import Protocol
-from protocol.messages import CaseEnded, Fact, PartErased
 from protocol.scenarios.retelling import Path, path
 from store import protocols
 from store.cases import seen

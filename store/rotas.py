@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Row, and_, delete, insert, select, update
 
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import ids
 from store.accounts import lockout

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from protocol.kernel import OpaqueId, Ref, RungId, Slug
+from protocol.names import OpaqueId, Ref, RungId, Slug
 from protocol.state import Instant
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy import select
 
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from store import idempotency, vault
 from store.accounts import challenges, have_it, lockout, machine_keys, sessions

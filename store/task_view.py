@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, or_, select
 
-from protocol.kernel import OpaqueId, Ref, Slug
+from protocol.names import OpaqueId, Ref, Slug
 from protocol.state import Instant, Item
 from store.keyring.sealing import opened
 from store.policy import STATEMENTS, Subject, arranged_by, inside, only_if, unknown, visible, votes_on, wholly

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 from sqlalchemy import Connection, select
 
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store.cases import seen
 from store.keyring.sealing import opened

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func,
 
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.state import Instant
 from store import hiding
 from store.edge_tables import figure, frozen_period

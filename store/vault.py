@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, not_, select, upda
 from sqlalchemy.sql import exists
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import audit, ids
 from store.custodian import suite

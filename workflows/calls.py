@@ -29,10 +29,11 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.messages import Input, Refusal
 from protocol.migrating.hindrances import Code as HindranceCode
 from protocol.migrating.hindrances import Hindrance
+from protocol.names import Slug
 from protocol.state import Code
 from workflows.errors import CaseHasEnded, Hindered, Refused, Unanswered, UnknownCase
 from workflows.messages import (

@@ -19,10 +19,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.contracts import Link, LinkedCase, Parent
 from protocol.engine.machine import step
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
 from protocol.messages import Actor, EventHappened, Input, Refusal, StartCase
 from protocol.migrating.crossing import move_id
 from protocol.migrating.hindrances import Hindrance
+from protocol.names import OpaqueId
 from protocol.serial import load_protocol, protocol_hash
 from protocol.state import CaseState, Code, Instant, Practice
 from protocol.telling.refusals import after_end

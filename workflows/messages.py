@@ -17,9 +17,10 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
 from activities.contracts import Link, Parent
-from protocol.kernel import OpaqueId, Slug
-from protocol.messages import Fact, Input, LinkNotice, Refusal
+from protocol.facts import Fact
+from protocol.messages import Input, LinkNotice, Refusal
 from protocol.migrating.hindrances import Code as Hindered
+from protocol.names import OpaqueId, Slug
 from protocol.state import CaseState, Instant, Reply
 
 TASK_QUEUE = "handoff-cases"

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from activities.notices import wording
 from protocol.engine import clocks
-from protocol.kernel import OpaqueId, Protocol
+from protocol.kernel import Protocol
 from protocol.languages.notices import Codes
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from runtime.posting.config import Posting, Webhook
 from store import protocols

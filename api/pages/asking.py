@@ -15,7 +15,7 @@ from api.edge import VALUES
 from api.guard import UNSAFE
 from api.identity import INSIDE
 from api.pages.refusals import refusal
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.plain import Plain
 from store.policy import Subject
 

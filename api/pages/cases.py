@@ -12,7 +12,7 @@ from api.deps import Here
 from api.pages.asking import Unanswered
 from api.pages.desk import Desk
 from api.pages.sayings import happenings, whys
-from protocol.kernel import Slug
+from protocol.names import Slug
 
 router = APIRouter(include_in_schema=False)
 MOST = 50

@@ -13,7 +13,7 @@ from api.pages.desk import Desk, filled_in
 from api.pages.planning import choices, decisions
 from api.pages.rules import council
 from api.pages.sayings import classes_of_cases
-from protocol.kernel import Slug
+from protocol.names import Slug
 
 router = APIRouter(include_in_schema=False)
 

@@ -16,7 +16,7 @@ from api.pages.doors import at_the_door
 from api.pages.forms import Filled
 from api.pages.navigation import Nav, ways
 from api.pages.rendering import again_after, page, say, tongue_of
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.plain import Plain
 
 router = APIRouter(include_in_schema=False)

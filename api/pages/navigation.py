@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from api.pages.rendering import say
-from protocol.kernel import Slug
+from protocol.names import Slug
 
 COORDINATOR: Slug = "coordinator"
 COUNCIL: Slug = "council-member"

@@ -17,7 +17,7 @@ from api.pages.asking import Unanswered
 from api.pages.desk import Desk, filled_in
 from api.pages.forms import Filled
 from api.pages.rendering import say
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.plain import Plain
 
 router = APIRouter(include_in_schema=False)

@@ -13,7 +13,7 @@ from api.pages.desk import BOARD, Desk, filled_in
 from api.pages.rendering import say
 from api.pages.rules import council
 from api.pages.sayings import classes_of_cases, stages, why_stopped
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 
 router = APIRouter(include_in_schema=False)
 RUNS = ("stop", "go-on", "undo")

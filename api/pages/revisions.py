@@ -14,7 +14,7 @@ from api.pages.desk import BOARD, Desk, filled_in
 from api.pages.rendering import say
 from api.pages.rules import council
 from api.pages.sayings import cannot_know, cannot_learn, classes_of_cases, verdicts
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.plain import Plain
 
 router = APIRouter(include_in_schema=False)

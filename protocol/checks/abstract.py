@@ -40,12 +40,11 @@ from protocol.kernel import (
     Link,
     Outcome,
     Protocol,
-    Ref,
     Rung,
-    Slug,
     Step,
     When,
 )
+from protocol.names import Ref, Slug
 
 
 class Model:

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from protocol.checks.domains import Truth
-from protocol.kernel import Act, ActKind, Again, ChosenBy, Link, Ref, Rung, Slug, Step, When
+from protocol.kernel import (
+    Act,
+    ActKind,
+    Again,
+    ChosenBy,
+    Link,
+    Rung,
+    Step,
+    When,
+)
+from protocol.names import Ref, Slug
 
 if TYPE_CHECKING:
     from protocol.checks.abstract import Model

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from protocol.errors import Finding, Place
-from protocol.kernel import ActKind, Calendar, Protocol, Role, Slug, Step
+from protocol.kernel import ActKind, Calendar, Protocol, Role, Step
+from protocol.names import Slug
 
 HOURS = 7 * 24
 NOWHERE = Place(line=0, column=0)

@@ -11,21 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import TypeAlias
 
+from protocol.expressions import Expr, Joined, Test, TestKind
 from protocol.kernel import (
     ActKind,
-    Expr,
     Field,
     FieldType,
-    Joined,
     Link,
     Protocol,
-    Ref,
     Rung,
-    Slug,
     Step,
-    Test,
-    TestKind,
 )
+from protocol.names import Ref, Slug
 from protocol.origins import tests
 
 Truth: TypeAlias = Callable[[Sequence[int]], bool | None]

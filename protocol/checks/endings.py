@@ -19,7 +19,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeAlias
 
-from protocol.kernel import Act, ActKind, Guard, Length, Outcome, Protocol, Ref, Series, Slug, Step, Unit
+from protocol.expressions import Length, Unit
+from protocol.kernel import (
+    Act,
+    ActKind,
+    Guard,
+    Outcome,
+    Protocol,
+    Series,
+    Step,
+)
+from protocol.names import Ref, Slug
 from protocol.origins import behind, step_of
 
 DAYS = {Unit.SECOND: 0, Unit.MINUTE: 0, Unit.HOUR: 1, Unit.DAY: 1, Unit.WEEK: 7, Unit.MONTH: 31}

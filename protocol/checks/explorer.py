@@ -20,7 +20,8 @@ from protocol.checks.endings import Endings
 from protocol.checks.plans import NEVER, Planner, Tracks
 from protocol.checks.slices import leads_back, slice_of
 from protocol.errors import Finding
-from protocol.kernel import Link, Protocol, Ref, Slug, Step
+from protocol.kernel import Link, Protocol, Step
+from protocol.names import Ref, Slug
 from protocol.origins import step_of
 from protocol.scenarios import runs
 from protocol.state import CaseState, Status

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 
-from protocol.kernel import AnchorKind, Either, Expr, Extreme, Joined, Point, Protocol, Ref, Slug, Step, TestKind, When
+from protocol.expressions import (
+    AnchorKind,
+    Either,
+    Expr,
+    Extreme,
+    Joined,
+    Point,
+    TestKind,
+)
+from protocol.kernel import Protocol, Step, When
+from protocol.names import Ref, Slug
 from protocol.origins import behind, offsets, setters
 
 Fields = frozenset[Slug]

@@ -12,29 +12,30 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from protocol.errors import Finding, Place
-from protocol.kernel import (
-    Act,
-    ActKind,
+from protocol.expressions import (
     AnchorKind,
-    ChosenBy,
     Either,
-    Event,
     Expr,
-    Field,
-    Guard,
     Length,
     Offset,
     Point,
-    Protocol,
-    Ref,
-    Rung,
-    Slug,
-    Step,
     Test,
     TestKind,
     Unit,
+)
+from protocol.kernel import (
+    Act,
+    ActKind,
+    ChosenBy,
+    Event,
+    Field,
+    Guard,
+    Protocol,
+    Rung,
+    Step,
     When,
 )
+from protocol.names import Ref, Slug
 from protocol.origins import link_of, offsets, owners_of, tests
 from protocol.text.reading import Path, Places
 from protocol.text.spec import STEPS_IN

@@ -11,7 +11,15 @@ from dataclasses import dataclass, fields, is_dataclass
 
 from protocol.checks.known import Known
 from protocol.errors import Finding
-from protocol.kernel import Event, Field, FieldType, Link, Passing, Protocol, Ref, Slug
+from protocol.kernel import (
+    Event,
+    Field,
+    FieldType,
+    Link,
+    Passing,
+    Protocol,
+)
+from protocol.names import Ref, Slug
 from protocol.origins import setters
 from protocol.text.names import did_you_mean
 from protocol.text.reading import Path, Places

@@ -13,22 +13,18 @@ from typing import TypeVar
 
 from protocol.checks.abstract import Model
 from protocol.checks.consequences import After, Given, Move, State
+from protocol.expressions import Expr, Joined, Test, TestKind
 from protocol.kernel import (
     ActKind,
     Again,
     ChosenBy,
     Event,
-    Expr,
-    Joined,
     Link,
     Protocol,
-    Ref,
-    Slug,
     Step,
-    Test,
-    TestKind,
     When,
 )
+from protocol.names import Ref, Slug
 from protocol.origins import behind, setters, step_of
 
 K = TypeVar("K")

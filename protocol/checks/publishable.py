@@ -13,7 +13,17 @@ from itertools import product
 from protocol.checks.known import Known, never_set
 from protocol.checks.reach import Reach, check_loops, check_openings
 from protocol.errors import Finding
-from protocol.kernel import ActKind, AnchorKind, ChosenBy, Guard, Link, Offset, Protocol, Ref, Rung, Slug, Step
+from protocol.expressions import AnchorKind, Offset
+from protocol.kernel import (
+    ActKind,
+    ChosenBy,
+    Guard,
+    Link,
+    Protocol,
+    Rung,
+    Step,
+)
+from protocol.names import Ref, Slug
 from protocol.origins import (
     agencies_behind,
     behind,

@@ -9,22 +9,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from protocol.errors import Finding
+from protocol.expressions import (
+    AnchorKind,
+    Extreme,
+    Offset,
+    Point,
+    Test,
+    TestKind,
+)
 from protocol.kernel import (
     ActKind,
     Again,
-    AnchorKind,
-    Extreme,
     Link,
-    Offset,
-    Point,
     Protocol,
-    Ref,
-    Slug,
     Step,
-    Test,
-    TestKind,
     When,
 )
+from protocol.names import Ref, Slug
 from protocol.origins import behind, link_of, step_of, tests
 from protocol.text.reading import Path, Places
 from protocol.text.spec import STEPS_IN

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from protocol.checks.domains import conditions
 from protocol.checks.endings import Endings
-from protocol.kernel import ActKind, Link, Protocol, Ref, Slug, Step, Test, TestKind
+from protocol.expressions import Test, TestKind
+from protocol.kernel import ActKind, Link, Protocol, Step
+from protocol.names import Ref, Slug
 from protocol.origins import behind, fields_read, link_of, refs_read, setters, step_of, tests
 
 

@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from protocol.kernel import Calendar, Slug
+from protocol.kernel import Calendar
+from protocol.names import Slug
 
 if TYPE_CHECKING:
     from protocol.compiling.compiler import Compiler

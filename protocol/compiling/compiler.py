@@ -27,8 +27,8 @@ from protocol.compiling.ladders import with_late_causes
 from protocol.compiling.links import compile_link
 from protocol.compiling.steps import compile_step
 from protocol.errors import MOST_FINDINGS, Finding, Place, SpecError, in_text_order, shortened
+from protocol.expressions import OWNER
 from protocol.kernel import (
-    OWNER,
     ActKind,
     Agency,
     Agreement,
@@ -41,10 +41,10 @@ from protocol.kernel import (
     Protocol,
     Role,
     Slot,
-    Slug,
     VaultType,
     Words,
 )
+from protocol.names import Slug
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.text import phrases
 from protocol.text.names import LONGEST_NAME, NAME, Names, PhraseError, did_you_mean, listed, names_in, names_written

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from protocol.kernel import Counting, Field, FieldType, Ref, Slug, VaultType, Words
+from protocol.kernel import Counting, Field, FieldType, VaultType, Words
+from protocol.names import Ref, Slug
 from protocol.text import phrases
 from protocol.text.names import LENGTH, LONGEST_NAME, NAME, did_you_mean, length, listed, names_in
 from protocol.text.spec import FieldSpec

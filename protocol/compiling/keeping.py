@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from protocol.checks.labels import Labels
 from protocol.errors import Finding
-from protocol.kernel import Keeping, Length, Protocol, Ref, Retention, Slug, Unit
+from protocol.expressions import Length, Unit
+from protocol.kernel import Keeping, Protocol, Retention
+from protocol.names import Ref, Slug
 from protocol.origins import owners_of, step_of
 from protocol.text import phrases
 from protocol.text.names import NO_TIME, Names, PhraseError, did_you_mean

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from protocol.engine.machine import LATE
-from protocol.kernel import Act, AnchorKind, Guard, Length, Offset, Rung, Step, Tries, Unit
+from protocol.expressions import AnchorKind, Length, Offset, Unit
+from protocol.kernel import Act, Guard, Rung, Step, Tries
 from protocol.text.names import NO_TIME, Names
 from protocol.text.spec import RungSpec
 

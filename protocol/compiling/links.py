@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from protocol.compiling.steps import StepCompiler
-from protocol.kernel import Link, Passing, Slug, Words
+from protocol.kernel import Link, Passing, Words
+from protocol.names import Slug
 from protocol.text.names import did_you_mean, listed
 
 if TYPE_CHECKING:

@@ -24,35 +24,36 @@ from protocol.compiling.ladders import (
     rung_id,
 )
 from protocol.engine.machine import LATE
-from protocol.kernel import (
+from protocol.expressions import (
     OWNER,
+    AnchorKind,
+    Expr,
+    Extreme,
+    Length,
+    Offset,
+    Point,
+    Unit,
+)
+from protocol.kernel import (
     Act,
     ActKind,
     Again,
-    AnchorKind,
     Chosen,
     ChosenBy,
-    Expr,
-    Extreme,
     FieldType,
     Guard,
-    Length,
-    Offset,
     Outcome,
     Pausing,
-    Point,
-    Ref,
     Rung,
     Series,
-    Slug,
     Step,
     Tries,
-    Unit,
     Votes,
     Wait,
     When,
     Words,
 )
+from protocol.names import Ref, Slug
 from protocol.text import phrases, times
 from protocol.text.names import LENGTH, NO_TIME, did_you_mean, length, names_in
 from protocol.text.phrases import Said

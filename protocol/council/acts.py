@@ -10,7 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.revising.changes import Tag
 from protocol.revising.diff import Difference
 from protocol.serial import canonical

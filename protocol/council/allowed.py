@@ -8,7 +8,7 @@ from protocol.council.acts import Act, Kind, Weighed
 from protocol.council.rules import Rules
 from protocol.council.standing import ANEW, COORDINATOR, OVER, Standing, State, signers
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.revising.changes import Tag
 
 SAME_AGENCY = {"D07", "D18", "D31", "D35"}

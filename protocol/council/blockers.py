@@ -9,7 +9,7 @@ from enum import StrEnum
 from protocol.council.acts import Act
 from protocol.council.rules import Rules
 from protocol.council.standing import ANEW, Standing, State, choices
-from protocol.kernel import Slug
+from protocol.names import Slug
 
 
 class Need(StrEnum):

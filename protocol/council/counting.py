@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from protocol.council.acts import Act, Choice, Kind, Weighed
 from protocol.council.rules import Rules
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.revising.changes import Tag
 from protocol.state import Instant
 

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from protocol.engine import clocks
 from protocol.errors import SpecError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.rehearsal.habits import Surface, misshapen
 from protocol.state import Instant
 from protocol.text.reading import plain, read

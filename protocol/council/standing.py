@@ -14,7 +14,7 @@ from protocol.council.acts import Act, Choice, Kind, Weighed
 from protocol.council.counting import Tally, counted, obliged
 from protocol.council.rules import Rules
 from protocol.engine import clocks
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.revising.changes import Tag
 from protocol.state import Instant
 

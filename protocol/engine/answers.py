@@ -9,29 +9,26 @@ from protocol.engine import clocks, forms, owners, suspensions, votes
 from protocol.engine.points import calendar_of, due_of
 from protocol.engine.running import Occurrence, Running
 from protocol.evolving import evolve
-from protocol.kernel import Event, Slug, Step
+from protocol.facts import Ending, EventRecorded, LinkNoticed, PageStopped, TryLogged
+from protocol.kernel import Event, Step
 from protocol.messages import (
     Actor,
     Answer,
     CastVote,
-    Ending,
     EventHappened,
-    EventRecorded,
     Input,
     LinkNotice,
-    LinkNoticed,
     LogTry,
     MoveClock,
     PageRead,
-    PageStopped,
     PauseClock,
     Reassign,
     Refusal,
     ResumeClock,
     TakeUp,
     Tick,
-    TryLogged,
 )
+from protocol.names import Slug
 from protocol.state import Code, Instance, Instant, Linked, PauseReason, Phase, Status, Value
 
 DAY = 24 * clocks.HOUR

@@ -15,7 +15,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from protocol.kernel import Calendar, Edge, Length, Unit
+from protocol.expressions import Edge, Length, Unit
+from protocol.kernel import Calendar
 from protocol.state import Instant
 
 SECOND = 1_000_000

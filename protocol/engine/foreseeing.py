@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from protocol.engine import clocks
 from protocol.engine.machine import earliest, step
 from protocol.engine.points import calendar_of
+from protocol.facts import ClockResumed
 from protocol.kernel import Protocol
-from protocol.messages import TICK, ClockResumed, Input, PauseClock, Refusal
+from protocol.messages import TICK, Input, PauseClock, Refusal
 from protocol.state import CaseState, Instance, Instant
 
 

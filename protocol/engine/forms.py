@@ -7,8 +7,9 @@ from dataclasses import replace
 from protocol.engine import clocks
 from protocol.engine.points import truth
 from protocol.engine.running import Running
-from protocol.kernel import MOST_ITEMS, Field, FieldType, Outcome, Slug, Step
+from protocol.kernel import MOST_ITEMS, Field, FieldType, Outcome, Step
 from protocol.messages import Answer, CastVote, Refusal
+from protocol.names import Slug
 from protocol.state import Code, Instance, Instant, Status, Value
 
 YEAR = 366 * 24 * clocks.HOUR

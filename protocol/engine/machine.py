@@ -21,22 +21,32 @@ from protocol.engine.points import View, due_of, resolve, stretches, suspended, 
 from protocol.engine.running import PAGE_EVERY, PAGES_AT_MOST, Occurrence, Running
 from protocol.engine.waits import drop_wait, wait_times
 from protocol.evolving import evolve
-from protocol.kernel import Act, ActKind, Guard, OpaqueId, Protocol, Rung, RungId, Step
-from protocol.messages import (
-    TICK,
-    Arm,
+from protocol.facts import (
     ClockMoved,
-    Effect,
     Ending,
     Fact,
-    Input,
-    MoveClock,
-    Refusal,
     Telling,
-    Tick,
     Told,
     WindowMissed,
 )
+from protocol.kernel import (
+    Act,
+    ActKind,
+    Guard,
+    Protocol,
+    Rung,
+    Step,
+)
+from protocol.messages import (
+    TICK,
+    Arm,
+    Effect,
+    Input,
+    MoveClock,
+    Refusal,
+    Tick,
+)
+from protocol.names import OpaqueId, RungId
 from protocol.state import CaseState, Code, Instance, Instant, Phase, Reply, Status
 
 LATE = "late"

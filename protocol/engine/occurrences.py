@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from protocol.engine import clocks, openings, suspensions
 from protocol.engine.points import count_of
 from protocol.engine.running import TELLINGS, Occurrence, Running
-from protocol.kernel import MOST_COUNTED, Act, ActKind, Link, Ref, Slug, Step, When
-from protocol.messages import (
+from protocol.facts import (
     Counted,
     FieldSet,
     LaneClosed,
@@ -22,10 +21,18 @@ from protocol.messages import (
     LinkStarted,
     NotOpened,
     PassedOn,
-    SendEvent,
     SlotFilled,
-    StartCase,
 )
+from protocol.kernel import (
+    MOST_COUNTED,
+    Act,
+    ActKind,
+    Link,
+    Step,
+    When,
+)
+from protocol.messages import SendEvent, StartCase
+from protocol.names import Ref, Slug
 from protocol.state import Armed, Instant, Linked, Mark, Phase
 
 

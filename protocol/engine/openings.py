@@ -5,8 +5,9 @@ from __future__ import annotations
 from protocol.engine.points import resolve
 from protocol.engine.running import Occurrence, Running
 from protocol.evolving import evolve
-from protocol.kernel import Again, ChosenBy, Ref, Slug, Step
-from protocol.messages import NotOpened, StepNotOpened
+from protocol.facts import NotOpened, StepNotOpened
+from protocol.kernel import Again, ChosenBy, Step
+from protocol.names import Ref, Slug
 from protocol.state import Instance, Instant, Item, Phase
 
 

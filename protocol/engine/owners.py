@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from protocol.engine.running import Running
 from protocol.evolving import evolve
-from protocol.kernel import Slug
-from protocol.messages import Actor, Claimed, TakenUp
+from protocol.facts import Claimed, TakenUp
+from protocol.messages import Actor
+from protocol.names import Slug
 from protocol.state import Instance
 
 

@@ -11,23 +11,20 @@ from dataclasses import dataclass, field
 
 from protocol.engine import clocks
 from protocol.engine.clocks import Stretch
-from protocol.kernel import (
+from protocol.expressions import (
     OWNER,
     AnchorKind,
-    Calendar,
     Expr,
     Extreme,
-    FieldType,
     Joined,
     Offset,
     Point,
-    Protocol,
-    Ref,
-    Slug,
     Test,
     TestKind,
     Unit,
 )
+from protocol.kernel import Calendar, FieldType, Protocol
+from protocol.names import Ref, Slug
 from protocol.state import Instance, Instant, LanePause, Mark, Phase, Suspension, Value
 
 DAYS = (Unit.DAY, Unit.WEEK, Unit.MONTH)

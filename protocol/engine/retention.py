@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from protocol.engine import clocks
-from protocol.kernel import Keeping, Length, Protocol, Ref, Retention, Slug, Unit
+from protocol.expressions import Length, Unit
+from protocol.facts import EventRecorded, FactBody, StepDelivered, StepEnded
+from protocol.kernel import Keeping, Protocol, Retention
 from protocol.languages import DEFAULT, LANGUAGES, Tongue
 from protocol.languages.language import Say, Whose
-from protocol.messages import EventRecorded, FactBody, StepDelivered, StepEnded
+from protocol.names import Ref, Slug
 from protocol.origins import owners_of
 from protocol.state import Instant
 

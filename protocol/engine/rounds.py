@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from protocol.engine import clocks
 from protocol.engine.points import calendar_of
 from protocol.evolving import evolve
-from protocol.kernel import Edge, Length, Series, Step
-from protocol.messages import NotOpened, StepNotOpened
+from protocol.expressions import Edge, Length
+from protocol.facts import NotOpened, StepNotOpened
+from protocol.kernel import Series, Step
 from protocol.state import Instance, Instant, Phase
 
 if TYPE_CHECKING:

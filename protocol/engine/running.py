@@ -15,27 +15,11 @@ from protocol.engine.memo import Memo, known
 from protocol.engine.points import View, due_of, resolve, truth
 from protocol.engine.waits import wait_times
 from protocol.evolving import evolve
-from protocol.kernel import (
-    Act,
-    ActKind,
-    Agency,
-    AnchorKind,
-    ChosenBy,
-    Offset,
-    OpaqueId,
-    Protocol,
-    Ref,
-    RungId,
-    Slug,
-    Step,
-    When,
-)
-from protocol.messages import (
+from protocol.expressions import AnchorKind, Offset
+from protocol.facts import (
     CaseEnded,
     CaseOpened,
     DueMoved,
-    Effect,
-    EndCase,
     Ending,
     Fact,
     FactBody,
@@ -51,6 +35,17 @@ from protocol.messages import (
     Telling,
     Told,
 )
+from protocol.kernel import (
+    Act,
+    ActKind,
+    Agency,
+    ChosenBy,
+    Protocol,
+    Step,
+    When,
+)
+from protocol.messages import Effect, EndCase
+from protocol.names import OpaqueId, Ref, RungId, Slug
 from protocol.state import CaseState, Instance, Instant, Page, Phase, Status, Value
 
 if TYPE_CHECKING:

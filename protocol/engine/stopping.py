@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from protocol.kernel import ActKind, Event, Protocol, Slug
+from protocol.kernel import ActKind, Event, Protocol
+from protocol.names import Slug
 
 
 def stop_of(protocol: Protocol, agency: Slug) -> Slug | None:

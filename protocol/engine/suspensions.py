@@ -8,8 +8,10 @@ from protocol.engine import clocks
 from protocol.engine.points import calendar_of, due_of, truth
 from protocol.engine.running import Running
 from protocol.evolving import evolve
-from protocol.kernel import Act, ActKind, Expr, Length, Ref
-from protocol.messages import ClockPaused, ClockResumed, LanePaused, LaneResumed
+from protocol.expressions import Expr, Length
+from protocol.facts import ClockPaused, ClockResumed, LanePaused, LaneResumed
+from protocol.kernel import Act, ActKind
+from protocol.names import Ref
 from protocol.state import Instance, Instant, LanePause, PauseReason, Phase, Suspension
 
 

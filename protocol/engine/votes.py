@@ -5,7 +5,8 @@ from __future__ import annotations
 from protocol.engine import forms, owners
 from protocol.engine.running import Running
 from protocol.evolving import evolve
-from protocol.messages import Actor, CastVote, Ending, Refusal, VoteCast
+from protocol.facts import Ending, VoteCast
+from protocol.messages import Actor, CastVote, Refusal
 from protocol.state import Code, Instance, Instant, Phase
 
 

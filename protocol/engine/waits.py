@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from protocol.engine import clocks
-from protocol.kernel import Slug, Wait
+from protocol.kernel import Wait
+from protocol.names import Slug
 from protocol.state import Instant
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protocol.kernel import Unit
+from protocol.expressions import Unit
 from protocol.languages.language import Language, Say, Template, Whose
 from protocol.state import PauseReason
 

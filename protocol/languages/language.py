@@ -14,7 +14,7 @@ from enum import StrEnum, auto
 from typing import TypeAlias
 
 from protocol.engine import clocks
-from protocol.kernel import Unit
+from protocol.expressions import Unit
 from protocol.state import Instant, PauseReason
 
 Template: TypeAlias = str | tuple[str, str]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from protocol.kernel import Unit
+from protocol.expressions import Unit
 from protocol.languages.language import Language, Say, Template, Whose
 from protocol.state import PauseReason
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from protocol.engine import machine
 from protocol.engine.points import due_of
 from protocol.evolving import evolve
-from protocol.kernel import Slug
 from protocol.messages import TICK
 from protocol.migrating import terms
 from protocol.migrating.crossing import sides_of
@@ -21,6 +20,7 @@ from protocol.migrating.plan import Clock, Plan, StepPlan
 from protocol.migrating.position import Position, position, with_lane_pauses
 from protocol.migrating.route import Route, route
 from protocol.migrating.terms import Sides
+from protocol.names import Slug
 from protocol.state import CaseState, Instance, Instant, Status
 
 REASONED = frozenset((Code.LATER_UNREASONED, Code.RESTART_UNREASONED, Code.NO_CLOCK))

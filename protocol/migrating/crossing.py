@@ -14,8 +14,9 @@ from protocol.engine.machine import Result, concluded
 from protocol.engine.points import View, truth
 from protocol.engine.running import Occurrence, Running
 from protocol.evolving import evolve
-from protocol.kernel import Link, OpaqueId, Ref, Step
-from protocol.messages import TICK, CaseMigrated, DutyMigrated, Fact, OwnersChanged, StepCancelled
+from protocol.facts import CaseMigrated, DutyMigrated, Fact, OwnersChanged, StepCancelled
+from protocol.kernel import Link, Step
+from protocol.messages import TICK
 from protocol.migrating import terms
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.plan import Passed
@@ -23,6 +24,7 @@ from protocol.migrating.position import Position, full, position, stranded, trig
 from protocol.migrating.returning import Return
 from protocol.migrating.route import Route
 from protocol.migrating.terms import Sides
+from protocol.names import OpaqueId, Ref
 from protocol.origins import agencies_behind
 from protocol.state import CaseState, Crossed, Instance, Instant, Reply, Status
 

@@ -9,11 +9,12 @@ from protocol.checks.reach import Reach, made_by
 from protocol.engine.machine import Due, deadlines
 from protocol.engine.points import View
 from protocol.engine.running import Running
-from protocol.kernel import ActKind, Protocol, RungId, Slug
-from protocol.messages import DutyMigrated
+from protocol.facts import DutyMigrated
+from protocol.kernel import ActKind, Protocol
 from protocol.migrating.crossing import migrate
 from protocol.migrating.hindrances import IMPOSSIBLE, TO_DECIDE, Hindrance
 from protocol.migrating.route import Route
+from protocol.names import RungId, Slug
 from protocol.state import CaseState, Instance, Instant
 
 PREVIEW = "preview"

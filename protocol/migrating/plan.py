@@ -14,7 +14,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from protocol.errors import Finding, SpecError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.rehearsal.habits import Seconds, Share, Surface, misshapen
 from protocol.serial import canonical
 from protocol.text.reading import Table, place_of, plain, read

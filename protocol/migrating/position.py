@@ -14,9 +14,17 @@ from protocol.engine.clocks import SECOND
 from protocol.engine.running import Running
 from protocol.engine.waits import wait_times
 from protocol.evolving import evolve
-from protocol.kernel import FieldType, Link, Protocol, Ref, Slug, Step, Wait, When
+from protocol.kernel import (
+    FieldType,
+    Link,
+    Protocol,
+    Step,
+    Wait,
+    When,
+)
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.route import Route
+from protocol.names import Ref, Slug
 from protocol.revising.renames import Names
 from protocol.state import Armed, CaseState, Instance, Instant, LanePause, Linked, Mark, PauseReason, Suspension, Value
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 from protocol.engine.points import View, due_of
 from protocol.engine.running import Running
 from protocol.evolving import evolve
-from protocol.kernel import Slug
-from protocol.messages import DueMoved, DutyMigrated, StepCancelled, StepDelivered
+from protocol.facts import DueMoved, DutyMigrated, StepCancelled, StepDelivered
 from protocol.migrating import terms
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.position import position
 from protocol.migrating.route import Route
 from protocol.migrating.terms import Sides
+from protocol.names import Slug
 from protocol.state import CaseState, Crossed, Instance, Phase
 
 RESTORED = "restored"

@@ -13,22 +13,19 @@ from functools import cached_property, lru_cache
 from typing import TypeVar, cast
 
 from protocol.evolving import evolve
+from protocol.expressions import OWNER, Expr, Length, Point
 from protocol.kernel import (
-    OWNER,
     ActKind,
     Calendar,
     ChosenBy,
-    Expr,
     FieldType,
-    Length,
-    Point,
     Protocol,
-    Slug,
     Step,
     When,
     Words,
 )
 from protocol.migrating.plan import Plan, StepPlan, load_plan
+from protocol.names import Slug
 from protocol.origins import fields_read, offsets, point_fields
 from protocol.revising.renames import renames, with_new_names
 from protocol.serial import dump_protocol, load_protocol

@@ -14,24 +14,20 @@ from protocol.engine.clocks import MINUTE, SECOND
 from protocol.engine.machine import LATE, rung_at
 from protocol.engine.points import View, calendar_of, due_of, stretches, suspended
 from protocol.evolving import evolve
+from protocol.expressions import AnchorKind, Length, Offset, Point, Unit
+from protocol.facts import DutyMigrated
 from protocol.kernel import (
     ActKind,
-    AnchorKind,
     Calendar,
     Guard,
-    Length,
-    Offset,
-    Point,
     Protocol,
     Rung,
-    Slug,
     Step,
-    Unit,
 )
-from protocol.messages import DutyMigrated
 from protocol.migrating.hindrances import Code, Hindrance
 from protocol.migrating.plan import Clock
 from protocol.migrating.route import DEADLINE, TERMS, Route
+from protocol.names import Slug
 from protocol.state import Instance, Instant, Phase
 
 LOUDNESS = (ActKind.REMIND, ActKind.TELL, ActKind.PAGE)

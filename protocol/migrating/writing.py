@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.text.reading import plain, read
 
 PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 %./()-]*[A-Za-z0-9%.)])?")

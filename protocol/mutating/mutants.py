@@ -12,27 +12,29 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from protocol.compiling.ladders import unwritten
-from protocol.kernel import (
-    Act,
-    ActKind,
+from protocol.expressions import (
     Either,
-    Event,
     Expr,
     Extreme,
-    Field,
-    Guard,
     Joined,
     Length,
     Offset,
-    Outcome,
     Point,
+    Unit,
+)
+from protocol.kernel import (
+    Act,
+    ActKind,
+    Event,
+    Field,
+    Guard,
+    Outcome,
     Protocol,
-    Ref,
     Rung,
     Step,
-    Unit,
     When,
 )
+from protocol.names import Ref
 
 T = TypeVar("T")
 FIRST_ACTS = (ActKind.TELL, ActKind.PAGE)

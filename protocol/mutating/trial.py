@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from protocol.errors import HandoffError
+from protocol.facts import EventRecorded, Fact
 from protocol.kernel import Protocol
-from protocol.messages import EventRecorded, Fact
 from protocol.mutating.mutants import Mutant, mutants
 from protocol.revising.diff import diff
 from protocol.scenarios.scenario import play

@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.habits import Habits, Seen
 from protocol.rehearsal.tally import HOURS, Rung, Tally

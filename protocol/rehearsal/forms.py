@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protocol.kernel import Event, Field, FieldType, Outcome, Protocol, Slug, Step
+from protocol.kernel import (
+    Event,
+    Field,
+    FieldType,
+    Outcome,
+    Protocol,
+    Step,
+)
+from protocol.names import Slug
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.habits import AHEAD, FieldHabits, Habits
 from protocol.rehearsal.people import SECOND

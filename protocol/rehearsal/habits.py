@@ -15,7 +15,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from protocol.errors import Finding, SpecError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.rehearsal.chance import NINE_OF_TEN
 from protocol.text.names import did_you_mean
 from protocol.text.reading import Path, Table, place_of, plain, read

@@ -15,7 +15,7 @@ from statistics import median_low
 from typing import NamedTuple
 
 from protocol.engine import clocks
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.rehearsal.comparing import FEWEST_PEOPLE
 from protocol.rehearsal.habits import BANDS, LONGEST, Band, Delay, Habits, Hourly, Pace, RoleHabits, Seen, StepHabits
 from protocol.state import Instant

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from protocol.engine import clocks
-from protocol.kernel import Calendar, Length, Protocol, Role, Slug, Step, Unit
+from protocol.expressions import Length, Unit
+from protocol.kernel import Calendar, Protocol, Role, Step
+from protocol.names import Slug
 from protocol.rehearsal.habits import BANDS, EVERYBODY, Delay, Habits, Pace
 from protocol.state import Instant
 

@@ -14,7 +14,19 @@ from heapq import heappop, heappush
 from protocol.engine import clocks
 from protocol.engine.machine import Deadline, step
 from protocol.engine.memo import Memo
-from protocol.kernel import Guard, Protocol, Slug, Step
+from protocol.facts import (
+    Ending,
+    Fact,
+    FieldSet,
+    OwnersChanged,
+    StepCancelled,
+    StepDelivered,
+    StepEnded,
+    Telling,
+    Told,
+    WindowMissed,
+)
+from protocol.kernel import Guard, Protocol, Step
 from protocol.messages import (
     TICK,
     Actor,
@@ -22,24 +34,15 @@ from protocol.messages import (
     Arm,
     Body,
     CastVote,
-    Ending,
     EventHappened,
-    Fact,
-    FieldSet,
     Input,
     LinkNotice,
     LogTry,
-    OwnersChanged,
     PageRead,
     StartCase,
-    StepCancelled,
-    StepDelivered,
-    StepEnded,
     TakeUp,
-    Telling,
-    Told,
-    WindowMissed,
 )
+from protocol.names import Slug
 from protocol.rehearsal.chance import Chance
 from protocol.rehearsal.forms import Forms
 from protocol.rehearsal.habits import Habits

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
 from protocol.messages import TICK, Input, LinkNotice
+from protocol.names import Slug
 from protocol.rehearsal.habits import Habits
 from protocol.rehearsal.playing import DAY, Arrival, Case, Playing
 from protocol.state import Code, Instant

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from protocol.kernel import RungId, Slug
+from protocol.names import RungId, Slug
 
 HOURS = 7 * 24
 

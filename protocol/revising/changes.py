@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeAlias
 
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 
 Unit: TypeAlias = str
 """``kind:id``, as ``step:first-call``, ``outcome:first-call/talked``, ``rung:first-call/page-supervisor``."""

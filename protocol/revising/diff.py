@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.revising.changes import Change, Pair, Tag
 from protocol.revising.parties import party_changes
 from protocol.revising.renames import renames, with_new_names

@@ -12,7 +12,9 @@ from itertools import product
 from math import prod
 
 from protocol.engine.points import View, truth
-from protocol.kernel import Expr, FieldType, Joined, Protocol, Slug, Test, TestKind
+from protocol.expressions import Expr, Joined, Test, TestKind
+from protocol.kernel import FieldType, Protocol
+from protocol.names import Slug
 from protocol.state import Instance, Mark, Phase, Value
 
 MOST_ROWS = 4_096

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from protocol.kernel import Act, ActKind, Guard, Rung, Slug, Step
+from protocol.kernel import Act, ActKind, Guard, Rung, Step
+from protocol.names import Slug
 from protocol.revising.changes import Change, Pair, Tag
 from protocol.revising.guards import alike
 from protocol.revising.windows import Verdict, compare

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from protocol.kernel import ActKind, Event, Field, Protocol, Slug
+from protocol.kernel import ActKind, Event, Field, Protocol
+from protocol.names import Slug
 from protocol.revising.changes import Change, Pair, Tag
 from protocol.revising.guards import alike
 from protocol.revising.ladders import span_said

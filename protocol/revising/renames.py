@@ -10,25 +10,21 @@ from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
 from protocol.errors import HandoffError
+from protocol.expressions import AnchorKind, Offset, Test, TestKind
 from protocol.kernel import (
     Act,
     ActKind,
-    AnchorKind,
     Ask,
     Chosen,
     ChosenBy,
     Event,
     Field,
     Link,
-    Offset,
     Protocol,
-    Ref,
     Rung,
-    Slug,
     Step,
-    Test,
-    TestKind,
 )
+from protocol.names import Ref, Slug
 
 T = TypeVar("T")
 TARGETS = {ActKind.CANCEL: "step", ActKind.STOP_REPEATING: "step", ActKind.START_LINKED: "event"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protocol.kernel import ActKind, Expr, Joined, Outcome, Protocol, Slug, Step, When
+from protocol.expressions import Expr, Joined
+from protocol.kernel import ActKind, Outcome, Protocol, Step, When
+from protocol.names import Slug
 from protocol.revising.changes import Change, Pair, Tag
 from protocol.revising.guards import alike
 from protocol.revising.ladders import ladder_changes, span_said

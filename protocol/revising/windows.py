@@ -14,7 +14,16 @@ from functools import lru_cache
 
 from protocol.engine import clocks
 from protocol.engine.points import View, resolve
-from protocol.kernel import OWNER, AnchorKind, Calendar, Extreme, Offset, Point, Protocol, Slug, Unit
+from protocol.expressions import (
+    OWNER,
+    AnchorKind,
+    Extreme,
+    Offset,
+    Point,
+    Unit,
+)
+from protocol.kernel import Calendar, Protocol
+from protocol.names import Slug
 from protocol.state import Instance, Instant, Phase
 
 DAY = 24 * 60 * 60 * 1_000_000

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from protocol.kernel import ActKind, Protocol, Rung, Step
-from protocol.messages import (
+from protocol.facts import (
     Counted,
     Ending,
     EventRecorded,
@@ -24,6 +23,7 @@ from protocol.messages import (
     Told,
     WindowMissed,
 )
+from protocol.kernel import ActKind, Protocol, Rung, Step
 
 KINDS = ("event", "step", "outcome", "rung", "count", "link")
 

@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from protocol.engine import clocks
-from protocol.kernel import Field, FieldType, Protocol, Slug
+from protocol.facts import Fact, StepCancelled, StepEnded
+from protocol.kernel import Field, FieldType, Protocol
 from protocol.messages import (
     Actor,
     Answer,
     Body,
     CastVote,
     EventHappened,
-    Fact,
     Input,
     LinkNotice,
     LogTry,
@@ -26,10 +26,9 @@ from protocol.messages import (
     Reassign,
     Refusal,
     ResumeClock,
-    StepCancelled,
-    StepEnded,
     TakeUp,
 )
+from protocol.names import Slug
 from protocol.scenarios.seen import Seen
 from protocol.scenarios.stories import Entry, Scenario, local_time
 from protocol.scenarios.verdicts import Problem, Verdicts

@@ -13,8 +13,7 @@ from typing import Protocol as Port
 
 from protocol.engine import clocks
 from protocol.errors import HandoffError, Place, SpecError
-from protocol.kernel import Field, FieldType, Protocol, Slug
-from protocol.messages import (
+from protocol.facts import (
     CaseEnded,
     CaseMigrated,
     Claimed,
@@ -35,6 +34,8 @@ from protocol.messages import (
     TryLogged,
     VoteCast,
 )
+from protocol.kernel import Field, FieldType, Protocol
+from protocol.names import Slug
 from protocol.scenarios.scenario import play, read_scenarios
 from protocol.scenarios.stories import Entry, Scenario
 from protocol.state import Instant, Value

@@ -18,7 +18,8 @@ from protocol.engine import clocks
 from protocol.engine.machine import LATE, Deadline, Due, deadlines, earliest, step
 from protocol.engine.points import calendar_of
 from protocol.errors import HandoffError, Place
-from protocol.kernel import Field, FieldType, Protocol, Ref, Slug, Step
+from protocol.kernel import Field, FieldType, Protocol, Step
+from protocol.names import Ref, Slug
 from protocol.scenarios.judge import Judge
 from protocol.scenarios.scenario import advance
 from protocol.scenarios.stories import Entry, Scenario

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from protocol.engine import clocks
 from protocol.engine.machine import earliest, step
 from protocol.errors import HandoffError
+from protocol.facts import Fact
 from protocol.kernel import Protocol
-from protocol.messages import TICK, Fact
+from protocol.messages import TICK
 from protocol.scenarios.judge import Judge
 from protocol.scenarios.stories import Entry, Scenario, local_time
 from protocol.scenarios.verdicts import Problem

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from protocol.kernel import Slug
-from protocol.messages import (
+from protocol.facts import (
     ClockPaused,
     ClockResumed,
     Counted,
@@ -25,6 +24,7 @@ from protocol.messages import (
     StepScheduled,
     WindowMissed,
 )
+from protocol.names import Slug
 from protocol.state import Instant, Value
 
 

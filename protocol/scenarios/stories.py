@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from protocol.errors import Place
-from protocol.kernel import Slug
+from protocol.names import Slug
 from protocol.state import Instant
 from protocol.text.reading import refuse
 

@@ -9,17 +9,18 @@ from datetime import datetime
 
 from protocol.engine import clocks
 from protocol.errors import Place
-from protocol.kernel import FieldType, Protocol, Slug
-from protocol.messages import (
+from protocol.facts import (
     CaseEnded,
     LinkedCaseStarted,
     LinkNoticed,
     PassedOn,
-    Refusal,
     StepEnded,
     TakenUp,
     Told,
 )
+from protocol.kernel import FieldType, Protocol
+from protocol.messages import Refusal
+from protocol.names import Slug
 from protocol.scenarios.seen import Seen
 from protocol.scenarios.stories import Entry, Scenario, local_time
 from protocol.state import Value

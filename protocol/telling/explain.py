@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from protocol.engine.points import truth
-from protocol.kernel import AnchorKind, Guard, Protocol, Rung
+from protocol.expressions import AnchorKind
+from protocol.kernel import Guard, Protocol, Rung
 from protocol.languages import DEFAULT, LANGUAGES, Tongue
 from protocol.languages.language import Say
 from protocol.origins import offsets

@@ -10,7 +10,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from protocol.kernel import Act, ActKind, Event, Link, Protocol, Ref, Slug, Step, When
+from protocol.kernel import (
+    Act,
+    ActKind,
+    Event,
+    Link,
+    Protocol,
+    Step,
+    When,
+)
+from protocol.names import Ref, Slug
 from protocol.telling.outline import lane_title, owner_said, rung_said, series_said
 from protocol.telling.wording import (
     act_said,

@@ -11,9 +11,9 @@ from datetime import date
 
 from protocol.engine.retention import UNSAID
 from protocol.engine.retention import length_said as kept_for
+from protocol.expressions import AnchorKind, Offset
 from protocol.kernel import (
     Again,
-    AnchorKind,
     Calendar,
     ChosenBy,
     Counting,
@@ -22,16 +22,15 @@ from protocol.kernel import (
     FieldType,
     Guard,
     Link,
-    Offset,
     Outcome,
     Protocol,
     Rung,
     Series,
-    Slug,
     Step,
     Tries,
     Votes,
 )
+from protocol.names import Slug
 from protocol.telling.wording import (
     act_said,
     acts_said,

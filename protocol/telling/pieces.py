@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from protocol.engine.points import View, resolve
-from protocol.kernel import (
+from protocol.expressions import (
     OWNER,
-    Act,
-    ActKind,
     AnchorKind,
     Edge,
     Either,
@@ -19,13 +17,12 @@ from protocol.kernel import (
     Length,
     Offset,
     Point,
-    Protocol,
-    Ref,
-    Slug,
     TestKind,
     Unit,
 )
+from protocol.kernel import Act, ActKind, Protocol
 from protocol.languages.language import Language, Say, Whose
+from protocol.names import Ref, Slug
 from protocol.state import Instance, Instant, Item, PauseReason, Phase, Value
 from protocol.telling.wording import words
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from protocol.kernel import ActKind, Protocol, Slug, Step
+from protocol.kernel import ActKind, Protocol, Step
+from protocol.names import Slug
 from protocol.telling.outline import opening_said, owner_said, rung_said
 from protocol.telling.wording import acts_said, point_said, words
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from protocol.kernel import (
+from protocol.expressions import (
     OWNER,
-    Act,
-    ActKind,
     AnchorKind,
     Edge,
     Either,
@@ -17,11 +15,11 @@ from protocol.kernel import (
     Length,
     Offset,
     Point,
-    Ref,
-    Slug,
     Test,
     TestKind,
 )
+from protocol.kernel import Act, ActKind
+from protocol.names import Ref, Slug
 
 
 def words(slug: str) -> str:

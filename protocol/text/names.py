@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from protocol.kernel import OWNER, FieldType, Length, Slug, Unit, Wait
+from protocol.expressions import OWNER, Length, Unit
+from protocol.kernel import FieldType, Wait
+from protocol.names import Slug
 from protocol.text.reading import Path
 from protocol.text.spec import STEPS_IN, OutcomeSpec, RungSpec, Spec, StepSpec
 

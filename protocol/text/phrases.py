@@ -11,25 +11,26 @@ import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from protocol.kernel import (
-    MOST_COUNTED,
+from protocol.expressions import (
     OWNER,
-    Act,
-    ActKind,
     AnchorKind,
-    Ask,
     Expr,
-    FieldType,
     Joined,
     Length,
     Offset,
-    Ref,
-    Slug,
     Test,
     TestKind,
+)
+from protocol.kernel import (
+    MOST_COUNTED,
+    Act,
+    ActKind,
+    Ask,
+    FieldType,
     Votes,
     Wait,
 )
+from protocol.names import Ref, Slug
 from protocol.text.names import (
     LENGTH,
     NAME,

@@ -6,22 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from protocol.kernel import (
+from protocol.expressions import (
     AnchorKind,
     Edge,
     Either,
     Extreme,
-    FieldType,
-    Guard,
     Length,
     Offset,
     Point,
-    Ref,
-    Series,
-    Slug,
-    Tries,
     Unit,
 )
+from protocol.kernel import FieldType, Guard, Series, Tries
+from protocol.names import Ref, Slug
 from protocol.text.names import (
     LENGTH,
     NAME,

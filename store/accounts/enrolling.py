@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select, update
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from store import people
 from store.accounts import factors, lockout, passwords, secrets, sessions

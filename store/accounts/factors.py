@@ -8,7 +8,7 @@ import secrets
 import pyotp
 from sqlalchemy import Connection, delete, insert, select, update
 
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from store.accounts.secrets import keyed, seal, unseal
 from store.accounts.tables import account, one_time_code

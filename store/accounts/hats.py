@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.policy import COORDINATOR, STEWARD, Subject
 from store.policy.deciding import COUNCIL
 

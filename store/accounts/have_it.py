@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, insert, select, update
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from store.accounts import secrets
 from store.accounts.decisions import decided

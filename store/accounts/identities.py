@@ -8,7 +8,7 @@ import json
 from sqlalchemy import Connection, select
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import people
 from store.accounts import enrolling

@@ -29,7 +29,7 @@ from webauthn.helpers.structs import (
 )
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from store.accounts import challenges, lockout
 from store.accounts.decisions import decided

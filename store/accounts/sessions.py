@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, delete, insert, select, update
 
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store.accounts import secrets
 from store.accounts.tables import signed_in

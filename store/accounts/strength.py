@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, select
 
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from store.accounts.tables import account, identity, passkey
 
 TABLES = (("passkey", passkey), ("service", identity), ("password", account))

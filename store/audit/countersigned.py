@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Connection, select
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from store.audit.heads import head_of
 from store.audit.kept import Kept
 from store.audit.site_key import is_signed

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 
 SITE = "site"

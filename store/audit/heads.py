@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, select
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from store import ids
 from store.audit import merkle

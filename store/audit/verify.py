@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, and_, func, not_, or_, select
 from sqlalchemy.sql import exists
 
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from store import ids
 from store.audit import merkle, sealing
 from store.audit.chain import beginning, hash_of, header

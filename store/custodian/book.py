@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from store.custodian.book_tables import audit, client, code, glass, granted, metadata, person, seen
 from store.custodian.port import Pane
 from store.session import Database

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.custodian.port import KeyCard, Wrap
 from store.custodian.suite import SEED_BYTES, SUITE, PrivateKey, seal_seed, seed_info
 

@@ -17,7 +17,7 @@ import structlog
 from pydantic import ValidationError
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.custodian import tls, wire
 from store.custodian.book import Act, Book
 from store.custodian.keys import KeyFolder

@@ -15,7 +15,7 @@ from types import FrameType
 import pyotp
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from runtime.settings import Settings
 from store.audit import countersigned, kept
 from store.audit.countersigned import Countersigned

@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from store.custodian import escrow, suite
 from store.custodian.escrow import Card, Escrow
 from store.custodian.port import KeyCard, Order, Receipt

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from runtime.settings import Settings
 from store import protocols
 from store.custodian import remote

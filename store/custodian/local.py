@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 from pydantic import ValidationError
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from store.custodian import wire
 from store.custodian.port import Grant, Item, KeyCard, Order, Pane, Place, Receipt, Shown, Wrap
 from store.custodian.safes import TokenOptions

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store.custodian.keys import KeyFolder
 from store.custodian.port import Grant, Item, Shown

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select, update
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store import ids, vault
 from store.custodian.port import Custodian, Place, Wrap
 from store.edge_tables import vault_record

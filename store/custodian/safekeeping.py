@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from runtime.settings import Settings
 from store.custodian import escrow
 from store.custodian.escrow import Card, Escrow

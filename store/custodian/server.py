@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.custodian import envelope, suite, wire
 from store.custodian.keys import KeyFolder
 from store.custodian.port import Grant, Item, Order, Place, Wrap

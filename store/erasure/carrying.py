@@ -16,7 +16,8 @@ from sqlalchemy import Connection, select
 from protocol.engine import retention
 from protocol.engine.clocks import HOUR
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import ids, labels, tables
 from store.custodian.port import Custodian

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, exists, func, not_, or_, select, update
 
 from protocol.engine import retention
-from protocol.kernel import Keeping, OpaqueId, Protocol, Retention, Slug
+from protocol.kernel import Keeping, Protocol, Retention
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import ids, protocols, tables
 from store.erasure import tables as own

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, exists, func, insert, select, upda
 
 from protocol.engine.clocks import HOUR
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import ids, tables
 from store.erasure import tables as own

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from protocol.engine import retention
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import ids, protocols, tables
 from store.erasure import tables as own

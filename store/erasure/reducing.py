@@ -16,8 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from protocol.engine.retention import keeper, parts
-from protocol.kernel import OpaqueId, Protocol, Slug
-from protocol.messages import (
+from protocol.facts import (
     CaseEnded,
     Ending,
     FactBody,
@@ -27,6 +26,8 @@ from protocol.messages import (
     StepScheduled,
     TakenUp,
 )
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.serial import canonical
 from protocol.state import Instant
 from store import labels, protocols, tables, vault

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
-from protocol.kernel import OpaqueId, Protocol, Ref, Slug, Step
-from protocol.messages import (
+from protocol.facts import (
     CaseEnded,
     FactBody,
     PageStopped,
@@ -23,6 +22,8 @@ from protocol.messages import (
     Telling,
     Told,
 )
+from protocol.kernel import Protocol, Step
+from protocol.names import OpaqueId, Ref, Slug
 from protocol.state import Instant
 from store import labels, tables
 

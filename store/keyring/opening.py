@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from protocol.kernel import Slug
+from protocol.names import Slug
 from runtime.codec import DerivedCaseKeys, site_secret
 from runtime.settings import Settings
 from store import protocols

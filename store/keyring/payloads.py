@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from runtime.codec import SITE, CaseKeys
 from store.keyring.ring import CODEC, Keyring
 

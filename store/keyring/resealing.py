@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, and_, select, update
 
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from store import protocols, tables
 from store.edge_tables import notice_receipt
 from store.keyring.ring import Keyring, confidential

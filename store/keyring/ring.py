@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, and_, exists, select, tuple_, update
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from store.keyring.shares import Shares
 from store.keyring.tables import case_key
 from store.session import Database, add_new

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from protocol.errors import HandoffError
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.custodian.port import Custodian
 
 log = structlog.get_logger("keyring")

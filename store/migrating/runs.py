@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
 from protocol.migrating.plan import FirstShare, Plan, load_plan
 from protocol.migrating.watching import Because, halts, soaked
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import people, protocols
 from store.migrating import watched

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, update
 
-from protocol.kernel import OpaqueId, Slug
 from protocol.migrating.watching import BROKEN, SECOND, Seen, Soak
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store.migrating.tables import migration_item, migration_run
 from store.tables import case_file, fact, notice

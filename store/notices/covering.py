@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from store import people, rotas
 from store.accounts import lockout

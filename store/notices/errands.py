@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import ids, protocols
 from store.keyring.sealing import sealer

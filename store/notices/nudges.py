@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select
 
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.state import Instant
 from store import board, protocols, task_view
 from store.notices import errands

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from protocol.kernel import Slug
-from protocol.messages import Fact, OwnersChanged, StepDelivered
+from protocol.facts import Fact, OwnersChanged, StepDelivered
+from protocol.names import Slug
 from store.case_fold import CaseFold
 from store.notices import errands
 from store.notices.errands import Errand, Kind

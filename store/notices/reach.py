@@ -12,8 +12,8 @@ from sqlalchemy import Connection, select, update
 
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId
 from protocol.languages import DEFAULT, TONGUES, Tongue
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from store.edge_tables import person
 from store.notices.tables import reach

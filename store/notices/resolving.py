@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, select
 
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import rotas
 from store.keyring.sealing import opened

@@ -11,7 +11,8 @@ from sqlalchemy import BigInteger, Connection, bindparam, or_, select
 from protocol.checks import cover
 from protocol.engine import clocks
 from protocol.errors import Finding
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from protocol.state import Instant
 from store.edge_tables import person, rota
 from store.notices.resolving import How, rung

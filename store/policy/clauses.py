@@ -28,7 +28,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from protocol.kernel import Slug
+from protocol.names import Slug
 from store.policy.subject import STATEMENTS, Subject, SubjectKind
 from store.policy.table import TABLE, Action, Class, Condition, Kind
 from store.policy.tables import shield

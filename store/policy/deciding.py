@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from store.policy.subject import Subject, SubjectKind
 from store.policy.table import TABLE, Action, Class, Condition, Kind, Row
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 
 COORDINATOR: Slug = "coordinator"

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, select
 
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.origins import standing_in
 from store.policy.deciding import Decision, Object, decide
 from store.policy.subject import Subject

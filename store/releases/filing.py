@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import cases, ids, protocols
 from store.policy import Action, Class, Object, Subject, decide, unknown

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from protocol.engine.clocks import moment
-from protocol.kernel import OpaqueId, Slug
 from protocol.languages import Tongue
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store.releases import papers
 from store.releases.document import LAWFUL, Ground, Purpose

@@ -13,7 +13,7 @@ from secrets import token_hex
 from sqlalchemy import Connection
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import audit, ids, vault
 from store.custodian.port import Custodian, Item, Shown

@@ -11,7 +11,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, delete, select
 
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store import ids, people
 from store.edge_tables import person

@@ -13,7 +13,7 @@ from protocol.council.allowed import must
 from protocol.council.rules import Rules, read_rules
 from protocol.council.standing import Standing, standing
 from protocol.errors import HandoffError
-from protocol.kernel import OpaqueId, Slug
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instant
 from store.policy import Subject, unknown
 from store.revisions.tables import council_rules, revision, revision_act

@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from protocol.council.acts import Act, Kind
 from protocol.council.standing import State
-from protocol.kernel import OpaqueId, Protocol
+from protocol.kernel import Protocol
+from protocol.names import OpaqueId
 from protocol.state import Instant
 from store import protocols
 from store.migrating import runs

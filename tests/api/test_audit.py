@@ -14,7 +14,8 @@ from sqlalchemy import func, select, text
 
 from api.app import create_app
 from api.deps import Services
-from protocol.messages import Fact, SlotFilled, TakeUp
+from protocol.facts import Fact, SlotFilled
+from protocol.messages import TakeUp
 from runtime.settings import load
 from store import demonstration, vault
 from store.audit.tables import audit_row

@@ -23,7 +23,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
-from protocol.messages import CaseMigrated, Fact, StepDelivered, StepEnded, Told
+from protocol.facts import CaseMigrated, Fact, StepDelivered, StepEnded, Told
 from store.projector import BODY
 from store.session import Database
 from store.tables import fact

@@ -16,17 +16,13 @@ from typing import Any
 from protocol.checks.labels import Labels
 from protocol.engine import clocks
 from protocol.engine.machine import step
-from protocol.kernel import Guard, Protocol, Slug, Step
-from protocol.messages import (
-    Actor,
+from protocol.facts import (
     CaseEnded,
     CaseOpened,
     Counted,
-    EventHappened,
     EventRecorded,
     Fact,
     FieldSet,
-    Input,
     LaneClosed,
     LanePaused,
     LaneReopened,
@@ -40,9 +36,11 @@ from protocol.messages import (
     SlotFilled,
     StepDelivered,
     TakenUp,
-    TakeUp,
     Told,
 )
+from protocol.kernel import Guard, Protocol, Step
+from protocol.messages import Actor, EventHappened, Input, TakeUp
+from protocol.names import Slug
 from protocol.state import Instance, Instant, Phase, Status
 from tests.protocol.random_runs import START, Run, actor, some_act, values
 from tests.protocol.random_texts import accepted

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from protocol.compiling.compiler import compile_text
 from protocol.engine import clocks
+from protocol.facts import FactBody, Told
 from protocol.kernel import Protocol
-from protocol.messages import Actor, Answer, EventHappened, FactBody, Told
+from protocol.messages import Actor, Answer, EventHappened
 from protocol.state import Code, Instance, Instant, Value
 from tests.protocol.random_runs import Run, actor
 from tests.protocol.texts import TODAY

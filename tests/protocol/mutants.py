@@ -21,8 +21,8 @@ from protocol.checks.cover import Week, uncovered
 from protocol.compiling.compiler import compile_text
 from protocol.engine.machine import earliest
 from protocol.errors import Finding, SpecError
+from protocol.facts import CaseEnded
 from protocol.kernel import Protocol
-from protocol.messages import CaseEnded
 from protocol.scenarios.runs import scenario_of
 from protocol.scenarios.scenario import play
 from protocol.state import Phase, Status

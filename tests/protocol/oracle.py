@@ -25,7 +25,8 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from protocol.engine import clocks
-from protocol.kernel import Calendar, Edge, Length, Unit
+from protocol.expressions import Edge, Length, Unit
+from protocol.kernel import Calendar
 
 ZONES = (
     "America/New_York", "America/Detroit", "America/Kentucky/Louisville", "America/Kentucky/Monticello",

@@ -8,7 +8,8 @@ from random import Random
 
 from protocol.engine import clocks
 from protocol.engine.machine import Result, earliest, step
-from protocol.kernel import Field, FieldType, Protocol, Slug
+from protocol.facts import Fact
+from protocol.kernel import Field, FieldType, Protocol
 from protocol.messages import (
     TICK,
     Actor,
@@ -16,7 +17,6 @@ from protocol.messages import (
     Body,
     CastVote,
     EventHappened,
-    Fact,
     Input,
     LinkNotice,
     LogTry,
@@ -26,6 +26,7 @@ from protocol.messages import (
     ResumeClock,
     TakeUp,
 )
+from protocol.names import Slug
 from protocol.state import CaseState, Instance, Instant, PauseReason, Phase, Status, Value
 
 START = clocks.instant(datetime(2026, 3, 6, 21, 0, tzinfo=UTC))

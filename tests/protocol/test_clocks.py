@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from protocol.engine import clocks
-from protocol.kernel import Calendar, Edge, Length, Unit
+from protocol.expressions import Edge, Length, Unit
+from protocol.kernel import Calendar
 
 OFFICE = (((510, 1020),),) * 5 + ((), ())
 

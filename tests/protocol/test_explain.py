@@ -13,7 +13,7 @@ import yaml
 
 from protocol.compiling.compiler import compile_text
 from protocol.engine import clocks
-from protocol.kernel import Unit
+from protocol.expressions import Unit
 from protocol.languages import LANGUAGES, TONGUES, Tongue
 from protocol.languages.language import Say, Whose
 from protocol.state import Instant, PauseReason

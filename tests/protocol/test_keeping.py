@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from protocol.compiling.compiler import compile_text
 from protocol.engine import clocks
 from protocol.engine.retention import UNSAID, class_of, erase_at, happened, keeper, length_said, next_look, part, parts
-from protocol.kernel import Protocol, Ref
+from protocol.facts import Ending, EventRecorded, StepDelivered, StepEnded
+from protocol.kernel import Protocol
 from protocol.languages import Tongue
-from protocol.messages import Ending, EventRecorded, StepDelivered, StepEnded
+from protocol.names import Ref
 from protocol.serial import dump_protocol
 from protocol.telling.outline import outline
 from tests.protocol.random_runs import Run

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from protocol.engine import clocks
+from protocol.facts import Counted, StepDelivered, StepEnded
 from protocol.messages import (
     Actor,
     CastVote,
-    Counted,
     EventHappened,
     LinkNotice,
     SendEvent,
     StartCase,
-    StepDelivered,
-    StepEnded,
 )
 from protocol.state import Code, Item
 from tests.protocol.keys import DAY, HOUR, begun, bodies, end, live, made, report

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from protocol.engine import clocks
-from protocol.messages import (
+from protocol.facts import (
     ClockPaused,
     ClockResumed,
     DueMoved,
     LanePaused,
     LaneResumed,
-    LogTry,
     StepCancelled,
     StepDelivered,
     StepNotOpened,
     StepScheduled,
     WindowMissed,
 )
+from protocol.messages import LogTry
 from protocol.state import Status
 from tests.protocol.keys import DAY, HOUR, begun, bodies, end, live, report, told
 from tests.protocol.random_runs import START, actor

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from protocol.engine.machine import Result, step
-from protocol.kernel import Slug
-from protocol.messages import Actor, EventHappened, Input, LinkNotice, LinkNoticed, LinkNotStarted
+from protocol.facts import LinkNoticed, LinkNotStarted
+from protocol.messages import Actor, EventHappened, Input, LinkNotice
+from protocol.names import Slug
 from protocol.state import CaseState, Code, Linked, Status, Value
 from tests.workflows.texts import advocacy, errand
 

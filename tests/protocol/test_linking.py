@@ -8,7 +8,8 @@ import pytest
 
 from protocol.compiling.compiler import compile_text
 from protocol.errors import Finding, SpecError
-from protocol.kernel import Protocol, Slug
+from protocol.kernel import Protocol
+from protocol.names import Slug
 from tests.protocol.texts import SPECS, TODAY
 
 HOSPITAL = """\

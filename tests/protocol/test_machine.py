@@ -11,22 +11,24 @@ from hypothesis import strategies as st
 
 from protocol.engine import clocks
 from protocol.engine.machine import Result, earliest, step
+from protocol.facts import (
+    Fact,
+    StepCancelled,
+    StepDelivered,
+    StepEnded,
+    Told,
+    WindowMissed,
+)
 from protocol.messages import (
     TICK,
     Actor,
     Answer,
     EventHappened,
-    Fact,
     Input,
     LogTry,
     Reassign,
     ResumeClock,
-    StepCancelled,
-    StepDelivered,
-    StepEnded,
     TakeUp,
-    Told,
-    WindowMissed,
 )
 from protocol.serial import FACT, INPUT, STATE, dump_protocol, load_protocol
 from protocol.state import CaseState, Code, Instant, Phase, Status, Value

@@ -16,8 +16,10 @@ from protocol.engine.machine import deadlines, step
 from protocol.engine.points import due_of
 from protocol.engine.running import Running
 from protocol.errors import SpecError
-from protocol.kernel import Offset, Protocol, Unit
-from protocol.messages import TICK, Answer, DueMoved, Input, Told, WindowMissed
+from protocol.expressions import Offset, Unit
+from protocol.facts import DueMoved, Told, WindowMissed
+from protocol.kernel import Protocol
+from protocol.messages import TICK, Answer, Input
 from protocol.migrating.crossing import Crossing, migrate, undo
 from protocol.migrating.effect import Class, effect
 from protocol.migrating.hindrances import IMPOSSIBLE, TO_DECIDE, Code

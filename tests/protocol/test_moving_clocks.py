@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from protocol.engine import clocks
-from protocol.kernel import Slug
 from protocol.messages import Actor, PauseClock
+from protocol.names import Slug
 from protocol.state import Instant, PauseReason
 from tests.protocol.random_runs import Run, actor
 from tests.protocol.test_migrating import calling, dues, moved

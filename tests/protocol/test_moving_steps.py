@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from protocol.engine.machine import earliest, step
-from protocol.messages import TICK, Answer, Input, StepCancelled
+from protocol.facts import StepCancelled
+from protocol.messages import TICK, Answer, Input
 from protocol.migrating.crossing import migrate, undo
 from protocol.migrating.hindrances import Code
 from protocol.serial import FACT, dump_protocol, protocol_hash

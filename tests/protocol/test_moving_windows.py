@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from protocol.engine import clocks
 from protocol.engine.machine import earliest, step
+from protocol.facts import Fact, Told, WindowMissed
 from protocol.kernel import Protocol
-from protocol.messages import TICK, Fact, Told, WindowMissed
+from protocol.messages import TICK
 from protocol.migrating.crossing import migrate, undo
 from protocol.state import CaseState, Instant
 from tests.protocol.test_migrating import DAY, THURSDAY, back, begun, compiled, way

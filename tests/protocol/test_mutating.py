@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocol import kernel
+from protocol import expressions
 from protocol.compiling.compiler import compile_text
 from protocol.errors import HandoffError
 from protocol.mutating.mutants import mutants, negated
@@ -69,10 +69,10 @@ def test_no_mutant_repeats_without_waiting() -> None:
 def test_a_condition_turned_round_twice_is_itself() -> None:
     """Over and, or, and a test that is negated already."""
     tests = (
-        kernel.Test(test=kernel.TestKind.TRUE, name="a"),
-        kernel.Test(test=kernel.TestKind.IS, name="b", value="c", negate=True),
+        expressions.Test(test=expressions.TestKind.TRUE, name="a"),
+        expressions.Test(test=expressions.TestKind.IS, name="b", value="c", negate=True),
     )
-    expr = kernel.Joined(word="and", parts=(*tests, kernel.Joined(word="or", parts=tests)))
+    expr = expressions.Joined(word="and", parts=(*tests, expressions.Joined(word="or", parts=tests)))
 
     assert negated(negated(expr)) == expr != negated(expr)
 

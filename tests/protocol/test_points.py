@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from protocol.compiling.compiler import compile_text
 from protocol.engine import clocks
 from protocol.engine.points import View, due_of, resolve
-from protocol.kernel import Edge, Length, Slug, Unit
+from protocol.expressions import Edge, Length, Unit
+from protocol.names import Slug
 from protocol.state import Instance, Instant, Mark, PauseReason, Phase, Suspension, Value
 from tests.protocol.oracle import Case
 from tests.protocol.texts import TODAY

@@ -10,18 +10,8 @@ from hypothesis import given, strategies
 from protocol.engine import practice
 from protocol.engine.clocks import HOUR, MINUTE
 from protocol.engine.machine import Result, earliest, step
-from protocol.messages import (
-    TICK,
-    Actor,
-    CaseOpened,
-    ClockMoved,
-    EventHappened,
-    Fact,
-    Input,
-    MoveClock,
-    Told,
-    WindowMissed,
-)
+from protocol.facts import CaseOpened, ClockMoved, Fact, Told, WindowMissed
+from protocol.messages import TICK, Actor, EventHappened, Input, MoveClock
 from protocol.state import CaseState, Code, Practice, Status
 from tests.workflows.texts import advocacy
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from protocol.compiling.compiler import Compiled
 from protocol.engine.machine import Due, deadlines, earliest, step
-from protocol.kernel import Protocol
-from protocol.messages import (
-    TICK,
+from protocol.facts import (
     CaseEnded,
     StepCancelled,
     StepDelivered,
@@ -21,6 +19,8 @@ from protocol.messages import (
     Told,
     WindowMissed,
 )
+from protocol.kernel import Protocol
+from protocol.messages import TICK
 from protocol.serial import FACT, INPUT, STATE, dump_protocol, load_protocol
 from protocol.state import CaseState, Status
 from tests.protocol.random_runs import Run, drive

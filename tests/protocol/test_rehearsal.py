@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocol import messages, state
+from protocol import facts, messages, state
 from protocol.compiling.compiler import compile_text
 from protocol.engine import clocks
 from protocol.engine.machine import Deadline, step
@@ -228,8 +228,8 @@ def test_a_memo_never_changes_what_the_engine_does(which: int, chance: int) -> N
 
 
 def test_a_value_evolves_as_the_library_would_replace_it() -> None:
-    """Every frozen type of states and messages; a part that is not there is an error, not a new part."""
-    kinds = [each for module in (state, messages) for each in vars(module).values() if is_dataclass(each)]
+    """Every frozen type of states, facts and messages; a part that is not there is an error, not a new part."""
+    kinds = [each for module in (state, facts, messages) for each in vars(module).values() if is_dataclass(each)]
     made = [_made(each) for each in kinds if isinstance(each, type)]
 
     for value in made:

@@ -8,7 +8,14 @@ from random import Random
 import pytest
 
 from protocol.errors import HandoffError
-from protocol.messages import CaseEnded, Fact, FieldSet, LinkNoticed, SlotFilled, StepEnded
+from protocol.facts import (
+    CaseEnded,
+    Fact,
+    FieldSet,
+    LinkNoticed,
+    SlotFilled,
+    StepEnded,
+)
 from protocol.scenarios.retelling import WEEK, path, retold
 from protocol.scenarios.scenario import play, read_scenarios
 from tests.protocol.test_scenarios import stories

@@ -16,11 +16,12 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from protocol import kernel
+from protocol import expressions
 from protocol.compiling.compiler import compile_text
 from protocol.engine import clocks
 from protocol.errors import HandoffError
-from protocol.kernel import Joined, Protocol
+from protocol.expressions import Joined
+from protocol.kernel import Protocol
 from protocol.revising.changes import Tag
 from protocol.revising.diff import Difference, diff
 from protocol.revising.guards import alike
@@ -227,8 +228,8 @@ def test_a_rename_that_two_claim_is_refused() -> None:
 def test_conditions_that_are_true_alike_are_alike() -> None:
     """Not (a and b) and not a or not b; another order; what is unknown counts as not so."""
     protocol = compiled(P1).protocol
-    wants, heard = (kernel.Test(test=kernel.TestKind.TRUE, name=name) for name in ("wants-notice", "heard"))
-    not_wants = kernel.Test(test=kernel.TestKind.TRUE, name="wants-notice", negate=True)
+    wants, heard = (expressions.Test(test=expressions.TestKind.TRUE, name=name) for name in ("wants-notice", "heard"))
+    not_wants = expressions.Test(test=expressions.TestKind.TRUE, name="wants-notice", negate=True)
     both, other = (Joined(word="and", parts=parts) for parts in ((wants, heard), (heard, wants)))
 
     assert alike(protocol, protocol, both, other) is True

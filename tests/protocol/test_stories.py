@@ -8,8 +8,8 @@ import pytest
 
 from protocol.compiling.compiler import compile_text
 from protocol.errors import Finding, SpecError
+from protocol.facts import EventRecorded
 from protocol.kernel import Protocol
-from protocol.messages import EventRecorded
 from protocol.scenarios.scenario import play, read_scenarios
 from protocol.scenarios.verdicts import Problem
 from tests.protocol.texts import TODAY

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.kernel import AnchorKind, Edge, Expr, Extreme, Joined, Length, Offset, Point, Test, Unit
-from protocol.kernel import TestKind as Asked
+from protocol.expressions import (
+    AnchorKind,
+    Edge,
+    Expr,
+    Extreme,
+    Joined,
+    Length,
+    Offset,
+    Point,
+    Test,
+    Unit,
+)
+from protocol.expressions import TestKind as Asked
 from protocol.languages import LANGUAGES, TONGUES
 from protocol.telling.pieces import Clock, Telling
 from tests.protocol.test_explain import PROTOCOL, at, clock

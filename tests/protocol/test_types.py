@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import StringConstraints
 
-from protocol import messages, state
+from protocol import facts, messages, state
 
 ROOT = Path(__file__).resolve().parents[2]
 CLOSED = (bool, int, type(None))
@@ -42,7 +42,7 @@ def leaves(kind: object, seen: set[object]) -> typing.Iterator[object]:
         yield kind
 
 
-@pytest.mark.parametrize("kind", [state.CaseState, messages.Input, messages.Fact, messages.Arm, messages.StartCase])
+@pytest.mark.parametrize("kind", [state.CaseState, messages.Input, facts.Fact, messages.Arm, messages.StartCase])
 def test_no_text_leaf(kind: type) -> None:
     """State, inputs, facts and effects hold booleans, numbers, choices, names and opaque ids only."""
     for leaf in leaves(kind, set()):

@@ -9,8 +9,8 @@ from random import Random
 
 from sqlalchemy import select
 
-from protocol.kernel import OpaqueId, Slug
 from protocol.messages import Answer, EventHappened
+from protocol.names import OpaqueId, Slug
 from protocol.state import Instance, Instant, Phase, Status, Value
 from store import tables, vault
 from store.custodian.port import Custodian

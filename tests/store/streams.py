@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from random import Random
 
 from protocol.engine.machine import earliest, step
-from protocol.kernel import OpaqueId, Protocol, Slug
+from protocol.facts import Fact
+from protocol.kernel import Protocol
 from protocol.messages import (
     TICK,
     Actor,
     Answer,
     Body,
     EventHappened,
-    Fact,
     Input,
     LogTry,
     PageRead,
@@ -22,6 +22,7 @@ from protocol.messages import (
     ResumeClock,
     TakeUp,
 )
+from protocol.names import OpaqueId, Slug
 from protocol.state import CaseState, Code, Instance, Instant, PauseReason, Phase, Status, Value
 from store import protocols
 from store.projector import Batch, project

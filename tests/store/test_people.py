@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from protocol.errors import HandoffError
-from protocol.messages import CaseEnded, Fact
+from protocol.facts import CaseEnded, Fact
 from store import demonstration, idempotency, intake, people, protocols, rotas, sweeping
 from store.edge_tables import person, source_key
 from store.idempotency import Asked, Stored

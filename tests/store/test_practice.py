@@ -6,7 +6,8 @@ from sqlalchemy import select
 
 from protocol.engine.clocks import HOUR
 from protocol.engine.machine import step
-from protocol.messages import Actor, EventHappened, Fact, Input, MoveClock
+from protocol.facts import Fact
+from protocol.messages import Actor, EventHappened, Input, MoveClock
 from protocol.state import CaseState, Practice
 from store import projector, tables
 from store.notices.tables import errand

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select, update
 
 from protocol.errors import HandoffError
-from protocol.messages import Fact, FactBody, SlotFilled
+from protocol.facts import Fact, FactBody, SlotFilled
 from store import tables
 from store.edge_tables import notice_receipt
 from store.fold import fold

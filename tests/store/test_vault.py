@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import func, insert, select, text, update
 
 from protocol.errors import HandoffError
-from protocol.messages import Fact, SlotFilled
+from protocol.facts import Fact, SlotFilled
 from store import sweeping, vault
 from store.audit.tables import audit_row
 from store.custodian.local import CustodianProcess, LocalCustodian

@@ -12,8 +12,17 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from protocol.facts import CaseEnded
 from protocol.kernel import ActKind, Protocol
-from protocol.messages import Body, CaseEnded, EventHappened, LogTry, PageRead, PauseClock, Reassign, TakeUp
+from protocol.messages import (
+    Body,
+    EventHappened,
+    LogTry,
+    PageRead,
+    PauseClock,
+    Reassign,
+    TakeUp,
+)
 from protocol.state import Instance, Instant, PauseReason, Status
 from store import board, cases, escalations, handoffs, inbox, notices, task_view, timeline
 from store.paging import Cursor, Page

@@ -22,8 +22,10 @@ from temporalio.testing import TimeSkipper
 
 from activities.contracts import START_LINKED, LinkedCase
 from protocol.engine.machine import earliest
-from protocol.kernel import Protocol, Slug
-from protocol.messages import TICK, Fact, Input, LinkNotice, Refusal
+from protocol.facts import Fact
+from protocol.kernel import Protocol
+from protocol.messages import TICK, Input, LinkNotice, Refusal
+from protocol.names import Slug
 from protocol.scenarios.judge import Judge
 from protocol.scenarios.stories import Scenario
 from protocol.scenarios.verdicts import Problem

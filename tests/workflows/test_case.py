@@ -10,7 +10,8 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkipper
 
-from protocol.messages import EventRecorded, LinkedCaseStarted, Refusal, WindowMissed
+from protocol.facts import EventRecorded, LinkedCaseStarted, WindowMissed
+from protocol.messages import Refusal
 from protocol.serial import dump_protocol
 from protocol.state import Code, Status
 from store.session import Database

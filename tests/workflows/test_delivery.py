@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from protocol.messages import WindowMissed
+from protocol.facts import WindowMissed
 from protocol.serial import dump_protocol
 from store import schema
 from store.session import Database

@@ -12,7 +12,8 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
 from protocol.errors import HandoffError
-from protocol.messages import Answer, EventHappened, Input, Told, WindowMissed
+from protocol.facts import Told, WindowMissed
+from protocol.messages import Answer, EventHappened, Input
 from store import schema, vault
 from store.custodian import remote
 from store.custodian.local import CustodianProcess

@@ -15,8 +15,10 @@ from temporalio.worker import Worker
 
 from activities.contracts import START_LINKED, LinkedCase, LinkedStarted, Parent
 from activities.projection import Projector
-from protocol.kernel import Protocol, Slug
-from protocol.messages import Actor, Answer, EventHappened, Input, LinkNoticed, LinkStarted
+from protocol.facts import LinkNoticed, LinkStarted
+from protocol.kernel import Protocol
+from protocol.messages import Actor, Answer, EventHappened, Input
+from protocol.names import Slug
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.state import Linked, Status, Value
 from store import protocols, schema

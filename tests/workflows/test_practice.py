@@ -7,8 +7,9 @@ import time
 import pytest
 from temporalio.client import Client
 
+from protocol.facts import ClockMoved, Fact, LinkStarted, Told, WindowMissed
 from protocol.kernel import Protocol
-from protocol.messages import ClockMoved, Fact, Input, LinkStarted, MoveClock, Told, WindowMissed
+from protocol.messages import Input, MoveClock
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.state import CaseState, Code, Practice
 from store.rebuild import rebuild

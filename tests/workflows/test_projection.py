@@ -11,7 +11,8 @@ from activities.contracts import Projected, Projection
 from activities.projection import Projector
 from protocol.engine.machine import step
 from protocol.errors import HandoffError
-from protocol.messages import Fact, Input
+from protocol.facts import Fact
+from protocol.messages import Input
 from protocol.serial import dump_protocol, protocol_hash
 from protocol.state import CaseState
 from store.session import Database

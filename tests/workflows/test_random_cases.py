@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from protocol.engine.machine import step
+from protocol.facts import Fact
 from protocol.kernel import Protocol
-from protocol.messages import TICK, Fact, LinkNotice
+from protocol.messages import TICK, LinkNotice
 from protocol.state import CaseState
 from store import protocols
 from store.session import Database

@@ -16,7 +16,7 @@ from temporalio.worker.workflow_sandbox import UnintentionalPassthroughError
 
 from activities.contracts import PROJECT, Projection
 from protocol.engine.machine import step
-from protocol.messages import Fact
+from protocol.facts import Fact
 from protocol.serial import load_protocol
 from tests.workflows.curious import CuriousWorkflow
 from tests.workflows.drivers import inputs_of

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from protocol.engine.machine import earliest, step
+from protocol.facts import Fact
 from protocol.kernel import Protocol
-from protocol.messages import Fact, Input
+from protocol.messages import Input
 from protocol.scenarios.scenario import play as on_core
 from protocol.scenarios.scenario import read_scenarios
 from protocol.scenarios.stories import Scenario
