@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Response, sync_playwright
 from sqlalchemy import update
 
 from store.accounts.tables import signed_in
@@ -63,18 +63,25 @@ class Tab:
         """Go to an address of the site."""
         self.page.goto(f"{self.url}{path}")
 
-    def press(self, role: str, name: str, number: int = 0) -> None:
-        """Press a button or a link, once, by what it is called."""
+    def press(self, role: str, name: str, number: int = 0, *, leads: bool = True) -> None:
+        """Press a button or a link, once, by what it is called; what ``leads`` to no page is only pressed."""
         self.presses += 1
-        self.page.get_by_role(role, name=name, exact=True).nth(number).click()  # type: ignore[arg-type]
-        # Where the next page has begun to come, what is read at once may be half of it. Whether it has: ``expect``.
-        self.page.wait_for_load_state("domcontentloaded")
+        what = self.page.get_by_role(role, name=name, exact=True).nth(number)  # type: ignore[arg-type]
+        if leads and role != "radio":
+            self.follow(what)
+        else:
+            what.click()
+
+    def follow(self, way: Locator) -> None:
+        """Click what leads to a page, and wait for the whole of that."""
+        with self.page.expect_navigation():
+            way.click()
 
     def be(self, name: str) -> None:
         """Sign in as a placeholder."""
         self.open("/in")
         self.page.get_by_label("Be", exact=True).select_option(label=name)
-        self.page.get_by_role("button", name="Go in").click()
+        self.follow(self.page.get_by_role("button", name="Go in"))
 
     def heading(self) -> str:
         """The page's own heading."""

@@ -54,7 +54,7 @@ def test_the_pair_that_is_stuck_longest_is_seen_at_once(here: Installation, new_
     first = tab.page.locator("ul.items > li").first
     assert longest["code"][:4] in first.inner_text()
     assert tab.presses == 0
-    tab.page.get_by_role("link", name="police > court").click()
+    tab.follow(tab.page.get_by_role("link", name="police > court"))
     expect(tab.page.locator("select#pair")).to_have_value("police>court")
     tab.page.get_by_label("Show").select_option("stuck")
     tab.press("button", "Apply")

@@ -141,10 +141,10 @@ def test_everything_is_in_spanish_for_who_chooses_it(here: Installation, new_tab
     tab = new_tab(script=False)
     tab.be("Advocate One")
     tab.open(f"/i/{task}")
-    tab.page.get_by_role("button", name="Español").click()
+    tab.follow(tab.page.get_by_role("button", name="Español"))
     assert tab.page.locator("html").get_attribute("lang") == "es"
     assert tab.page.get_by_role("button", name="Tomarlo").is_visible()
-    tab.page.get_by_role("button", name="English").click()
+    tab.follow(tab.page.get_by_role("button", name="English"))
 
 
 def lines_of(tab: Tab, path: str) -> set[str]:
@@ -187,10 +187,10 @@ def test_what_is_turned_down_is_said_in_spanish(here: Installation, new_tab: Tab
     tab.page.get_by_label("Nombre", exact=True).fill("nobody@example.org")
     tab.page.get_by_label("Contraseña").fill("heron lantern gravel ninety")
     tab.page.get_by_label(re.compile("Número")).fill("000000")
-    tab.page.get_by_role("button", name="Entrar", exact=True).first.click()
+    tab.follow(tab.page.get_by_role("button", name="Entrar", exact=True).first)
     assert said["SIGN_IN"] in tab.page.locator(".problem").inner_text()
     tab.page.get_by_label("Ser", exact=True).select_option(label="Advocate One")
-    tab.page.get_by_role("button", name="Entrar", exact=True).last.click()
+    tab.follow(tab.page.get_by_role("button", name="Entrar", exact=True).last)
     tab.open("/r")
     tab.page.locator("summary", has_text="Cubrir").first.click()
     tab.page.get_by_label("Hasta").first.fill("2020-01-01T00:00")

@@ -55,11 +55,11 @@ def test_a_gap_is_filled_and_cover_is_asked_and_given(here: Installation, new_ta
     lead.be("Supervisor One")
     lead.open("/r")
     assert "Cover wanted" in lead.page.locator("main").inner_text()
-    one.page.get_by_role("button", name="Keep it").click()
+    one.follow(one.page.get_by_role("button", name="Keep it"))
     assert "Cover wanted" not in one.page.locator("main").inner_text()
     lead.open("/r")
     lead.page.locator("summary", has_text="Take it out").first.click()
-    lead.page.get_by_role("button", name="Yes, take it out").first.click()
+    lead.follow(lead.page.get_by_role("button", name="Yes, take it out").first)
     assert "Cover wanted" not in lead.page.locator("main").inner_text()
 
 
@@ -75,7 +75,7 @@ def test_others_gaps_are_shown_by_role_and_never_by_name(here: Installation, new
     gaps = tab.page.locator("main .told.late").inner_text()
     assert re.search(r"Nobody on duty: Rota\s+Advocacy, advocate: \w{3} \d+ \w{3}, \d+:\d\d [AP]M to ", gaps)
     assert "One" not in gaps
-    tab.page.locator("main .told.late a").click()
+    tab.follow(tab.page.locator("main .told.late a"))
     assert "Rota" == tab.heading()
     assert 422 == here.ask("coordinator", "GET", "/rotas/unfilled?days=0").status_code
     assert 422 == here.ask("coordinator", "GET", "/rotas/unfilled?days=15").status_code

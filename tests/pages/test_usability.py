@@ -234,7 +234,7 @@ def test_8_no_connection_loses_nothing(here: Installation, new_tab: Tabs) -> Non
     tab.page.get_by_label("Safe numbers").fill(CANARY)
     tab.away = True
     tab.page.context.set_offline(True)
-    tab.press("button", "Save")
+    tab.press("button", "Save", leads=False)
     expect(tab.page.get_by_text("Not sent: no connection.")).to_be_visible(timeout=2_000)
     assert tab.page.get_by_label("Safe numbers").input_value() == CANARY
     tab.page.context.set_offline(False)
@@ -313,7 +313,7 @@ def test_19_a_permission_is_taken_back_in_one_press(here: Installation, new_tab:
     tab.open("/in")
     for label, value in (("Name", signer.login), ("Password", PASSWORD), ("Number", signer.codes.pop())):
         tab.page.get_by_label(label, exact=label != "Number").fill(value)
-    tab.page.get_by_role("button", name="Sign in").click()
+    tab.follow(tab.page.get_by_role("button", name="Sign in"))
     tab.open(f"/c/{code}/permissions")
     assert "Nothing may be shared. That is fine." in tab.page.locator("main").inner_text()
     tab.page.get_by_text("Record a permission").click()
@@ -323,7 +323,7 @@ def test_19_a_permission_is_taken_back_in_one_press(here: Installation, new_tab:
     form.get_by_label("Why?").select_option(value="court-date")
     form.get_by_label("Safe numbers").check()
     form.get_by_label("Until when?").fill((datetime.now(UTC) + timedelta(days=20)).date().isoformat())
-    form.get_by_role("button").click()
+    tab.follow(form.get_by_role("button"))
     tab.page.get_by_text("It was read to her, and she signs").click()
     form = tab.page.locator("form[action$=sign]")
     form.get_by_label("She does, for herself").check()
@@ -331,19 +331,19 @@ def test_19_a_permission_is_taken_back_in_one_press(here: Installation, new_tab:
     form.get_by_label("She signed", exact=True).check()
     form.get_by_label("password").fill("wrong wrong wrong wrong")
     form.get_by_label("Number").fill("000000")
-    form.get_by_role("button").click()
+    tab.follow(form.get_by_role("button"))
     assert "Nothing was shared." in tab.page.locator(".problem").inner_text()
     form.get_by_label("She does, for herself").check()
     form.get_by_label("Paper").check()
     form.get_by_label("She signed", exact=True).check()
     form.get_by_label("password").fill(PASSWORD)
     form.get_by_label("Number").fill(signer.codes.pop())
-    form.get_by_role("button").click()
+    tab.follow(form.get_by_role("button"))
     expect(tab.page.get_by_text("In force")).to_be_visible()
     (shared,) = here.get("bail-evaluator", "/releases")
     opened = f"/releases/{shared['release']}/open"
     assert here.ask("bail-evaluator", "POST", opened).json()["values"] == {"safe-numbers": CANARY}
-    tab.page.get_by_role("button", name="Take back").click()
+    tab.follow(tab.page.get_by_role("button", name="Take back"))
     expect(tab.page.get_by_text("Taken back", exact=True)).to_be_visible()
     assert here.ask("bail-evaluator", "POST", opened).status_code == 410
     assert "Help does not depend on it." in tab.page.locator("main").inner_text()
@@ -490,7 +490,7 @@ def test_a_server_that_starts_again_in_mid_form_loses_no_word(here: Installation
     tab.page.get_by_label("Safe numbers").fill(CANARY)
     tab.away = True
     os.kill(services(here.process)["api"], signal.SIGKILL)
-    tab.press("button", "Save")
+    tab.press("button", "Save", leads=False)
     expect(tab.page.get_by_text("Not sent: no connection.")).to_be_visible()
     assert tab.page.get_by_label("Safe numbers").input_value() == CANARY
     until(here.ready, "the pages again")
