@@ -22,7 +22,7 @@ from api.pages.sayings import whys
 from protocol.state import PauseReason
 
 router = APIRouter(include_in_schema=False)
-ON_A_PAGE = 25
+ON_A_PAGE = 20
 TOLD = 25
 GAPS = 7
 """Days for which the board says where nobody is on duty."""
