@@ -162,8 +162,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     routers = (
         *(tasks, board, rotas, incidents, cases, protocols, figures, audit, keyholders, signin, passkeys, oidc_sign_in),
-        *(staff,),
-        *(passing, erasures, releases, disclosures, glass, retelling, notifications),
+        *(staff, passing, erasures, releases, disclosures, glass, retelling, notifications),
         *(migrations, choosing, going_back, revisions, rehearsing, learning),
         *(practice, week, hints),
         *(sharing, reporting),

@@ -123,7 +123,7 @@ async def looked_at(  # noqa: PLR0913 - what may be asked of a list
             outage=None if down is None else OutageOut(notices=down.n, since=when(down.since), until=when(down.until)),
             practised=found.practised,
             mark=hints.mark(here, who, hints.of_rows(tuple(each.task for each in found.rows))) if first else "",
-            zone=next((each.zone for each in protocols.texts(connection).values()), "UTC"),
+            zone=protocols.site_zone(connection),
         )
 
     return await here.read(ask)

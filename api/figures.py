@@ -171,7 +171,7 @@ async def freeze_now_and_then(here: Services) -> None:
 def freeze_all(here: Services) -> None:
     """Freeze every month that is to freeze now, in the zone of the first text in force."""
     with here.database.read() as connection:
-        zone = next((each.zone for each in protocols.texts(connection).values()), "UTC")
+        zone = protocols.site_zone(connection)
         months = told_figures.to_freeze(connection, zone, now())
     for month in months:
         with here.database.write() as connection:

@@ -153,6 +153,11 @@ def texts(connection: Connection) -> dict[Slug, Protocol]:
     return {slug: known[hash_] for slug, hash_ in hashes.items()}
 
 
+def site_zone(connection: Connection) -> str:
+    """The zone of the first text in force, in which times of no one protocol are said; UTC before there is one."""
+    return next((each.zone for each in texts(connection).values()), "UTC")
+
+
 def put_in_force(connection: Connection, found: Version, since: Instant, revision: int | None = None) -> None:
     """Let new cases begin on a published version from now on, a later or an earlier one than before."""
     last = select(func.coalesce(func.max(protocol_in_force.c.seq), 0)).where(protocol_in_force.c.slug == found.slug)

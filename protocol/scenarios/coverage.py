@@ -100,8 +100,6 @@ def _does(rung: Rung, kind: ActKind, target: str | None) -> bool:
 
 def _published(steps: Iterable[Step], cause: str | None) -> set[str]:
     """The rung that made an occurrence, if one did."""
-    return (
-        set()
-        if cause is None
-        else {f"rung:{step.id}/{rung.id}" for step in steps for rung in step.rungs if rung.publishes == cause}
-    )
+    if cause is None:
+        return set()
+    return {f"rung:{step.id}/{rung.id}" for step in steps for rung in step.rungs if rung.publishes == cause}

@@ -68,8 +68,12 @@ def way(old: Protocol, new: Protocol, **lines: object) -> Route:
 
 def back(there: Route, made: Crossing) -> Route:
     """The way back from what the case runs on now."""
-    pinned = there.onto if made.pinned == there.onto_hash else there.new
-    return way(pinned, there.old)
+    return way(pinned(there, made), there.old)
+
+
+def pinned(there: Route, made: Crossing) -> Protocol:
+    """What a case runs on that went this way."""
+    return there.onto if made.pinned == there.onto_hash else there.new
 
 
 def dues(protocol: Protocol, state: CaseState) -> dict[int, Instant | None]:

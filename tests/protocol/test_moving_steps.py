@@ -12,7 +12,20 @@ from protocol.migrating.hindrances import Code
 from protocol.serial import FACT, dump_protocol, protocol_hash
 from protocol.state import Status
 from tests.protocol.random_runs import Run, actor
-from tests.protocol.test_migrating import DAY, MORE, NOT_OWED, back, begun, calling, compiled, dues, hours, moved, way
+from tests.protocol.test_migrating import (
+    DAY,
+    MORE,
+    NOT_OWED,
+    back,
+    begun,
+    calling,
+    compiled,
+    dues,
+    hours,
+    moved,
+    pinned,
+    way,
+)
 from tests.protocol.texts import SMALL, changed
 
 
@@ -55,7 +68,7 @@ def test_however_often_a_case_moves_it_carries_terms_under_one_mark_for_a_publis
         again = back(there, made)
         taken = undo(again, made.result.state, f"run-{number}", hours(2 + 3 * number))
         assert taken.hindrance is None
-        state, on = taken.result.state, again.onto if taken.pinned == again.onto_hash else again.new
+        state, on = taken.result.state, pinned(again, taken)
         assert (on.base or protocol_hash(dump_protocol(on))) == small
         (refer,) = [each for each in state.instances if on.known_as[each.step] == "refer"]
         assert re.fullmatch("refer-k[0-9a-f]{8}", refer.step)

@@ -14,7 +14,7 @@ from protocol.kernel import Protocol
 from protocol.messages import TICK
 from protocol.migrating.crossing import migrate, undo
 from protocol.state import CaseState, Instant
-from tests.protocol.test_migrating import DAY, THURSDAY, back, begun, compiled, way
+from tests.protocol.test_migrating import DAY, THURSDAY, back, begun, compiled, pinned, way
 from tests.protocol.texts import changed
 
 TWO_HOURS = "within 2 hours\n  ladder: {when due: tell sergeant}"
@@ -57,7 +57,7 @@ def test_a_window_that_runs_out_while_texts_come_and_go_is_missed_once_and_told_
         taken = undo(again, state, f"run-{number}", now)
         assert taken.hindrance is None
         facts += [*found, *taken.result.facts]
-        state, on = taken.result.state, again.onto if taken.pinned == again.onto_hash else again.new
+        state, on = taken.result.state, pinned(again, taken)
     facts += passed(on, state, now + DAY)[1]
     bodies = [each.body for each in facts]
     assert 1 == sum(isinstance(each, WindowMissed) for each in bodies)
